@@ -1,0 +1,62 @@
+# Everything runs in one virtual environment, which the first target that needs it creates.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
+
+.PHONY: help install demo test test-slow test-all lint format bench docs notebooks clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(INSTALLED)  ## create .venv with the pinned dependencies
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e ".[io,viz,cli,dev]"
+	@touch $@
+
+demo: $(INSTALLED)  ## finite volumes and particles on one problem: figures in out/two-blobs
+	$(BIN)/jaxchemo compare two-blobs --methods fv,sipf --out out/two-blobs
+
+test: $(INSTALLED)  ## the quick tests
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(INSTALLED)  ## only the slow tests
+	$(BIN)/python -m pytest -n 2 -m slow
+
+test-all: $(INSTALLED)  ## every test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(INSTALLED)  ## style, formatting, types, and the floors between the rooms
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED)  ## put the code into the project's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.bench  ## every benchmark, beside its peers
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: $(VENV)/.docs  ## the documentation, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: $(INSTALLED)
+	$(PIP) install -c constraints.txt -e ".[$*]"
+	@touch $@
+
+notebooks: $(INSTALLED)  ## run every notebook, leaving the files as they are
+	@set -e; for notebook in $(NOTEBOOKS); do echo "== $$notebook"; $(BIN)/jupyter-execute $$notebook; done
+
+clean:  ## remove what was made, but keep .venv
+	rm -rf out site build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,78 @@
+"""The door: bad input is refused here, in sentences that name the argument, the value and what would do."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def is_concrete(x: Any) -> bool:
+    """Whether `x` has a value now: tracers (inside jit, grad, vmap) do not, and are let through unchecked."""
+    return not isinstance(x, jax.core.Tracer)
+
+
+def real(name: str, value: Any) -> Float[Array, "..."]:
+    """`value` as a floating-point array leaf: differentiable, and the same compiled code for every value of it."""
+    try:
+        array = jnp.asarray(value)
+    except TypeError as error:
+        raise TypeError(f"`{name}` must be a number or an array of numbers, got {value!r}.") from error
+    if jnp.iscomplexobj(array) or array.dtype == jnp.bool_:
+        raise TypeError(f"`{name}` must be real, got {value!r}.")
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        # A Python integer keeps its weak type, so that it never decides the precision of a run.
+        array = jnp.asarray(float(value)) if isinstance(value, int) else array.astype(float)
+    if is_concrete(array) and not np.all(np.isfinite(np.asarray(array))):
+        raise ValueError(f"`{name}` must be finite, got {value!r}.")
+    return array
+
+
+def positive(name: str, value: Any) -> Float[Array, "..."]:
+    """As `real`, and greater than zero wherever the value is known."""
+    array = real(name, value)
+    if is_concrete(array) and not np.all(np.asarray(array) > 0):
+        raise ValueError(f"`{name}` must be positive, got {value!r}.")
+    return array
+
+
+def non_negative(name: str, value: Any) -> Float[Array, "..."]:
+    """As `real`, and at least zero wherever the value is known."""
+    array = real(name, value)
+    if is_concrete(array) and not np.all(np.asarray(array) >= 0):
+        raise ValueError(f"`{name}` must not be negative, got {value!r}.")
+    return array
+
+
+def natural(name: str, value: Any, *, at_least: int = 1) -> int:
+    """`value` as a Python integer of at least `at_least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"`{name}` must be an integer, got {value!r}.")
+    if value < at_least:
+        raise ValueError(f"`{name}` must be at least {at_least}, got {value}.")
+    return int(value)
+
+
+def instance(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> Any:
+    """`value` itself if it is a `kind`; `what` says in the user's words what was expected."""
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be {what}, got {value!r} of type {type(value).__name__}.")
+    return value
+
+
+def listed(items: Iterable[str]) -> str:
+    """`'a', 'b' and 'c'`."""
+    quoted = [repr(item) for item in items]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted) or "nothing"
+
+
+def number(value: Any) -> str:
+    """A float leaf as a reader wants to see it in a `repr`: its value where it has one."""
+    if value is None:
+        return "0"
+    if not is_concrete(value):
+        return "?"
+    array = np.asarray(value)
+    return f"{array.item():g}" if array.ndim == 0 else np.array2string(array, precision=4, separator=", ", threshold=6)

@@ -1,0 +1,180 @@
+"""Boundaries: what happens at the two ends of one axis, to a field on the grid and to a particle in the box."""
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+
+Transform = Callable[[Array], Array]
+
+
+def _identity(value: Array) -> Array:
+    return value
+
+
+class AbstractBoundary(eqx.Module):
+    """What happens at the two ends of one axis, to a field on the grid and to a particle in the box."""
+
+    @abc.abstractmethod
+    def pad(
+        self,
+        field: Float[Array, " n *rest"],
+        width: int = 1,
+        *,
+        name: str | None = None,
+        t: ArrayLike = 0.0,
+        transform: Transform = _identity,
+    ) -> Float[Array, " m *rest"]:
+        """Ghost cells: `field` extended by `width` cells at both ends of its first axis, so a stencil has no special case.
+
+        **Arguments:**
+
+        - `field`: cell values, the axis of this boundary first.
+        - `width`: ghost cells on each side.
+        - `name`: which species or signal the field is; a wall that prescribes values looks its value up by it.
+        - `t`: time, for values that change.
+        - `transform`: applied to a prescribed value, for a field that is a function of the named one.
+        """
+
+    @abc.abstractmethod
+    def fold(self, x: Float[Array, " p"], lower: float, upper: float) -> Float[Array, " p"]:
+        """Coordinates after a step, brought back into `[lower, upper]`."""
+
+    @abc.abstractmethod
+    def keeps(self, x: Float[Array, " p"], lower: float, upper: float) -> Array | bool:
+        """Which particles survive a step to `x` (before folding); `True` where no wall absorbs."""
+
+    @property
+    @abc.abstractmethod
+    def absorbs(self) -> bool:
+        """Whether particles can be lost here: if not, no weights are carried for them."""
+
+
+class NoFlux(AbstractBoundary):
+    """Zero *total* flux: neither diffusion nor taxis carries anything through the wall.
+
+    For a field this is even reflection about the wall, which is a face between cells; for a particle it is specular
+    reflection. The two describe the same physics, so mass is conserved to round-off at both levels.
+    """
+
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+        return jnp.pad(field, [(width, width)] + [(0, 0)] * (field.ndim - 1), mode="symmetric")
+
+    def fold(self, x, lower, upper):
+        # A triangle wave folds any number of crossings at once, and its slope is +-1 almost everywhere,
+        # so a gradient through a reflection is right. A clip would pile particles up at the wall.
+        length = upper - lower
+        return lower + length - jnp.abs(jnp.mod(x - lower, 2 * length) - length)
+
+    def keeps(self, x, lower, upper):
+        return True
+
+    @property
+    def absorbs(self) -> bool:
+        return False
+
+
+class Periodic(AbstractBoundary):
+    """The two ends are the same place: fields wrap around and so do particles."""
+
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+        return jnp.pad(field, [(width, width)] + [(0, 0)] * (field.ndim - 1), mode="wrap")
+
+    def fold(self, x, lower, upper):
+        return lower + jnp.mod(x - lower, upper - lower)
+
+    def keeps(self, x, lower, upper):
+        return True
+
+    @property
+    def absorbs(self) -> bool:
+        return False
+
+
+class Dirichlet(AbstractBoundary):
+    """Prescribed values at the wall; a particle that reaches it is absorbed.
+
+    A field without a prescribed value (a signal that does not diffuse needs none) is continued linearly.
+
+    **Arguments:**
+
+    - `value`: one number for every field, or a dict by the name of the species or signal. A value may be a function of
+      time, `value(t)`. Default 0, the absorbing wall. [units of the field]
+    """
+
+    value: Any
+
+    def __init__(self, value: ArrayLike | Callable | Mapping[str, ArrayLike | Callable] = 0.0):
+        def leaf(name, v):
+            return v if callable(v) else _checks.real(name, v)
+
+        if isinstance(value, Mapping):
+            self.value = {key: leaf(f"value[{key!r}]", v) for key, v in value.items()}
+        else:
+            self.value = leaf("value", value)
+
+    def value_of(self, name: str | None, t: ArrayLike) -> Array | None:
+        """The value prescribed for the field `name` at time `t`, or `None`."""
+        if name is None:
+            return None
+        found = self.value.get(name) if isinstance(self.value, dict) else self.value
+        return found(t) if callable(found) else found
+
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+        value = self.value_of(name, t)
+        if value is None:
+            if field.shape[0] < 2:
+                raise ValueError(f"An axis with a Dirichlet wall needs at least 2 cells, got {field.shape[0]}.")
+            steps = jnp.arange(1, width + 1, dtype=field.dtype).reshape((-1,) + (1,) * (field.ndim - 1))
+            low = field[:1] + jnp.flip(steps, 0) * (field[:1] - field[1:2])
+            high = field[-1:] + steps * (field[-1:] - field[-2:-1])
+        else:
+            # The wall is a face between cells: odd reflection about the value puts it there, to second order.
+            wall = jnp.asarray(transform(value), field.dtype)
+            low = 2 * wall - jnp.flip(field[:width], 0)
+            high = 2 * wall - jnp.flip(field[-width:], 0)
+        return jnp.concatenate([low, field, high])
+
+    def fold(self, x, lower, upper):
+        return jnp.clip(x, lower, upper)  # an absorbed particle rests on the wall that took it, with weight zero
+
+    def keeps(self, x, lower, upper):
+        return (x >= lower) & (x <= upper)
+
+    @property
+    def absorbs(self) -> bool:
+        return True
+
+
+class Mixed(AbstractBoundary):
+    """A different boundary at each end of an axis: `Mixed(NoFlux(), Dirichlet(1.0))`. Periodic ends come in pairs."""
+
+    low: AbstractBoundary
+    high: AbstractBoundary
+
+    def __check_init__(self):
+        for name, side in (("low", self.low), ("high", self.high)):
+            _checks.instance(name, side, (NoFlux, Dirichlet), "NoFlux() or Dirichlet(...)")
+
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+        low = self.low.pad(field, width, name=name, t=t, transform=transform)[:width]
+        high = self.high.pad(field, width, name=name, t=t, transform=transform)[-width:]
+        return jnp.concatenate([low, field, high])
+
+    def fold(self, x, lower, upper):
+        # A step that crosses both walls is far beyond any stable one, so one wall at a time is enough.
+        below, above = self.low.fold(x, lower, upper), self.high.fold(x, lower, upper)
+        return jnp.where(x < lower, below, jnp.where(x > upper, above, x))
+
+    def keeps(self, x, lower, upper):
+        below, above = self.low.keeps(x, lower, upper), self.high.keeps(x, lower, upper)
+        return jnp.where(x < lower, below, jnp.where(x > upper, above, True))
+
+    @property
+    def absorbs(self) -> bool:
+        return self.low.absorbs or self.high.absorbs

@@ -1,0 +1,335 @@
+"""Grids: where the fields live. Cell centres, volumes and faces of a box, and of the shells of a ball."""
+
+import abc
+import math
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from jaxchemo import _checks
+from jaxchemo.domain.boundary import AbstractBoundary, Mixed, NoFlux, Periodic, Transform, _identity
+
+Components = tuple[Float[Array, " p"], ...]
+
+
+class AbstractGrid(eqx.Module):
+    """Cells and faces: what a finite-volume scheme needs to know of a geometry, one array axis at a time."""
+
+    @property
+    @abc.abstractmethod
+    def ndim(self) -> int:
+        """Dimension of the space [dimensionless]."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a field on this grid."""
+
+    @property
+    @abc.abstractmethod
+    def centers(self) -> Float[Array, "*shape d"]:
+        """Cell centres [length]."""
+
+    @property
+    @abc.abstractmethod
+    def volumes(self) -> Float[Array, "*#shape"]:
+        """Cell volumes [length^d], broadcastable to a field."""
+
+    @property
+    @abc.abstractmethod
+    def lengths(self) -> tuple[Float[Array, "*#shape"], ...]:
+        """Size of the cells along each array axis [length]."""
+
+    @abc.abstractmethod
+    def pad(
+        self,
+        field: Float[Array, "..."],
+        axis: int,
+        *,
+        name: str | None = None,
+        t: ArrayLike = 0.0,
+        transform: Transform = _identity,
+    ) -> Float[Array, "..."]:
+        """`field` with one ghost cell at both ends of `axis`, as its boundary says."""
+
+    @abc.abstractmethod
+    def face_distance(self, axis: int) -> Float[Array, "..."] | float:
+        """Distance between the cell centres on the two sides of each face of `axis`, ghosts included [length]."""
+
+    @abc.abstractmethod
+    def divergence(self, flux: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+        """Outflow per volume of each cell through its two faces along `axis`; `flux` has one more face than cells."""
+
+    @abc.abstractmethod
+    def average(self, function: Callable[[Array], Array], order: int = 3) -> Float[Array, "*shape"]:
+        """Cell averages of `function`, which maps points `(..., d)` to values `(...)`, by Gauss quadrature."""
+
+    def integrate(self, field: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """Integral of a field over the domain [units of the field x length^d]."""
+        return jnp.sum(field * self.volumes)
+
+
+class Grid(AbstractGrid):
+    """A box of equal cells in one, two or three dimensions. Build it with `Grid.box`.
+
+    The spacing may differ between the axes; fields are arrays of shape `shape` in the order of the axes.
+    """
+
+    lower: tuple[float, ...] = eqx.field(static=True)
+    upper: tuple[float, ...] = eqx.field(static=True)
+    cells: tuple[int, ...] = eqx.field(static=True)
+    boundaries: tuple[AbstractBoundary, ...]
+
+    @classmethod
+    def box(
+        cls,
+        lower: float | Sequence[float],
+        upper: float | Sequence[float],
+        shape: int | Sequence[int],
+        boundary: AbstractBoundary | Sequence[AbstractBoundary | tuple[AbstractBoundary, AbstractBoundary]] = NoFlux(),  # noqa: B008
+    ) -> "Grid":
+        """A box `[lower, upper]` cut into `shape` equal cells.
+
+        **Arguments:**
+
+        - `lower`, `upper`: corners [length]; a number for one dimension.
+        - `shape`: number of cells along each axis, at least 2.
+        - `boundary`: one boundary for all axes, or one per axis, or a `(low, high)` pair per axis. Default `NoFlux()`.
+
+        **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+        """
+        lower = tuple(float(a) for a in np.atleast_1d(lower))
+        upper = tuple(float(a) for a in np.atleast_1d(upper))
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not 1 <= len(lower) <= 3:
+            raise ValueError(f"`lower` must have 1, 2 or 3 coordinates, got {len(lower)}.")
+        if not len(lower) == len(upper) == len(shape):
+            raise ValueError(f"`lower`, `upper` and `shape` must agree in length, got {lower}, {upper} and {shape}.")
+        if not all(math.isfinite(a) and math.isfinite(b) and a < b for a, b in zip(lower, upper, strict=True)):
+            raise ValueError(f"`lower` must be finite and smaller than `upper` on each axis, got {lower} and {upper}.")
+        cells = tuple(_checks.natural("shape", n, at_least=2) for n in shape)
+        sides = (boundary,) * len(cells) if isinstance(boundary, AbstractBoundary) else tuple(boundary)
+        if len(sides) != len(cells):
+            raise ValueError(f"`boundary` must be one object or one per axis ({len(cells)}), got {len(sides)}.")
+        sides = tuple(Mixed(*side) if isinstance(side, tuple) else side for side in sides)
+        for side in sides:
+            _checks.instance("boundary", side, AbstractBoundary, "a boundary such as NoFlux()")
+        return cls(lower, upper, cells, sides)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.cells)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.cells
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Cell size along each axis [length]."""
+        return tuple((b - a) / n for a, b, n in zip(self.lower, self.upper, self.cells, strict=True))
+
+    @property
+    def cell_volume(self) -> float:
+        """Volume of one cell [length^d]."""
+        return math.prod(self.spacing)
+
+    @property
+    def periodic(self) -> tuple[bool, ...]:
+        """Which axes wrap around; a particle's kernel is mirrored at the walls of the others."""
+        return tuple(isinstance(side, Periodic) for side in self.boundaries)
+
+    @property
+    def absorbing(self) -> bool:
+        """Whether any wall takes particles out."""
+        return any(side.absorbs for side in self.boundaries)
+
+    @property
+    def axes(self) -> tuple[Float[Array, " n"], ...]:
+        """Cell centres along each axis [length]."""
+        return tuple(
+            lower + (jnp.arange(n, dtype=float) + 0.5) * h
+            for lower, n, h in zip(self.lower, self.cells, self.spacing, strict=True)
+        )
+
+    @property
+    def centers(self) -> Float[Array, "*shape d"]:
+        return jnp.stack(jnp.meshgrid(*self.axes, indexing="ij"), axis=-1)
+
+    @property
+    def volumes(self) -> Float[Array, "*#shape"]:
+        return jnp.full((1,) * self.ndim, self.cell_volume)
+
+    @property
+    def lengths(self) -> tuple[Float[Array, "*#shape"], ...]:
+        return tuple(jnp.full((1,) * self.ndim, h) for h in self.spacing)
+
+    def pad(self, field, axis, *, name=None, t=0.0, transform=_identity):
+        first = jnp.moveaxis(field, axis, 0)
+        return jnp.moveaxis(self.boundaries[axis].pad(first, 1, name=name, t=t, transform=transform), 0, axis)
+
+    def face_distance(self, axis):
+        return self.spacing[axis]
+
+    def divergence(self, flux, axis):
+        return jnp.diff(flux, axis=axis) / self.spacing[axis]
+
+    def average(self, function, order=3):
+        nodes, weights = np.polynomial.legendre.leggauss(order)
+        total = jnp.zeros(self.shape)
+        for index in np.ndindex(*(order,) * self.ndim):
+            shift = jnp.array([0.5 * h * nodes[i] for h, i in zip(self.spacing, index, strict=True)])
+            total = total + math.prod(0.5 * weights[i] for i in index) * function(self.centers + shift)
+        return total
+
+    def fold(self, x: Components) -> Components:
+        """Particle coordinates after a step, brought back into the box by the boundary of each axis."""
+        walls = zip(self.boundaries, x, self.lower, self.upper, strict=True)
+        return tuple(side.fold(xi, a, b) for side, xi, a, b in walls)
+
+    def keeps(self, x: Components) -> Array | bool:
+        """Which particles survive a step to `x` (before folding): `True` where no wall absorbs."""
+        kept: Array | bool = True
+        for side, xi, a, b in zip(self.boundaries, x, self.lower, self.upper, strict=True):
+            kept = kept & side.keeps(xi, a, b)
+        return kept
+
+    def cell_of(self, x: Components) -> tuple[Int[Array, " p"], ...]:
+        """Index of the cell that holds each particle; particles on the upper wall belong to the last cell."""
+        return tuple(
+            jnp.clip(jnp.floor((xi - a) / h).astype(jnp.int32), 0, n - 1)
+            for xi, a, h, n in zip(x, self.lower, self.spacing, self.cells, strict=True)
+        )
+
+    def __repr__(self) -> str:
+        sides = self.boundaries[0] if len(set(map(repr, self.boundaries))) == 1 else self.boundaries
+        return f"Grid.box({self.lower}, {self.upper}, shape={self.cells}, boundary={sides})"
+
+
+class RadialGrid(AbstractGrid):
+    """Shells of a ball in any dimension, for radially symmetric solutions: areas of the faces, volumes of the shells.
+
+    **Arguments:**
+
+    - `radius`: outer radius [length].
+    - `num_cells`: number of shells, at least 2.
+    - `ndim`: dimension of the space, at least 1. In one dimension the "ball" is `[-radius, radius]`, kept by symmetry.
+    - `boundary`: the outer wall. Default `NoFlux()`.
+    - `stretching`: 0 for equal shells; larger values refine the centre, faces at `R sinh(b i/N)/sinh(b)`.
+
+    **Raises:** `ValueError` naming the argument at fault.
+    """
+
+    radius: float = eqx.field(static=True)
+    num_cells: int = eqx.field(static=True)
+    dimension: int = eqx.field(static=True)
+    stretching: float = eqx.field(static=True)
+    outer: AbstractBoundary
+
+    def __init__(
+        self,
+        radius: float,
+        num_cells: int,
+        ndim: int,
+        boundary: AbstractBoundary = NoFlux(),  # noqa: B008
+        stretching: float = 0.0,
+    ):
+        self.radius = float(_checks.positive("radius", radius))
+        self.num_cells = _checks.natural("num_cells", num_cells, at_least=2)
+        self.dimension = _checks.natural("ndim", ndim)
+        self.stretching = float(_checks.non_negative("stretching", stretching))
+        if isinstance(boundary, Periodic | Mixed):
+            raise TypeError(f"`boundary` of a RadialGrid is its outer wall, NoFlux() or Dirichlet(...), got {boundary!r}.")
+        self.outer = _checks.instance("boundary", boundary, AbstractBoundary, "a boundary such as NoFlux()")
+
+    @property
+    def ndim(self) -> int:
+        return self.dimension
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.num_cells,)
+
+    @property
+    def _faces(self) -> np.ndarray:
+        i = np.arange(self.num_cells + 1) / self.num_cells
+        b = self.stretching
+        return self.radius * (np.sinh(b * i) / np.sinh(b) if b > 0 else i)
+
+    @property
+    def _sphere(self) -> float:
+        return 2 * math.pi ** (self.ndim / 2) / math.gamma(self.ndim / 2)
+
+    @property
+    def radii(self) -> Float[Array, " n"]:
+        """Middle of each shell [length]."""
+        return jnp.asarray(0.5 * (self._faces[1:] + self._faces[:-1]))
+
+    @property
+    def centers(self) -> Float[Array, "*shape d"]:
+        # The points lie on one ray: a radial function of d coordinates can be evaluated on a radial grid as it is.
+        return jnp.zeros((self.num_cells, self.ndim)).at[:, 0].set(self.radii)
+
+    @property
+    def volumes(self) -> Float[Array, "*#shape"]:
+        return jnp.asarray(self._sphere * np.diff(self._faces**self.ndim) / self.ndim)
+
+    @property
+    def areas(self) -> Float[Array, " faces"]:
+        """Area of each face [length^(d-1)]; zero at the centre in two dimensions and more."""
+        return jnp.asarray(self._sphere * self._faces ** (self.ndim - 1))
+
+    @property
+    def lengths(self) -> tuple[Float[Array, "*#shape"], ...]:
+        return (jnp.asarray(np.diff(self._faces)),)
+
+    def pad(self, field, axis, *, name=None, t=0.0, transform=_identity):
+        return Mixed(NoFlux(), self.outer).pad(field, 1, name=name, t=t, transform=transform)
+
+    def face_distance(self, axis):
+        middle = 0.5 * (self._faces[1:] + self._faces[:-1])
+        ends = 2 * (self._faces[-1] - middle[-1])
+        return jnp.asarray(np.concatenate([[2 * middle[0]], np.diff(middle), [ends]]))
+
+    def divergence(self, flux, axis):
+        return jnp.diff(self.areas * flux) / self.volumes
+
+    def average(self, function, order=3):
+        nodes, weights = np.polynomial.legendre.leggauss(order)
+        low, high = self._faces[:-1], self._faces[1:]
+        total = jnp.zeros(self.shape)
+        for node, weight in zip(nodes, weights, strict=True):
+            r = 0.5 * (low + high) + 0.5 * (high - low) * node
+            share = 0.5 * weight * self._sphere * r ** (self.ndim - 1) * (high - low)
+            total = total + share * function(jnp.zeros((self.num_cells, self.ndim)).at[:, 0].set(r))
+        return total / self.volumes
+
+    def __repr__(self) -> str:
+        return f"RadialGrid(radius={self.radius:g}, num_cells={self.num_cells}, ndim={self.ndim}, boundary={self.outer})"
+
+
+class FreeSpace(eqx.Module):
+    """The whole space: no grid and no walls, for methods whose particles or flows need none.
+
+    **Arguments:**
+
+    - `ndim`: dimension of the space, 1, 2 or 3.
+    """
+
+    ndim: int = eqx.field(static=True)
+
+    def __init__(self, ndim: int):
+        self.ndim = _checks.natural("ndim", ndim)
+        if self.ndim > 3:
+            raise ValueError(f"`ndim` must be 1, 2 or 3, got {ndim}.")
+
+    def fold(self, x: Components) -> Components:
+        """Positions as they are: there is no wall."""
+        return x
+
+    def keeps(self, x: Components) -> Array | bool:
+        """No particle is ever lost."""
+        return True

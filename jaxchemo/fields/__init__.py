@@ -1,0 +1,9 @@
+"""What acts on arrays over a grid: face fluxes, Laplacians, transforms, Helmholtz solves."""
+
+from jaxchemo.fields.bernoulli import bernoulli as bernoulli
+from jaxchemo.fields.bernoulli import bernoulli_pair as bernoulli_pair
+from jaxchemo.fields.fluxes import Drift as Drift
+from jaxchemo.fields.fluxes import diffusion as diffusion
+from jaxchemo.fields.fluxes import drift_diffusion as drift_diffusion
+from jaxchemo.fields.fluxes import fitted_flux as fitted_flux
+from jaxchemo.fields.fluxes import outflow_rate as outflow_rate

@@ -1,0 +1,75 @@
+"""How gradients pass through the time loop: directly, with rematerialisation, or forward only."""
+
+import abc
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import equinox as eqx
+import jax
+from jaxtyping import Array
+
+Carry = TypeVar("Carry")
+
+
+class AbstractAdjoint(eqx.Module):
+    """A way to repeat a step; all ways give the same values, and differ in how they can be differentiated."""
+
+    @abc.abstractmethod
+    def repeat(self, body: Callable[[Array, Carry], Carry], carry: Carry, start: Array, steps: int) -> Carry:
+        """`carry` after `steps` times `carry = body(n, carry)`, with `n` counting from `start`."""
+
+
+class Direct(AbstractAdjoint):
+    """Stores every step: the fastest gradient, with memory proportional to the number of steps."""
+
+    def repeat(self, body, carry, start, steps):
+        return _scan(body, carry, start, steps)
+
+
+class Remat(AbstractAdjoint):
+    """Stores one state in `sqrt(steps)` and computes the others again: reverse-mode memory grows as `sqrt(steps)`.
+
+    **Arguments:**
+
+    - `segments`: number of stored states between two saves; `None` (default) takes the square root of the steps.
+    """
+
+    segments: int | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        if self.segments is not None and self.segments < 1:
+            raise ValueError(f"`segments` must be at least 1, got {self.segments}.")
+
+    def repeat(self, body, carry, start, steps):
+        if steps == 0:
+            return carry
+        inner = math.ceil(steps / self.segments) if self.segments else math.ceil(math.sqrt(steps))
+        outer, rest = divmod(steps, inner)
+
+        @jax.checkpoint
+        def segment(k, carry):
+            return _scan(body, carry, start + k * inner, inner)
+
+        carry = _scan(segment, carry, 0, outer)
+        return jax.checkpoint(lambda carry: _scan(body, carry, start + outer * inner, rest))(carry)
+
+
+class Forward(AbstractAdjoint):
+    """Forward mode only (`jax.jvp`, `jax.jacfwd`): nothing is stored; best for few parameters. `jax.grad` is refused."""
+
+    def repeat(self, body, carry, start, steps):
+        def cond(loop):
+            return loop[0] < steps
+
+        def once(loop):
+            k, carry = loop
+            return k + 1, body(start + k, carry)
+
+        return jax.lax.while_loop(cond, once, (0, carry))[1]
+
+
+def _scan(body: Callable[[Array, Carry], Carry], carry: Carry, start: Array | int, steps: int) -> Carry:
+    if steps == 0:
+        return carry
+    return jax.lax.scan(lambda c, k: (body(start + k, c), None), carry, jax.numpy.arange(steps))[0]

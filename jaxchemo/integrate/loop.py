@@ -1,0 +1,90 @@
+"""The time loop: fixed steps, time as `t0 + n dt`, randomness by step number, saving between compiled stretches."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from jaxchemo.integrate.adjoint import AbstractAdjoint
+from jaxchemo.methods.base import AbstractMethod
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+
+class Carry(eqx.Module):
+    """What the loop hands from step to step: the method's state, how it goes, and the first step that went wrong."""
+
+    state: Any
+    result: RESULTS
+    failed_step: Int[Array, ""]
+
+
+def start(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> Carry:
+    """The carry before the first step."""
+    return Carry(method.init(problem, key=key), RESULTS.successful, jnp.asarray(-1, jnp.int32))
+
+
+def advance(
+    problem: Problem,
+    method: AbstractMethod,
+    carry: Carry,
+    n0: Int[Array, ""],
+    steps: int,
+    t0: Float[Array, ""],
+    dt: Float[Array, ""],
+    key: PRNGKeyArray | None,
+    adjoint: AbstractAdjoint,
+) -> Carry:
+    """`steps` steps from step number `n0` on."""
+
+    def body(n: Array, carry: Carry) -> Carry:
+        state, info = method.step(problem, carry.state, n, t0 + n * dt, dt, key=key)
+        first = (carry.result == RESULTS.successful) & (info.result != RESULTS.successful)
+        return Carry(
+            state,
+            RESULTS.where(carry.result == RESULTS.successful, info.result, carry.result),
+            jnp.where(first, n, carry.failed_step).astype(jnp.int32),
+        )
+
+    return adjoint.repeat(body, carry, n0, steps)
+
+
+def rollout(
+    problem: Problem,
+    method: AbstractMethod,
+    carry: Carry,
+    saves: tuple[int, ...],
+    num_steps: int,
+    t0: Float[Array, ""],
+    dt: Float[Array, ""],
+    key: PRNGKeyArray | None,
+    adjoint: AbstractAdjoint,
+    save: Callable[[Any], Any],
+) -> tuple[Carry, Any]:
+    """The whole run: the last carry, and `save(state)` after each of the steps `saves`, stacked (`None` if there are none).
+
+    Pure and without host effects. Equal stretches between saves are one compiled loop.
+    """
+    saved = []
+    if saves and saves[0] == 0:
+        saved.append(jax.tree.map(lambda a: a[None], save(carry.state)))
+        saves = saves[1:]
+    now = 0
+    lengths = [b - a for a, b in itertools.pairwise((0, *saves))]
+    for length, group in itertools.groupby(lengths):
+        times = len(list(group))
+
+        def stretch(carry: Carry, k: Array, now: int = now, length: int = length) -> tuple[Carry, Any]:
+            n0 = now + k * length
+            carry = advance(problem, method, carry, n0, length, t0, dt, key, adjoint)
+            return carry, save(carry.state)
+
+        carry, ys = jax.lax.scan(stretch, carry, jnp.arange(times))
+        saved.append(ys)
+        now += times * length
+    carry = advance(problem, method, carry, jnp.asarray(now), num_steps - now, t0, dt, key, adjoint)
+    return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *saved) if saved else None

@@ -1,0 +1,62 @@
+"""What to keep of a run, and when: full snapshots rarely, or statistics often."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from jaxchemo import _checks
+from jaxchemo.methods.base import Snapshot
+
+
+def _everything(snapshot: Snapshot) -> Snapshot:
+    return snapshot
+
+
+class SaveAt(eqx.Module):
+    """What to keep of a run.
+
+    **Arguments:**
+
+    - `ts`: times to save at; each must be a whole number of steps after the start.
+    - `every`: save every so many steps, the initial state included.
+    - `t1`: save the final time. Default: only if neither `ts` nor `every` is given.
+    - `fn`: what to save, a function of the `Snapshot`; by default all of it. What `fn` does not use is not computed.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+    """
+
+    ts: tuple[float, ...] | None = eqx.field(static=True)
+    every: int | None = eqx.field(static=True)
+    t1: bool = eqx.field(static=True)
+    fn: Callable[[Snapshot], Any]
+
+    def __init__(
+        self,
+        ts: Sequence[float] | None = None,
+        every: int | None = None,
+        t1: bool | None = None,
+        fn: Callable[[Snapshot], Any] = _everything,
+    ):
+        if ts is not None and every is not None:
+            raise ValueError("Give `ts` or `every`, not both.")
+        if not callable(fn):
+            raise TypeError(f"`fn` must be a function of a Snapshot, got {fn!r}.")
+        self.ts = None if ts is None else tuple(float(t) for t in np.atleast_1d(np.asarray(ts, float)))
+        self.every = None if every is None else _checks.natural("every", every)
+        self.t1 = (ts is None and every is None) if t1 is None else bool(t1)
+        self.fn = fn
+
+    def steps(self, t0: float, dt: float, num_steps: int) -> tuple[int, ...]:
+        """The step numbers to save after, increasing; 0 is the initial state."""
+        chosen: set[int] = {num_steps} if self.t1 else set()
+        if self.every is not None:
+            chosen |= set(range(0, num_steps + 1, self.every))
+        for t in self.ts or ():
+            n = round((t - t0) / dt)
+            if abs(t0 + n * dt - t) > 1e-6 * max(abs(dt), 1e-300) * max(1, abs(n)) or not 0 <= n <= num_steps:
+                near = t0 + min(max(n, 0), num_steps) * dt
+                raise ValueError(f"`ts` holds {t:g}, which is not a step of the run: the nearest step is at t={near:g}.")
+            chosen.add(n)
+        return tuple(sorted(chosen))

@@ -1,0 +1,156 @@
+"""`solve`: the pure verb, for jit, vmap and grad."""
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from jaxchemo import _checks
+from jaxchemo.integrate import loop
+from jaxchemo.integrate.adjoint import AbstractAdjoint, Remat
+from jaxchemo.integrate.saveat import SaveAt
+from jaxchemo.integrate.solution import Solution, SolveError
+from jaxchemo.methods.base import AbstractMethod
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+
+def solve(
+    problem: Problem,
+    method: AbstractMethod,
+    *,
+    t0: float = 0.0,
+    t1: float,
+    dt: float | Literal["auto"],
+    key: PRNGKeyArray | None = None,
+    saveat: SaveAt = SaveAt(),  # noqa: B008
+    adjoint: AbstractAdjoint = Remat(),  # noqa: B008
+    throw: bool = True,
+) -> Solution:
+    """Solves a problem by a method. Pure: it can be jitted, vmapped and differentiated, and has no effects on the host.
+
+    **Arguments:**
+
+    - `problem`: what is solved.
+    - `method`: how, such as `jc.FiniteVolume()` or `jc.ParticleField(20_000)`.
+    - `t0`, `t1`: initial and final time; `t1 - t0` must be a whole number of steps. `t0` defaults to 0.
+    - `dt`: step, positive; `"auto"` takes the largest that the method advises at the initial state.
+    - `key`: random key, for stochastic methods.
+    - `saveat`: what to keep besides the final state. Default: only the final time.
+    - `adjoint`: how gradients pass through the loop: `Remat()` (default, memory as the square root of the number of
+      steps), `Direct()`, or `Forward()`.
+    - `throw`: whether a run that went wrong raises. Under `jit`, `vmap` and `grad` the result is only known later: there
+      it is reported in `Solution.result`.
+
+    **Returns:** a `Solution`.
+
+    **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
+    """
+    plan = Plan.of(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=adjoint)
+    t0, step = jnp.asarray(plan.t0), jnp.asarray(plan.dt)  # arrays: another step size is not another compilation
+    solution = _solve(problem, method, t0, step, key, plan.saves, plan.num_steps, saveat, adjoint)
+    if throw:
+        raise_if_failed(solution, plan)
+    return solution
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The steps of a run, worked out on the host before anything is compiled."""
+
+    t0: float
+    dt: float
+    num_steps: int
+    saves: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        method: AbstractMethod,
+        *,
+        t0: float,
+        t1: float,
+        dt: float | str,
+        key: PRNGKeyArray | None,
+        saveat: SaveAt,
+        adjoint: AbstractAdjoint,
+    ) -> "Plan":
+        """Checks the arguments of a run against one another and counts its steps."""
+        _checks.instance("problem", problem, Problem, "a Problem")
+        _checks.instance("method", method, AbstractMethod, "a method such as jc.FiniteVolume()")
+        _checks.instance("saveat", saveat, SaveAt, "a SaveAt")
+        _checks.instance("adjoint", adjoint, AbstractAdjoint, "Remat(), Direct() or Forward()")
+        for name, value in (("t0", t0), ("t1", t1)):
+            if not _checks.is_concrete(value) or not math.isfinite(value):
+                raise ValueError(f"`{name}` must be a finite number known before compilation, got {value!r}.")
+        t0, t1 = float(t0), float(t1)
+        if not t1 > t0:
+            raise ValueError(f"`t1` must be larger than `t0`, got t0={t0:g} and t1={t1:g}.")
+        if method.stochastic and key is None:
+            raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
+        method.check(problem)
+        if isinstance(dt, str):
+            if dt != "auto":
+                raise ValueError(f"`dt` must be a positive number or 'auto', got {dt!r}.")
+            dt = _advised(problem, method, key)
+            num_steps = max(1, math.ceil((t1 - t0) / dt - 1e-9))
+            dt = (t1 - t0) / num_steps
+        else:
+            if not _checks.is_concrete(dt) or not (math.isfinite(dt) and dt > 0):
+                raise ValueError(f"`dt` must be a positive number known before compilation, or 'auto', got {dt!r}.")
+            dt = float(dt)
+            num_steps = round((t1 - t0) / dt)
+            if num_steps < 1 or abs(num_steps * dt - (t1 - t0)) > 1e-6 * dt * max(1, num_steps):
+                whole = max(1, math.ceil((t1 - t0) / dt))
+                raise ValueError(
+                    f"`dt` must divide t1 - t0 = {t1 - t0:g} into whole steps, got {dt:g}; "
+                    f"dt={(t1 - t0) / whole:.10g} ({whole} steps) would do."
+                )
+        return cls(t0, dt, num_steps, saveat.steps(t0, dt, num_steps))
+
+
+def _advised(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> float:
+    dt = eqx.filter_jit(lambda p, m, k: m.stable_dt(p, m.init(p, key=k)))(problem, method, key)
+    if not _checks.is_concrete(dt):
+        raise ValueError("`dt='auto'` depends on the problem's numbers, which are not known under jit, vmap or grad.")
+    if not (math.isfinite(float(dt)) and float(dt) > 0):
+        raise ValueError(f"`dt='auto'`: the method gives no bound on the step here ({float(dt):g}); give a number.")
+    return float(dt)
+
+
+@eqx.filter_jit
+def _solve(problem, method, t0, dt, key, saves, num_steps, saveat, adjoint) -> Solution:
+    carry, ys = loop.rollout(
+        problem,
+        method,
+        loop.start(problem, method, key),
+        saves,
+        num_steps,
+        t0,
+        dt,
+        key,
+        adjoint,
+        lambda state: saveat.fn(method.snapshot(problem, state)),
+    )
+    return finish(problem, method, carry, ys, t0 + jnp.asarray(saves, dt.dtype) * dt, dt, num_steps)
+
+
+def finish(problem: Problem, method: AbstractMethod, carry: loop.Carry, ys: Any, ts: Any, dt: Any, num_steps: Any) -> Solution:
+    """The last carry and what was saved, as a `Solution`."""
+    stats = {"num_steps": jnp.asarray(num_steps), "dt": jnp.asarray(dt), "failed_step": carry.failed_step}
+    return Solution(ts, ys, method.snapshot(problem, carry.state), carry.result, stats)
+
+
+def raise_if_failed(solution: Solution, plan: Plan) -> None:
+    """Raises `SolveError` if the run went wrong and this is known on the host now."""
+    failed = solution.stats["failed_step"]
+    if not _checks.is_concrete(failed) or np.ndim(failed) > 0 or int(failed) < 0:
+        return
+    sentence = RESULTS[solution.result]
+    t = plan.t0 + int(failed) * plan.dt
+    raise SolveError(f"Step {int(failed)} (t={t:g}, dt={plan.dt:g}): {sentence}", solution)

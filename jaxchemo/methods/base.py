@@ -1,0 +1,85 @@
+"""The contract of a method: configuration only, with `init` and `step`; and the snapshot that every method can show."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
+
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+Fields = dict[str, Float[Array, "..."]]
+
+
+class Snapshot(eqx.Module):
+    """What a state looks like to a user; an array where the model has one of the kind, a dict by name where several.
+
+    **Fields:**
+
+    - `density`: density of the species, shape of the grid [mass / length^d].
+    - `signal`: concentration of the signals, shape of the grid; `None` where the model has none.
+    - `positions`: particle positions `(P, d)` [length]; `None` for methods without particles.
+    - `weights`: mass of each particle: a number, or `(P,)` where walls absorb; `None` without particles.
+    """
+
+    density: Any
+    signal: Any
+    positions: Any = None
+    weights: Any = None
+
+
+def by_kind(fields: dict[str, Any]) -> Any:
+    """The only field there is, or all of them by name."""
+    if not fields:
+        return None
+    return next(iter(fields.values())) if len(fields) == 1 else fields
+
+
+class StepInfo(eqx.Module):
+    """What a step reports: `result`, one of `RESULTS`."""
+
+    result: RESULTS
+
+
+class AbstractMethod(eqx.Module):
+    """A way to solve a problem: a final module that holds configuration only."""
+
+    @property
+    @abc.abstractmethod
+    def stochastic(self) -> bool:
+        """Whether it needs a random key."""
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """Short name for tables and figures."""
+
+    @abc.abstractmethod
+    def check(self, problem: Problem) -> None:
+        """Refuses, in a sentence, a problem that the method cannot solve."""
+
+    @abc.abstractmethod
+    def init(self, problem: Problem, *, key: PRNGKeyArray | None = None) -> Any:
+        """The state at the initial time."""
+
+    @abc.abstractmethod
+    def step(
+        self,
+        problem: Problem,
+        state: Any,
+        n: Int[ArrayLike, ""],
+        t: Float[ArrayLike, ""],
+        dt: Float[ArrayLike, ""],
+        *,
+        key: PRNGKeyArray | None = None,
+    ) -> tuple[Any, StepInfo]:
+        """The state one step later. `n` is the global step, `key` the key of the whole run: fold them together."""
+
+    @abc.abstractmethod
+    def stable_dt(self, problem: Problem, state: Any) -> Float[Array, ""]:
+        """Advice: the largest step that keeps the scheme's promises from this state on [time]."""
+
+    @abc.abstractmethod
+    def snapshot(self, problem: Problem, state: Any) -> Snapshot:
+        """The state as a user sees it."""

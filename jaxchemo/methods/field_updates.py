@@ -1,0 +1,181 @@
+"""How particles change a signal that does not diffuse: on the grid, or through the exposure that they leave behind."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo.domain import Components, Grid
+from jaxchemo.initial import AbstractInitial, AbstractProfile
+from jaxchemo.methods.steppers import exponential_step
+from jaxchemo.models import Consumption, Signal
+from jaxchemo.particles import deposit, gather, mollify, prefilter
+from jaxchemo.particles.interpolators import AbstractInterpolator
+
+Fields = dict[str, Float[Array, "..."]]
+Positions = dict[str, Components]
+Weights = dict[str, Float[Array, "..."]]
+
+
+class AbstractFieldUpdate(eqx.Module):
+    """A signal that particles consume: what is stored of it, how a step changes it, and how particles feel it."""
+
+    @abc.abstractmethod
+    def check(self, name: str, signal: Signal) -> None:
+        """Refuses, in a sentence, a signal that it cannot represent."""
+
+    @abc.abstractmethod
+    def init(self, condition: AbstractInitial, grid: Grid) -> Any:
+        """What is stored of the signal at the initial time."""
+
+    @abc.abstractmethod
+    def update(
+        self,
+        stored: dict[str, Any],
+        x: Positions,
+        weights: Weights,
+        signals: dict[str, Signal],
+        grid: Grid,
+        dt: ArrayLike,
+        deposit_order: int,
+        width: float,
+    ) -> dict[str, Any]:
+        """What is stored one step later, for particles at `x` that carry `weights` [mass]."""
+
+    @abc.abstractmethod
+    def felt(
+        self,
+        stored: Any,
+        condition: AbstractInitial,
+        signal: Signal,
+        x: Components,
+        grid: Grid,
+        interpolator: AbstractInterpolator,
+        deposit_order: int,
+        width: float,
+    ) -> tuple[Float[Array, " p"], Components]:
+        """Value `(P,)` and gradient of the signal at the particles."""
+
+    @abc.abstractmethod
+    def on_grid(
+        self, stored: Any, condition: AbstractInitial, signal: Signal, grid: Grid, width: float
+    ) -> Float[Array, "*shape"]:
+        """The signal on the grid."""
+
+
+class Exposure(AbstractFieldUpdate):
+    """The grid holds the exposure, the time integral of density, and the signal is `s0(x) exp(-rate * exposure)`.
+
+    Exact in time for the density it is given, so `0 <= s <= s0` wherever the exposure is not negative; the initial
+    signal is never interpolated, and filters act when the particles look, so they never damage what is stored. A step
+    touches only the cells around particles: what it costs does not grow with the grid (an interpolator's own filter
+    may). The most accurate form measured, and the default. It needs a signal that is only consumed.
+    """
+
+    def check(self, name, signal):
+        if not isinstance(signal.kinetics, Consumption):
+            raise TypeError(
+                f"Exposure() represents a signal that is only consumed, Consumption(...); signal {name!r} has "
+                f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
+            )
+
+    def init(self, condition, grid):
+        blank = jnp.zeros(grid.shape)
+        if isinstance(condition, AbstractProfile):
+            return blank, None
+        return blank, prefilter(condition.on_grid(grid), grid, 3)
+
+    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+        def one(name: str, kept: Any) -> Any:
+            species = signals[name].kinetics.species
+            amount = weights[species] * (dt / grid.cell_volume)
+            return deposit(x[species], amount, grid, deposit_order, onto=kept[0]), kept[1]
+
+        return {name: one(name, kept) for name, kept in stored.items()}
+
+    def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
+        exposure, coefficients = stored
+        rate = signal.kinetics.rate / signal.relaxation
+        prepared = interpolator.prepare(mollify(exposure, grid, width), grid, deposit_order)
+        total, slope = interpolator.at(prepared, x, grid)
+        if coefficients is None:
+            start, start_slope = _value_and_gradient(condition, x)
+        else:
+            start, start_slope = gather(coefficients, x, grid, 3)
+        left = jnp.exp(-rate * total)
+        gradient = tuple(left * (g0 - rate * start * g) for g0, g in zip(start_slope, slope, strict=True))
+        return start * left, gradient
+
+    def on_grid(self, stored, condition, signal, grid, width):
+        rate = signal.kinetics.rate / signal.relaxation
+        return condition.on_grid(grid) * jnp.exp(-rate * mollify(stored[0], grid, width))
+
+
+class Exponential(AbstractFieldUpdate):
+    """The grid holds the signal, and each step solves its kinetics exactly with the density frozen: positive always."""
+
+    def check(self, name, signal):
+        pass
+
+    def init(self, condition, grid):
+        return condition.on_grid(grid)
+
+    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+        densities = _densities(x, weights, grid, deposit_order, width)
+
+        def one(name: str, field: Array) -> Array:
+            kinetics, step = signals[name].kinetics, dt / signals[name].relaxation
+            production = kinetics.production(densities, stored, name)
+            return exponential_step(field, production, kinetics.loss_rate(densities, stored, name), step)
+
+        return {name: one(name, field) for name, field in stored.items()}
+
+    def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
+        return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)
+
+    def on_grid(self, stored, condition, signal, grid, width):
+        return stored
+
+
+class Explicit(AbstractFieldUpdate):
+    """The grid holds the signal, and each step is an explicit Euler step of its kinetics, as in the NSIPF paper.
+
+    It keeps the signal positive only while `dt * max(density) <= 1`; a histogram of few particles has a large maximum.
+    """
+
+    def check(self, name, signal):
+        pass
+
+    def init(self, condition, grid):
+        return condition.on_grid(grid)
+
+    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+        densities = _densities(x, weights, grid, deposit_order, width)
+
+        def one(name: str, field: Array) -> Array:
+            kinetics, step = signals[name].kinetics, dt / signals[name].relaxation
+            production = kinetics.production(densities, stored, name)
+            return field + step * (production - kinetics.loss_rate(densities, stored, name) * field)
+
+        return {name: one(name, field) for name, field in stored.items()}
+
+    def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
+        return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)
+
+    def on_grid(self, stored, condition, signal, grid, width):
+        return stored
+
+
+def _densities(x: Positions, weights: Weights, grid: Grid, order: int, width: float) -> Fields:
+    return {
+        name: mollify(deposit(xs, weights[name] / grid.cell_volume, grid, order), grid, width) for name, xs in x.items()
+    }
+
+
+def _value_and_gradient(condition: AbstractProfile, x: Components) -> tuple[Array, Components]:
+    """A profile and its gradient at many points: the points do not mix, so one reverse pass gives all gradients."""
+    value, pull = jax.vjp(lambda *xs: condition(jnp.stack(xs, axis=-1)), *x)
+    return value, pull(jnp.ones_like(value))

@@ -1,0 +1,180 @@
+"""Time steps for fields: explicit Runge-Kutta, splitting with exact reactions, and adaptive or implicit references."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool
+
+from jaxchemo import _checks
+
+State = Any
+Rates = Callable[[State, Array], State]
+
+
+class System(Protocol):
+    """A semi-discretisation: rates of change on a grid, whole and in its two parts."""
+
+    def rates(self, state: State, t: Array) -> State:
+        """All of it."""
+
+    def transport(self, state: State, t: Array) -> State:
+        """What moves between cells."""
+
+    def react(self, state: State, dt: Array, *, reverse: bool) -> State:
+        """What happens within cells, over a time `dt`, exactly; `reverse` asks for the opposite order of its parts."""
+
+
+class AbstractStepper(eqx.Module):
+    """One step of a semi-discretisation."""
+
+    @property
+    @abc.abstractmethod
+    def order(self) -> int:
+        """Order of accuracy in the step [dimensionless]."""
+
+    @abc.abstractmethod
+    def advance(self, system: System, state: State, t: Array, dt: Array) -> tuple[State, Bool[Array, ""] | bool]:
+        """The state one step later, and whether the step itself went well."""
+
+
+class AbstractRungeKutta(AbstractStepper):
+    """Strong-stability-preserving Runge-Kutta: convex combinations of Euler steps, so positive wherever Euler is."""
+
+    @abc.abstractmethod
+    def stages(self, rates: Rates, state: State, t: Array, dt: Array) -> State:
+        """The state one step later, for rates of change `rates(state, t)`."""
+
+    def advance(self, system, state, t, dt):
+        return self.stages(system.rates, state, t, dt), True
+
+
+class Euler(AbstractRungeKutta):
+    """Explicit Euler, first order."""
+
+    @property
+    def order(self) -> int:
+        return 1
+
+    def stages(self, rates, state, t, dt):
+        return _euler(rates, state, t, dt)
+
+
+class SSPRK2(AbstractRungeKutta):
+    """Heun's method, second order. **Source:** Shu and Osher (1988), equation 2.16."""
+
+    @property
+    def order(self) -> int:
+        return 2
+
+    def stages(self, rates, state, t, dt):
+        first = _euler(rates, state, t, dt)
+        return _mix(0.5, state, _euler(rates, first, t + dt, dt))
+
+
+class SSPRK3(AbstractRungeKutta):
+    """The three-stage third-order method. **Source:** Shu and Osher (1988), equation 2.18."""
+
+    @property
+    def order(self) -> int:
+        return 3
+
+    def stages(self, rates, state, t, dt):
+        first = _euler(rates, state, t, dt)
+        second = _mix(0.75, state, _euler(rates, first, t + dt, dt))
+        return _mix(1 / 3, state, _euler(rates, second, t + 0.5 * dt, dt))
+
+
+class Strang(AbstractStepper):
+    """Half a step of exact reactions, a step of transport, half a step of exact reactions: second order.
+
+    Consumption is integrated exactly (`s exp(-dt rho)` with the density frozen), so the signal stays positive and never
+    grows for every step size. Second order needs reaction rates that do not depend on the signal itself.
+
+    **Arguments:**
+
+    - `transport`: the step of the transport part. Default `SSPRK2()`.
+    """
+
+    inner: AbstractRungeKutta
+
+    def __init__(self, transport: AbstractRungeKutta = SSPRK2()):  # noqa: B008
+        self.inner = _checks.instance("transport", transport, AbstractRungeKutta, "Euler(), SSPRK2() or SSPRK3()")
+
+    @property
+    def order(self) -> int:
+        return min(2, self.inner.order)
+
+    def advance(self, system, state, t, dt):
+        state = system.react(state, 0.5 * dt, reverse=False)
+        state = self.inner.stages(system.transport, state, t, dt)
+        return system.react(state, 0.5 * dt, reverse=True), True
+
+
+class Adaptive(AbstractStepper):
+    """Adaptive steps of a diffrax solver within each step: for reference solutions and stiff problems.
+
+    `dt` is then only how often the run looks in. Positivity holds to the tolerance, not exactly. Gradients are
+    reverse-mode.
+
+    **Arguments:**
+
+    - `rtol`, `atol`: relative and absolute tolerance, positive. Defaults 1e-8 and 1e-10.
+    - `solver`: a diffrax solver. Default `diffrax.Tsit5()`; `diffrax.Kvaerno5()` where the problem is stiff and small.
+    - `max_steps`: largest number of inner steps in one step. Default 100,000.
+    """
+
+    rtol: float = eqx.field(static=True)
+    atol: float = eqx.field(static=True)
+    solver: Any
+    max_steps: int = eqx.field(static=True)
+
+    def __init__(self, rtol: float = 1e-8, atol: float = 1e-10, solver: Any = None, max_steps: int = 100_000):
+        import diffrax  # imported here: a plain run needs none of it
+
+        self.rtol, self.atol = float(_checks.positive("rtol", rtol)), float(_checks.positive("atol", atol))
+        self.solver = diffrax.Tsit5() if solver is None else solver
+        self.max_steps = _checks.natural("max_steps", max_steps)
+
+    @property
+    def order(self) -> int:
+        return 5
+
+    def advance(self, system, state, t, dt):
+        import diffrax
+
+        end = diffrax.diffeqsolve(
+            diffrax.ODETerm(lambda t, y, args: system.rates(y, t)),
+            self.solver,
+            t0=t,
+            t1=t + dt,
+            dt0=None,
+            y0=state,
+            stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=self.atol),
+            max_steps=self.max_steps,
+            throw=False,
+        )
+        return jax.tree.map(lambda y: y[-1], end.ys), end.result == diffrax.RESULTS.successful
+
+
+def _euler(rates: Rates, state: State, t: Array, dt: ArrayLike) -> State:
+    return jax.tree.map(lambda y, f: y + dt * f, state, rates(state, t))
+
+
+def _mix(share: float, a: State, b: State) -> State:
+    return jax.tree.map(lambda x, y: share * x + (1 - share) * y, a, b)
+
+
+def exponential_step(value: Array, production: ArrayLike, rate: ArrayLike, dt: ArrayLike) -> Array:
+    """`y' = production - rate y` over `dt` with both frozen: exact, and positive for every step."""
+    decayed = value * jnp.exp(-rate * dt)
+    if isinstance(production, float) and production == 0.0:
+        return decayed
+    z = rate * dt
+    small = jnp.abs(z) < 1e-4
+    safe = jnp.where(small, 1.0, z)
+    mean = jnp.where(small, 1 - z / 2 + z * z / 6, (1 - jnp.exp(-safe)) / safe)
+    return decayed + production * dt * mean

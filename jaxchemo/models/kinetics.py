@@ -1,0 +1,190 @@
+"""How cells change a signal, and how they grow: each law written as production minus loss, so positivity is exact.
+
+`kinetics = production - loss_rate * signal` with both parts non-negative (Patankar's form): with production and rate
+frozen over a step the signal has an exact, positive solution, whatever the step size.
+"""
+
+import abc
+
+import equinox as eqx
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+
+Fields = dict[str, Float[Array, "..."]]
+
+
+class AbstractKinetics(eqx.Module):
+    """What happens to a signal at a point: `kinetics(rho, s) = production(rho, s) - loss_rate(rho, s) * s`."""
+
+    @abc.abstractmethod
+    def production(self, densities: Fields, signals: Fields, name: str) -> Float[Array, "..."] | float:
+        """Production of signal `name` [concentration / time], non-negative."""
+
+    @abc.abstractmethod
+    def loss_rate(self, densities: Fields, signals: Fields, name: str) -> Float[Array, "..."] | float:
+        """Loss rate of signal `name` [1 / time], non-negative."""
+
+    @abc.abstractmethod
+    def describe(self, name: str) -> str:
+        """The terms as the model's equations print them."""
+
+
+class Consumption(AbstractKinetics):
+    """`- rate * rho * s`: the species eats the signal where it meets it.
+
+    **Arguments:**
+
+    - `species`: name of the species that eats.
+    - `rate`: consumption per density and time, non-negative. Default 1.
+    """
+
+    species: str = eqx.field(static=True)
+    rate: Float[Array, ""]
+
+    def __init__(self, species: str, rate: ArrayLike = 1.0):
+        self.species = species
+        self.rate = _checks.non_negative("rate", rate)
+
+    def production(self, densities, signals, name):
+        return 0.0
+
+    def loss_rate(self, densities, signals, name):
+        return self.rate * densities[self.species]
+
+    def describe(self, name):
+        return f"- {_checks.number(self.rate)} {self.species} {name}"
+
+
+class Production(AbstractKinetics):
+    """`rate * rho - decay * s`: the species secretes the signal, which decays by itself.
+
+    **Arguments:**
+
+    - `species`: name of the species that secretes.
+    - `rate`: production per density and time, non-negative. Default 1.
+    - `decay`: decay rate, non-negative [1 / time]. Default 0.
+    """
+
+    species: str = eqx.field(static=True)
+    rate: Float[Array, ""]
+    decay: Float[Array, ""]
+
+    def __init__(self, species: str, rate: ArrayLike = 1.0, decay: ArrayLike = 0.0):
+        self.species = species
+        self.rate = _checks.non_negative("rate", rate)
+        self.decay = _checks.non_negative("decay", decay)
+
+    def production(self, densities, signals, name):
+        return self.rate * densities[self.species]
+
+    def loss_rate(self, densities, signals, name):
+        return self.decay
+
+    def describe(self, name):
+        return f"+ {_checks.number(self.rate)} {self.species} - {_checks.number(self.decay)} {name}"
+
+
+class Uptake(AbstractKinetics):
+    """`- rate * rho * s / (s + half)`: Michaelis-Menten (Monod) uptake, which saturates where there is plenty.
+
+    **Arguments:**
+
+    - `species`: name of the species that takes up.
+    - `rate`: largest uptake per density and time, non-negative.
+    - `half`: concentration of half the largest rate, positive.
+    """
+
+    species: str = eqx.field(static=True)
+    rate: Float[Array, ""]
+    half: Float[Array, ""]
+
+    def __init__(self, species: str, rate: ArrayLike, half: ArrayLike):
+        self.species = species
+        self.rate = _checks.non_negative("rate", rate)
+        self.half = _checks.positive("half", half)
+
+    def production(self, densities, signals, name):
+        return 0.0
+
+    def loss_rate(self, densities, signals, name):
+        return self.rate * densities[self.species] / (signals[name] + self.half)
+
+    def describe(self, name):
+        k = _checks.number(self.half)
+        return f"- {_checks.number(self.rate)} {self.species} {name} / ({name} + {k})"
+
+
+class Sum(AbstractKinetics):
+    """Several kinetics at once: `Sum(Production("rho"), Uptake("rho", 1.0, 0.1))`."""
+
+    parts: tuple[AbstractKinetics, ...]
+
+    def __init__(self, *parts: AbstractKinetics):
+        self.parts = tuple(_checks.instance("parts", p, AbstractKinetics, "kinetics") for p in parts)
+
+    def production(self, densities, signals, name):
+        return sum((part.production(densities, signals, name) for part in self.parts), 0.0)
+
+    def loss_rate(self, densities, signals, name):
+        return sum((part.loss_rate(densities, signals, name) for part in self.parts), 0.0)
+
+    def describe(self, name):
+        return " ".join(part.describe(name) for part in self.parts)
+
+
+class AbstractGrowth(eqx.Module):
+    """Growth per cell: `growth(rho, s) = rate(rho, s) * rho`."""
+
+    @abc.abstractmethod
+    def rate(self, density: Float[Array, "..."], signals: Fields) -> Float[Array, "..."]:
+        """Net growth rate of a cell [1 / time]."""
+
+    @abc.abstractmethod
+    def describe(self, density: str) -> str:
+        """The term as the model's equations print it."""
+
+
+class Logistic(AbstractGrowth):
+    """`speed * rho * (1 - rho/capacity)`. `speed` non-negative [1 / time]; `capacity` positive [density], default 1."""
+
+    speed: Float[Array, ""]
+    capacity: Float[Array, ""]
+
+    def __init__(self, speed: ArrayLike, capacity: ArrayLike = 1.0):
+        self.speed = _checks.non_negative("speed", speed)
+        self.capacity = _checks.positive("capacity", capacity)
+
+    def rate(self, density, signals):
+        return self.speed * (1 - density / self.capacity)
+
+    def describe(self, density):
+        return f"+ {_checks.number(self.speed)} {density} (1 - {density}/{_checks.number(self.capacity)})"
+
+
+class Monod(AbstractGrowth):
+    """`speed * rho * n / (n + half)` on a nutrient `n`.
+
+    **Arguments:**
+
+    - `nutrient`: name of the signal that feeds the growth.
+    - `speed`: largest growth rate, non-negative [1 / time].
+    - `half`: concentration of half the largest rate, positive.
+    """
+
+    nutrient: str = eqx.field(static=True)
+    speed: Float[Array, ""]
+    half: Float[Array, ""]
+
+    def __init__(self, nutrient: str, speed: ArrayLike, half: ArrayLike):
+        self.nutrient = nutrient
+        self.speed = _checks.non_negative("speed", speed)
+        self.half = _checks.positive("half", half)
+
+    def rate(self, density, signals):
+        n = signals[self.nutrient]
+        return self.speed * n / (n + self.half)
+
+    def describe(self, density):
+        n = self.nutrient
+        return f"+ {_checks.number(self.speed)} {density} {n} / ({n} + {_checks.number(self.half)})"

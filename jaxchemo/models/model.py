@@ -1,0 +1,139 @@
+"""A model is species that move and signals that they sense and change: physics as data, without grids or time steps."""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics
+from jaxchemo.models.sensitivity import AbstractSensitivity
+
+
+class Species(eqx.Module):
+    """Cells that diffuse, drift along signals, and may grow.
+
+    **Arguments:**
+
+    - `mobility`: diffusivity of the random motion, positive [length^2 / time].
+    - `taxis`: the sensitivity to each signal, by the signal's name. Default: none.
+    - `growth`: growth law, or `None`. Default `None`.
+
+    **Raises:** `ValueError` if the mobility is not positive; `TypeError` for parts of the wrong kind.
+    """
+
+    mobility: Float[Array, ""]
+    taxis: dict[str, AbstractSensitivity]
+    growth: AbstractGrowth | None
+
+    def __init__(
+        self,
+        mobility: ArrayLike,
+        taxis: Mapping[str, AbstractSensitivity] | None = None,
+        growth: AbstractGrowth | None = None,
+    ):
+        self.mobility = _checks.positive("mobility", mobility)
+        self.taxis = {
+            name: _checks.instance(f"taxis[{name!r}]", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
+            for name, law in dict(taxis or {}).items()
+        }
+        self.growth = _checks.instance("growth", growth, (AbstractGrowth, type(None)), "a growth law or None")
+
+
+class Signal(eqx.Module):
+    """A chemical that cells sense: `relaxation d_t s = diffusivity lap s + kinetics`.
+
+    **Arguments:**
+
+    - `kinetics`: what cells do to it, or `None`. Default `None`.
+    - `diffusivity`: non-negative [length^2 / time]. The Python number 0 (default) means that the signal does not diffuse
+      at all: it is then a set of ordinary differential equations, needs no boundary condition, and methods know it.
+    - `relaxation`: epsilon, non-negative [dimensionless]. Default 1. The Python number 0 means a slaved (elliptic) signal.
+
+    **Raises:** `ValueError` for negative values; `TypeError` for kinetics of the wrong kind.
+    """
+
+    kinetics: AbstractKinetics | None
+    diffusivity: Float[Array, ""] | None
+    relaxation: Float[Array, ""] | None
+
+    def __init__(
+        self,
+        kinetics: AbstractKinetics | None = None,
+        diffusivity: ArrayLike = 0.0,
+        relaxation: ArrayLike = 1.0,
+    ):
+        self.kinetics = _checks.instance("kinetics", kinetics, (AbstractKinetics, type(None)), "kinetics or None")
+        # Zero changes the kind of equation, not only a number in it: so it is part of the structure, known when compiled.
+        self.diffusivity = None if _is_zero(diffusivity) else _checks.non_negative("diffusivity", diffusivity)
+        self.relaxation = None if _is_zero(relaxation) else _checks.positive("relaxation", relaxation)
+
+    @property
+    def diffuses(self) -> bool:
+        """Whether the signal spreads by itself."""
+        return self.diffusivity is not None
+
+    @property
+    def slaved(self) -> bool:
+        """Whether the signal follows the density at once (elliptic), so that it has no initial condition."""
+        return self.relaxation is None
+
+
+def _is_zero(value) -> bool:
+    return isinstance(value, int | float) and value == 0
+
+
+class Model(eqx.Module):
+    """Species and signals by name. `print(model.equations())` shows the equations actually solved.
+
+    **Arguments:**
+
+    - `species`: the species by name, at least one.
+    - `signals`: the signals by name. Default: none.
+
+    **Raises:** `ValueError` if a species senses, or a kinetics or growth names, something the model does not have.
+    """
+
+    species: dict[str, Species]
+    signals: dict[str, Signal]
+
+    def __init__(self, species: Mapping[str, Species], signals: Mapping[str, Signal] | None = None):
+        self.species = {k: _checks.instance(f"species[{k!r}]", v, Species, "a Species") for k, v in species.items()}
+        self.signals = {k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in (signals or {}).items()}
+        if not self.species:
+            raise ValueError("`species` must name at least one species, got none.")
+        if both := set(self.species) & set(self.signals):
+            raise ValueError(f"A species and a signal share the name {_checks.listed(sorted(both))}.")
+        for name, one in self.species.items():
+            for signal in one.taxis:
+                self._must_know("signal", signal, self.signals, f"species {name!r} senses")
+            if (nutrient := getattr(one.growth, "nutrient", None)) is not None:
+                self._must_know("signal", nutrient, self.signals, f"the growth of species {name!r} needs")
+        for name, signal in self.signals.items():
+            for part in getattr(signal.kinetics, "parts", (signal.kinetics,)):
+                if (eater := getattr(part, "species", None)) is not None:
+                    self._must_know("species", eater, self.species, f"the kinetics of signal {name!r} name")
+
+    @staticmethod
+    def _must_know(kind: str, name: str, known: Mapping, who: str) -> None:
+        if name not in known:
+            raise ValueError(f"{who} the {kind} {name!r}, but the model has {_checks.listed(sorted(known))}.")
+
+    def equations(self) -> str:
+        """The equations actually solved, one a line, with the numbers in them."""
+        lines = []
+        for name, one in self.species.items():
+            drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in one.taxis.items())
+            growth = f" {one.growth.describe(name)}" if one.growth is not None else ""
+            lines.append(f"d_t {name} = div( {_checks.number(one.mobility)} grad {name}{drifts} ){growth}")
+        for name, signal in self.signals.items():
+            left = "0" if signal.slaved else f"d_t {name}"
+            if not signal.slaved and _checks.number(signal.relaxation) != "1":
+                left = f"{_checks.number(signal.relaxation)} {left}"
+            terms = [f"{_checks.number(signal.diffusivity)} lap {name}"] if signal.diffuses else []
+            terms += [signal.kinetics.describe(name)] if signal.kinetics is not None else []
+            lines.append(f"{left} = {' '.join(terms) or '0'}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return "Model(\n  " + self.equations().replace("\n", "\n  ") + "\n)"

@@ -1,0 +1,6 @@
+"""What acts on positions: B-spline kernels, deposit and gather, and the filters that undo their blur."""
+
+from jaxchemo.particles.prefilter import mollify, prefilter
+from jaxchemo.particles.transfer import deposit, gather
+
+__all__ = ["deposit", "gather", "mollify", "prefilter"]

@@ -1,0 +1,98 @@
+"""A problem: a model, a domain and initial conditions, checked against one another at the door."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxchemo import _checks
+from jaxchemo.domain import AbstractGrid, FreeSpace
+from jaxchemo.initial import AbstractInitial
+from jaxchemo.models import Model
+
+Fields = dict[str, Float[Array, "..."]]
+
+
+class Problem(eqx.Module):
+    """What is solved: the same for every method.
+
+    **Arguments:**
+
+    - `model`: the physics, such as `jc.models.phks(0.1, 1.0)`.
+    - `grid`: where: `Grid.box(...)`, `RadialGrid(...)` or `FreeSpace(...)`.
+    - `density`: initial density of the species: one initial condition, or a dict by name.
+    - `signal`: initial concentration of the signals, likewise; `None` where there is none, or where it is slaved.
+
+    **Raises:** `ValueError` or `TypeError` that names the argument, for parts that do not fit one another: a missing or
+    unknown name, a wrong shape or dimension, particles outside the box, a feature narrower than one cell.
+    """
+
+    model: Model
+    grid: AbstractGrid | FreeSpace
+    density: dict[str, AbstractInitial]
+    signal: dict[str, AbstractInitial]
+
+    def __init__(
+        self,
+        model: Model,
+        grid: AbstractGrid | FreeSpace,
+        density: AbstractInitial | Mapping[str, AbstractInitial],
+        signal: AbstractInitial | Mapping[str, AbstractInitial] | None = None,
+    ):
+        self.model = _checks.instance("model", model, Model, "a Model such as jc.models.phks(0.1, 1.0)")
+        self.grid = _checks.instance("grid", grid, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
+        free = [name for name, one in model.signals.items() if not one.slaved]
+        self.density = _by_name("density", density, list(model.species), self.grid)
+        self.signal = _by_name("signal", signal, free, self.grid)
+
+    def replace(self, **changes: Any) -> "Problem":
+        """The same problem with other parts: `problem.replace(model=...)`."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if unknown := set(changes) - set(parts):
+            raise TypeError(f"A problem has {_checks.listed(parts)}, not {_checks.listed(sorted(unknown))}.")
+        return Problem(**{**parts, **changes})
+
+    def fields(self) -> tuple[Fields, Fields]:
+        """Densities and signals on the grid at the initial time, by name."""
+        return (
+            {name: one.on_grid(self.grid) for name, one in self.density.items()},
+            {name: one.on_grid(self.grid) for name, one in self.signal.items()},
+        )
+
+
+def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | FreeSpace) -> dict[str, AbstractInitial]:
+    if given is None:
+        given = {}
+    elif isinstance(given, AbstractInitial):
+        if len(names) != 1:
+            raise ValueError(f"`{argument}` must be a dict by name: the model has {_checks.listed(names)}.")
+        given = {names[0]: given}
+    elif not isinstance(given, Mapping):
+        kind = f"{given!r} of type {type(given).__name__}"
+        raise TypeError(f"`{argument}` must be an initial condition such as jc.initial.gaussian(...), got {kind}.")
+    if set(given) != set(names):
+        raise ValueError(f"`{argument}` must have an initial condition for {_checks.listed(names)}, got {_checks.listed(given)}.")
+    for name, one in given.items():
+        label = argument if len(names) == 1 else f"{argument}[{name!r}]"
+        _checks.instance(label, one, AbstractInitial, "an initial condition such as jc.initial.gaussian(...)")
+        if isinstance(grid, AbstractGrid):
+            one.check(label, grid)
+            _check_resolved(label, one, grid)
+    return {name: given[name] for name in names}
+
+
+def _check_resolved(label: str, condition: AbstractInitial, grid: AbstractGrid) -> None:
+    finest = condition.finest
+    if not _checks.is_concrete(finest):
+        return
+    coarsest = max(float(np.min(np.asarray(length))) for length in grid.lengths)
+    if float(finest) < coarsest:
+        extent = np.array(grid.shape) * coarsest / max(float(finest), 1e-300)
+        needed = tuple(int(np.ceil(n)) for n in extent)
+        raise ValueError(
+            f"`{label}` has a feature of size {float(finest):g}, narrower than one cell of the grid ({coarsest:g}). "
+            f"A grid of at least {needed} cells, or a wider condition, would do."
+        )
