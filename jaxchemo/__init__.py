@@ -14,6 +14,7 @@ from jaxchemo.integrate import Remat as Remat
 from jaxchemo.integrate import SaveAt as SaveAt
 from jaxchemo.integrate import Solution as Solution
 from jaxchemo.integrate import SolveError as SolveError
+from jaxchemo.integrate import run as run
 from jaxchemo.integrate import solve as solve
 from jaxchemo.methods import SSPRK2 as SSPRK2
 from jaxchemo.methods import SSPRK3 as SSPRK3

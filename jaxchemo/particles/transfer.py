@@ -1,6 +1,18 @@
-"""Between particles and grid: deposit (particles onto cells) and gather (cells at particles), each other's adjoint."""
+"""Between particles and grid: deposit (particles onto cells) and gather (cells at particles), each other's adjoint.
 
-import itertools
+The hot path of the package. What measured best on CPUs, and why the code is as it is:
+
+- Along the last axis the cells of a kernel lie side by side in memory, so one index moves `order + 1` values (a *run*).
+- At walls the kernel is folded back by its weights, not by its indices: runs stay contiguous and inside the field, which
+  needs neither padding nor copying, so that the work is O(P) whatever the size of the grid.
+- Sums are taken one axis at a time, which shares all partial sums between the value and the components of the gradient.
+- There is one gather per run. Wider windows, packed tables, one gather of all runs and explicit barriers were slower or
+  no faster; loops over chunks of particles that fit the cache were 15% faster forward, but made reverse mode touch
+  the whole grid once a chunk.
+"""
+
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -12,53 +24,17 @@ from jaxchemo.particles import bspline
 
 
 class _Axis(NamedTuple):
+    """The cells that each particle touches along one axis, and its kernel there."""
+
     cells: tuple[Int[Array, " p"], ...]
+    contiguous: bool
     weights: tuple[Float[Array, " p"], ...]
-    offset: Float[Array, " p"]
-
-
-def _axis(x, lower, spacing, n, order, periodic) -> _Axis:
-    even = order % 2 == 0
-    u = (x - lower) / spacing
-    base = jnp.floor(u if even else u - 0.5)
-    offset = u - base - 0.5
-    first = jnp.clip(base, -1, n).astype(jnp.int32) - (order // 2)
-    cells = []
-    for k in range(order + 1):
-        i = first + k
-        if periodic:
-            i = jnp.where(i < 0, i + n, i)
-            i = jnp.where(i >= n, i - n, i)
-        else:
-            i = jnp.where(i < 0, -1 - i, i)
-            i = jnp.where(i >= n, 2 * n - 1 - i, i)
-        cells.append(i)
-    return _Axis(tuple(cells), bspline.weights(offset, order), offset)
-
-
-def _stencil(x: Components, grid: Grid, order: int) -> list[_Axis]:
-    if order not in bspline.ORDERS:
-        raise ValueError(f"`order` must be one of {bspline.ORDERS}, got {order}.")
-    if len(x) != grid.ndim:
-        raise ValueError(f"`x` must have one array per axis of the grid ({grid.ndim}), got {len(x)}.")
-    if min(grid.shape) <= order:
-        raise ValueError(f"`order` {order} needs at least {order + 1} cells on each axis, got a grid of {grid.shape}.")
-    return [
-        _axis(xi, a, h, n, order, wraps)
-        for xi, a, h, n, wraps in zip(x, grid.lower, grid.spacing, grid.shape, grid.periodic, strict=True)
-    ]
-
-
-def _flat(cells, shape):
-    index = cells[0]
-    for i, n in zip(cells[1:], shape[1:], strict=True):
-        index = index * n + i
-    return index
+    slopes: tuple[Float[Array, " p"], ...]
 
 
 def deposit(
     x: Components,
-    amount: ArrayLike | Float[Array, " p"],
+    amount: ArrayLike,
     grid: Grid,
     order: int,
     *,
@@ -66,35 +42,32 @@ def deposit(
 ) -> Float[Array, "*shape"]:
     """Spread what the particles carry over the cells around them: `field[g] += amount * prod_a B(x_a - g_a)`.
 
-    The kernel wraps around on periodic axes and is mirrored at walls, so the sum over all cells of what is added is
-    the sum of `amount`, to round-off. Deposit and the value of `gather` are adjoint: `<deposit(x, a), f> = <a, gather(f, x)>`.
+    The kernel wraps around periodic axes and is mirrored at walls, so the cells gain exactly what the particles carry.
+    Deposit and the values of `gather` are adjoint: `sum(deposit(x, a) * f) = sum(a * gather(f, x)[0])`.
 
     **Arguments:**
 
     - `x`: coordinates inside the box [length], a tuple of `d` arrays of shape `(P,)`.
-    - `amount`: what each particle carries, a number or one per particle. Divide by `grid.cell_volume` for a density.
-    - `grid`: where.
-    - `order`: B-spline order, 0 (histogram: the derivative with respect to `x` is zero) to 3.
-    - `onto`: field to add to; zeros of the dtype of `x` by default. Given one, the work is O(P), whatever the grid's size.
+    - `amount`: what each particle carries, a number or an array `(P,)`. Divide by `grid.cell_volume` for a density.
+    - `grid`: where; more than `order` cells along each axis.
+    - `order`: B-spline order: 0 (histogram), 1 ("cloud in cell"), 2 or 3. A histogram is piecewise constant in `x`, so
+      for order 0 the derivative with respect to `x` is **zero**, and a gradient taken along paths is blind to it.
+    - `onto`: field to add to, by default zeros of the dtype of `x`. Given one (carried in a loop, or donated) the work is
+      O(P) and in place, whatever the number of cells.
 
     **Returns:** the field [units of `amount`].
 
     **Raises:** `ValueError` naming the argument at fault.
+
+    Source: Hockney and Eastwood, *Computer Simulation Using Particles* (1988), chapter 5.
     """
-    axes = _stencil(x, grid, order)
-    field = jnp.zeros(grid.shape, x[0].dtype) if onto is None else onto
-    if field.shape != grid.shape:
-        raise ValueError(f"`onto` must have the shape of the grid, {grid.shape}, got {field.shape}.")
-    flat = field.reshape(-1)
-    axes = jax.lax.optimization_barrier(axes)
-    for corner in itertools.product(range(order + 1), repeat=grid.ndim):
-        index = _flat([a.cells[k] for a, k in zip(axes, corner, strict=True)], grid.shape)
-        w = amount
-        for a, k in zip(axes, corner, strict=True):
-            w = w * a.weights[k]
-        index, w = jax.lax.optimization_barrier((index, jnp.asarray(w, flat.dtype)))
-        flat = flat.at[index].add(w, mode="promise_in_bounds")
-    return flat.reshape(grid.shape)
+    axes = _axes(x, grid, order)
+    if onto is None:
+        onto = jnp.zeros(grid.shape, x[0].dtype)
+    elif onto.shape != grid.shape:
+        raise ValueError(f"`onto` must have the shape of the grid, {grid.shape}, got {onto.shape}.")
+    amount = jnp.broadcast_to(jnp.asarray(amount, onto.dtype), x[0].shape)
+    return _scatter(onto.reshape(-1), axes, grid.shape, jnp.int32(0), amount).reshape(grid.shape)
 
 
 def gather(
@@ -102,40 +75,117 @@ def gather(
 ) -> tuple[Float[Array, " p"], Components]:
     """Value and gradient at the particles of the spline `sum_g field[g] prod_a B(x_a - g_a)`.
 
+    The kernel wraps around periodic axes and is mirrored at walls. O(P), whatever the number of cells.
+
     **Arguments:**
 
-    - `field`: spline coefficients, one per cell [any unit]. They are the values themselves for orders 0 and 1; for
-      higher orders see `prefilter`.
+    - `field`: spline coefficients, one per cell [any unit]: the values at the cell centres themselves for orders 0 and 1,
+      for higher orders what `prefilter` makes of them.
     - `x`: coordinates inside the box [length], a tuple of `d` arrays of shape `(P,)`.
-    - `grid`: where.
-    - `order`: B-spline order, 0 (nearest cell: the gradient is zero) to 3.
+    - `grid`: where; more than `order` cells along each axis.
+    - `order`: B-spline order: 0 (nearest cell: the gradient is **zero**), 1 (linear), 2 or 3.
 
     **Returns:** the values `(P,)` and their exact gradient, a tuple of `d` arrays `(P,)` [unit/length].
 
     **Raises:** `ValueError` naming the argument at fault.
     """
-    axes = _stencil(x, grid, order)
+    axes = _axes(x, grid, order)
     if field.shape != grid.shape:
         raise ValueError(f"`field` must have the shape of the grid, {grid.shape}, got {field.shape}.")
-    flat = field.reshape(-1)
-    slopes = [
-        tuple(d / h for d in bspline.derivatives(a.offset, order)) for a, h in zip(axes, grid.spacing, strict=True)
-    ]
-    axes, slopes = jax.lax.optimization_barrier((axes, slopes))
-    value, gradient = 0.0, [0.0] * grid.ndim
-    for corner in itertools.product(range(order + 1), repeat=grid.ndim):
-        index = _flat([a.cells[k] for a, k in zip(axes, corner, strict=True)], grid.shape)
-        v = flat.at[index].get(mode="promise_in_bounds")
-        ws = [a.weights[k] for a, k in zip(axes, corner, strict=True)]
-        w = v
-        for wi in ws:
-            w = w * wi
-        value = value + w
-        for i in range(grid.ndim):
-            g = v * slopes[i][corner[i]]
-            for j in range(grid.ndim):
-                if j != i:
-                    g = g * ws[j]
-            gradient[i] = gradient[i] + g
-        value, gradient = jax.lax.optimization_barrier((value, gradient))
+    value, *gradient = _contract(field.reshape(-1), axes, grid.shape, jnp.int32(0))
     return value, tuple(gradient)
+
+
+def _axes(x: Components, grid: Grid, order: int) -> list[_Axis]:
+    if order not in bspline.ORDERS:
+        raise ValueError(f"`order` must be one of {bspline.ORDERS}, got {order!r}.")
+    if len(x) != grid.ndim:
+        raise ValueError(f"`x` must be a tuple of one array per axis of the grid ({grid.ndim}), got {len(x)}.")
+    if min(grid.shape) <= order:
+        raise ValueError(f"`grid` must have more than `order` = {order} cells along each axis, got {grid.shape}.")
+    geometry = zip(x, grid.lower, grid.spacing, grid.shape, grid.periodic, strict=True)
+    return [_axis(xi, lower, h, n, order, periodic) for xi, lower, h, n, periodic in geometry]
+
+
+def _axis(x: Float[Array, " p"], lower: float, spacing: float, n: int, order: int, periodic: bool) -> _Axis:
+    even = order % 2 == 0
+    u = (x - lower) * (1 / spacing) - 0.5  # in cells, from the centre of the first
+    centre = jnp.floor(u + 0.5 if even else u)
+    if not periodic:
+        centre = jnp.clip(centre, 0 if even else -1, n - 1)
+    offset = u - centre
+    weights, slopes = bspline.weights(offset, order), bspline.derivatives(offset, order)
+    first = centre.astype(jnp.int32) - order // 2
+    if periodic:
+        first = jnp.mod(first, n)
+        cells = tuple(jnp.where(first + k < n, first + k, first + k - n) for k in range(order + 1))
+    else:
+        start = jnp.clip(first, 0, n - 1 - order)
+        cells = tuple(start + k for k in range(order + 1))
+        weights, slopes = _fold(weights, start - first), _fold(slopes, start - first)
+    return _Axis(cells, not periodic, weights, tuple(s * (1 / spacing) for s in slopes))
+
+
+def _fold(weights: tuple[Float[Array, " p"], ...], shift: Int[Array, " p"]) -> tuple[Float[Array, " p"], ...]:
+    """Weights of a kernel mirrored at a wall, on the `order + 1` cells next to it.
+
+    `shift` counts the kernel's cells outside the box: positive below the lower wall, negative above the upper one.
+    """
+    size = len(weights)
+
+    def mirrored(w: tuple, outside: int) -> list:
+        target = [k - outside if k >= outside else outside - 1 - k for k in range(size)]
+        return [sum(w[k] for k in range(size) if target[k] == cell) for cell in range(size)]
+
+    folded = list(weights)
+    for outside in range(1, size // 2 + 1):
+        low, high = mirrored(weights, outside), mirrored(weights[::-1], outside)[::-1]
+        folded = [
+            jnp.where(shift == outside, a, jnp.where(shift == -outside, b, w))
+            for w, a, b in zip(folded, low, high, strict=True)
+        ]
+    return tuple(folded)
+
+
+def _contract(flat: Array, axes: Sequence[_Axis], shape: Sequence[int], index: Array) -> list[Float[Array, " p"]]:
+    """Sums over the cells of `axes`: with the weights alone, then with the slopes of each axis in place of its weights."""
+    axis, *rest = axes
+    if rest:
+        stride = math.prod(shape[1:])
+        parts = [_contract(flat, rest, shape[1:], index + i * stride) for i in axis.cells]
+    elif axis.contiguous:
+        numbers = jax.lax.GatherDimensionNumbers(offset_dims=(1,), collapsed_slice_dims=(), start_index_map=(0,))
+        start, size = (index + axis.cells[0])[:, None], (len(axis.cells),)
+        run = jax.lax.gather(flat, start, numbers, size, mode="promise_in_bounds")
+        parts = [[run[:, k]] for k in range(len(axis.cells))]
+    else:
+        parts = [[flat.at[index + i].get(mode="promise_in_bounds")] for i in axis.cells]
+    value, *gradient = zip(*parts, strict=True)
+    return [_dot(axis.weights, value), _dot(axis.slopes, value), *(_dot(axis.weights, g) for g in gradient)]
+
+
+def _dot(a: Sequence[Array], b: Sequence[Array]) -> Array:
+    total = a[0] * b[0]
+    for p, q in zip(a[1:], b[1:], strict=True):
+        total = total + p * q
+    return total
+
+
+def _scatter(flat: Array, axes: Sequence[_Axis], shape: Sequence[int], index: Array, amount: Array) -> Array:
+    """`flat` with `amount` times the kernel of `axes` added, one scatter per run."""
+    axis, *rest = axes
+    weights = [amount * w.astype(flat.dtype) for w in axis.weights]
+    if rest:
+        stride = math.prod(shape[1:])
+        for i, w in zip(axis.cells, weights, strict=True):
+            flat = _scatter(flat, rest, shape[1:], index + i * stride, w)
+    elif axis.contiguous:
+        numbers = jax.lax.ScatterDimensionNumbers(
+            update_window_dims=(1,), inserted_window_dims=(), scatter_dims_to_operand_dims=(0,)
+        )
+        start = (index + axis.cells[0])[:, None]
+        flat = jax.lax.scatter_add(flat, start, jnp.stack(weights).T, numbers, mode="promise_in_bounds")
+    else:
+        for i, w in zip(axis.cells, weights, strict=True):
+            flat = flat.at[index + i].add(w, mode="promise_in_bounds")
+    return flat

@@ -22,7 +22,12 @@ def sample(dtype):
     rng = np.random.default_rng(0)
     sign = rng.choice([-1, 1], 2000)
     return np.concatenate(
-        [rng.uniform(-80, 80, 20_000), rng.uniform(-2, 2, 20_000), sign * 10.0 ** rng.uniform(-30, 0, 2000), [0.0, -0.0]]
+        [
+            rng.uniform(-80, 80, 20_000),
+            rng.uniform(-2, 2, 20_000),
+            sign * 10.0 ** rng.uniform(-30, 0, 2000),
+            [0.0, -0.0],
+        ]
     ).astype(dtype)
 
 
