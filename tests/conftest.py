@@ -9,9 +9,11 @@ import jaxtyping
 os.environ.setdefault("MPLBACKEND", "Agg")
 jax.config.update("jax_enable_x64", True)
 
-# Before jaxchemo is first imported: every shape and type written in the package is then checked at run time.
+# Before jaxchemo is first imported: shapes and types are then checked at run time in the rooms that compute with arrays.
+# The rooms that users hand things to check their arguments themselves, and are tested for the words that they say.
+COMPUTING = ["fields", "particles", "analysis", "initial.points", "methods.base", "methods.field_updates", "integrate.loop"]
 if not os.environ.get("JAXCHEMO_NO_TYPECHECK"):
-    jaxtyping.install_import_hook("jaxchemo", "beartype.beartype")
+    jaxtyping.install_import_hook([f"jaxchemo.{room}" for room in COMPUTING], "typechecker.checked")
 
 # No deadline: the first example of a property also pays for its compilation.
 hypothesis.settings.register_profile(

@@ -86,7 +86,7 @@ class Exposure(AbstractFieldUpdate):
         blank = jnp.zeros(grid.shape)
         if isinstance(condition, AbstractProfile):
             return blank, None
-        return blank, prefilter(condition.on_grid(grid), grid, 3)
+        return blank, prefilter(condition.on_grid(grid), grid, 3, deposit_order=0)  # cell averages
 
     def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
         def one(name: str, kept: Any) -> Any:

@@ -2,13 +2,13 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.fields import Drift, diffusion, drift_diffusion, outflow_rate
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
-from jaxchemo.methods.steppers import AbstractStepper, Adaptive, Strang, exponential_step
+from jaxchemo.methods.steppers import AbstractStepper, AbstractSystem, Adaptive, Strang, exponential_step
 from jaxchemo.models import Model
 from jaxchemo.results import RESULTS
 
@@ -79,14 +79,13 @@ class FiniteVolume(AbstractMethod):
         return Snapshot(by_kind(state.density), by_kind(state.signal))
 
 
-class SemiDiscrete(eqx.Module):
+class SemiDiscrete(AbstractSystem):
     """A model on a grid: ordinary differential equations for its cells."""
 
     model: Model
     grid: AbstractGrid
 
-    def rates(self, state: FieldState, t: Array) -> FieldState:
-        """Rates of change of everything."""
+    def rates(self, state, t):
         moved = self.transport(state, t)
         density, signal = dict(moved.density), dict(moved.signal)
         for name, species in self.model.species.items():
@@ -100,8 +99,7 @@ class SemiDiscrete(eqx.Module):
                 signal[name] = signal[name] + (gain - loss * state.signal[name]) / one.relaxation
         return FieldState(density, signal)
 
-    def transport(self, state: FieldState, t: Array) -> FieldState:
-        """Rates of change by what moves between cells."""
+    def transport(self, state, t):
         density = {
             name: drift_diffusion(state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t)
             for name, one in self.model.species.items()
@@ -114,14 +112,13 @@ class SemiDiscrete(eqx.Module):
         }
         return FieldState(density, signal)
 
-    def react(self, state: FieldState, dt: Array, *, reverse: bool) -> FieldState:
-        """What happens within cells over `dt`: kinetics of the signals, then growth, or the other way round."""
+    def react(self, state, dt, *, reverse):
         density, signal = state.density, state.signal
         for part in (self._grow, self._kinetics) if reverse else (self._kinetics, self._grow):
             density, signal = part(density, signal, dt)
         return FieldState(density, signal)
 
-    def outflow(self, state: FieldState, t: Array | float) -> list[Float[Array, "..."]]:
+    def outflow(self, state: FieldState, t: ArrayLike) -> list[Float[Array, "..."]]:
         """For each field that moves, the rate at which a cell loses what it holds [1 / time]."""
         rates = [
             outflow_rate(state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t)

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,20 +12,23 @@ from jaxtyping import Array, ArrayLike, Bool
 from jaxchemo import _checks
 
 State = Any
-Rates = Callable[[State, Array], State]
+Rates = Callable[[State, ArrayLike], State]
 
 
-class System(Protocol):
+class AbstractSystem(eqx.Module):
     """A semi-discretisation: rates of change on a grid, whole and in its two parts."""
 
-    def rates(self, state: State, t: Array) -> State:
-        """All of it."""
+    @abc.abstractmethod
+    def rates(self, state: State, t: ArrayLike) -> State:
+        """Rates of change of everything."""
 
-    def transport(self, state: State, t: Array) -> State:
-        """What moves between cells."""
+    @abc.abstractmethod
+    def transport(self, state: State, t: ArrayLike) -> State:
+        """Rates of change by what moves between cells."""
 
-    def react(self, state: State, dt: Array, *, reverse: bool) -> State:
-        """What happens within cells, over a time `dt`, exactly; `reverse` asks for the opposite order of its parts."""
+    @abc.abstractmethod
+    def react(self, state: State, dt: ArrayLike, *, reverse: bool) -> State:
+        """What happens within cells over a time `dt`, exactly; `reverse` asks for the opposite order of its parts."""
 
 
 class AbstractStepper(eqx.Module):
@@ -37,7 +40,7 @@ class AbstractStepper(eqx.Module):
         """Order of accuracy in the step [dimensionless]."""
 
     @abc.abstractmethod
-    def advance(self, system: System, state: State, t: Array, dt: Array) -> tuple[State, Bool[Array, ""] | bool]:
+    def advance(self, system: AbstractSystem, state: State, t: ArrayLike, dt: ArrayLike) -> tuple[State, Bool[Array, ""] | bool]:
         """The state one step later, and whether the step itself went well."""
 
 
@@ -45,7 +48,7 @@ class AbstractRungeKutta(AbstractStepper):
     """Strong-stability-preserving Runge-Kutta: convex combinations of Euler steps, so positive wherever Euler is."""
 
     @abc.abstractmethod
-    def stages(self, rates: Rates, state: State, t: Array, dt: Array) -> State:
+    def stages(self, rates: Rates, state: State, t: ArrayLike, dt: ArrayLike) -> State:
         """The state one step later, for rates of change `rates(state, t)`."""
 
     def advance(self, system, state, t, dt):

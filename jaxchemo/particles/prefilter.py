@@ -1,7 +1,9 @@
 """Separable filters over a grid: coefficients of splines from what was deposited or sampled, and mollification."""
 
 import functools
+import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -29,7 +31,15 @@ def prefilter(
     - `gather_order`, `deposit_order`: B-spline orders, 0 to 3.
 
     **Returns:** coefficients [same unit]; their sum is that of `field`.
+
+    **Raises:** `ValueError` naming the argument at fault.
+
+    Source: Unser, Aldroubi and Eden, *B-spline signal processing* (1993), for point values.
     """
+    _check(field, grid)
+    for name, value in (("gather_order", gather_order), ("deposit_order", deposit_order)):
+        if value not in bspline.ORDERS and not (name == "deposit_order" and value is None):
+            raise ValueError(f"`{name}` must be one of {bspline.ORDERS}, got {value!r}.")
     order = gather_order if deposit_order is None else gather_order + deposit_order + 1
     if order < 2:
         return field
@@ -38,7 +48,7 @@ def prefilter(
 
 
 def mollify(field: Float[Array, "*shape"], grid: Grid, width: float) -> Float[Array, "*shape"]:
-    """`field` convolved with a Gaussian of standard deviation `width` [length], mirrored at walls.
+    """`field` convolved with a Gaussian of standard deviation `width` [length], mirrored at walls, wrapped where periodic.
 
     The discrete heat kernel `exp(width^2/2 D2)` of each axis: positive, and it keeps the sum to round-off at any width,
     which a sampled Gaussian narrower than a cell does not.
@@ -48,22 +58,36 @@ def mollify(field: Float[Array, "*shape"], grid: Grid, width: float) -> Float[Ar
     - `field`: one value per cell [any unit].
     - `grid`: where.
     - `width`: standard deviation [length], at least 0.
+
+    **Returns:** the mollified field [same unit].
+
+    **Raises:** `ValueError` naming the argument at fault.
     """
+    _check(field, grid)
+    if not (math.isfinite(width) and width >= 0):
+        raise ValueError(f"`width` must be a finite number of at least 0, got {width!r}.")
     if width == 0:
         return field
-    matrices = [
-        _heat(n, width / h, wraps) for n, h, wraps in zip(grid.shape, grid.spacing, grid.periodic, strict=True)
-    ]
+    matrices = [_heat(n, width / h, wraps) for n, h, wraps in zip(grid.shape, grid.spacing, grid.periodic, strict=True)]
     return _apply(matrices, field)
 
 
+def _check(field: Array, grid: Grid) -> None:
+    if field.shape != grid.shape:
+        raise ValueError(f"`field` must have the shape of the grid, {grid.shape}, got {field.shape}.")
+
+
 def _apply(matrices: list[np.ndarray], field: Array) -> Array:
-    for axis, matrix in enumerate(matrices):
-        field = jnp.moveaxis(jnp.tensordot(jnp.asarray(matrix, field.dtype), field, axes=(1, axis)), 0, axis)
+    # One product with a dense matrix per axis. At 32^3, 64^3 and 128^3 that took 0.1, 1.2 and 20 ms on one core, and the
+    # explicit filter of the 41 taps that single precision needs 16, 100 and 140. Each product takes the last axis and
+    # puts it first: nothing is transposed, and at the end the axes are in order. Moving them by hand took twice as long.
+    # Accelerators may round the factors of a product, which an inverse filter would amplify: hence the precision.
+    for matrix in reversed(matrices):
+        matrix = jnp.asarray(matrix, field.dtype)
+        field = jnp.einsum("ab,...b->a...", matrix, field, precision=jax.lax.Precision.HIGHEST)
     return field
 
 
-@functools.cache
 def _banded(n: int, order: int, periodic: bool) -> np.ndarray:
     """The `n x n` matrix of `B_order` at the integers, its ends wrapped or mirrored."""
     values = bspline.at_integers(order)
@@ -84,7 +108,7 @@ def _inverse(n: int, order: int, periodic: bool) -> np.ndarray:
 
 @functools.cache
 def _heat(n: int, width: float, periodic: bool) -> np.ndarray:
-    """`exp(width^2/2 D2)`, `width` in cells, from the eigenvectors of the second difference: cosines, or Fourier modes."""
+    """`exp(width^2/2 D2)`, `width` in cells, from the eigenvectors of the second difference `D2`."""
     second = _banded(n, 3, periodic) * 6 - 6 * np.eye(n)
     values, vectors = np.linalg.eigh(second)
     return (vectors * np.exp(0.5 * width**2 * values)) @ vectors.T

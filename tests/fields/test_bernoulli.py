@@ -18,7 +18,7 @@ def reference(w):
 
 
 def sample(dtype):
-    """Everywhere, around the switch from the series to the exponential, and very near zero."""
+    """Everywhere, where |w| is of order one, and very near zero."""
     rng = np.random.default_rng(0)
     sign = rng.choice([-1, 1], 2000)
     return np.concatenate(
@@ -31,7 +31,7 @@ def sample(dtype):
     ).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(np.float32, 5e-7), (np.float64, 4e-15)])
+@pytest.mark.parametrize("dtype, tolerance", [(np.float32, 5e-7), (np.float64, 2e-15)])
 def test_relative_error(dtype, tolerance):
     w = sample(dtype)
     down, up = jax.jit(bernoulli_pair)(jnp.asarray(w))
@@ -41,8 +41,8 @@ def test_relative_error(dtype, tolerance):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_no_jump_where_the_series_ends(dtype):
-    """Neighbouring numbers across every point of [0, 2]: the function may only fall, up to round-off."""
+def test_no_jumps(dtype):
+    """Range reduction leaves no seams: over [0, 2] the function may only fall, up to round-off."""
     w = np.linspace(0, 2, 200_001).astype(dtype)
     steps = np.diff(np.asarray(bernoulli(jnp.asarray(w)), np.float64))
     assert steps.max() < 4 * np.finfo(dtype).eps
@@ -51,7 +51,7 @@ def test_no_jump_where_the_series_ends(dtype):
 @given(w=anything)
 def test_the_pair_is_the_function_at_both_signs(w):
     down, up = bernoulli_pair(jnp.array(w))
-    assert down >= 0 and up >= 0
+    assert down > 0 and up > 0
     assert float(down) == float(bernoulli(jnp.array(w)))
     assert float(up) == float(bernoulli(jnp.array(-w)))
 
@@ -79,4 +79,4 @@ def test_derivatives_are_right(w):
 def test_no_overflow_in_single_precision(w):
     value, slope = jax.value_and_grad(bernoulli)(jnp.array(w, jnp.float32))
     assert float(value) == pytest.approx(max(-w, 0.0))
-    assert float(slope) == (-1.0 if w < 0 else 0.0)
+    assert float(slope) == pytest.approx(-1.0 if w < 0 else 0.0)

@@ -1,0 +1,209 @@
+"""Exact solutions of the parabolic-hyperbolic system and its relatives: what every solver can be measured against.
+
+All of them solve, for a constant `consumption` (1 unless it is an argument),
+
+    d_t rho = div( mobility grad rho - rho grad potential(c) ),     d_t c = - consumption rho c
+
+and can be evaluated inside compiled code, at any shape of points: as initial conditions (`jc.initial.function`) and as
+values at a wall (`jc.Dirichlet`). Where a special function is needed, the table behind the solution is made on the host.
+"""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import erf
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo.analysis.self_similar import SelfSimilar as SelfSimilar
+from jaxchemo.analysis.self_similar import self_similar as self_similar
+
+Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
+
+
+def uniform(t: ArrayLike, *, density: ArrayLike, signal: ArrayLike, consumption: ArrayLike = 1.0) -> Pair:
+    """Nothing moves: `rho` stays and `c = signal exp(-consumption density t)`, with any potential.
+
+    **Arguments:**
+
+    - `t`: time.
+    - `density`, `signal`: the initial values, the same everywhere.
+    - `consumption`: food eaten per cell and time. Default 1.
+
+    **Returns:** `(rho, c)`.
+    """
+    density, t = jnp.asarray(density), jnp.asarray(t)
+    rho, time = jnp.broadcast_arrays(density, t)
+    return rho, signal * jnp.exp(-consumption * rho * time)
+
+
+def gaussian_without_taxis(
+    x: Float[Array, "*batch d"],
+    t: ArrayLike,
+    *,
+    mass: ArrayLike,
+    std: ArrayLike,
+    mobility: ArrayLike,
+    signal: Callable[[Array], Array] | ArrayLike = 1.0,
+) -> Pair:
+    """A Gaussian of cells that spreads without taxis (potential 0), and what it leaves of the food.
+
+    ```
+    rho = mass (2 pi s^2)^(-d/2) exp(-r^2 / 2 s^2),     s(t)^2 = std^2 + 2 mobility t
+    c   = signal(x) exp(-I),                            I = int_0^t rho
+    1D:  I = mass / (mobility sqrt(2 pi))  [ q exp(-r^2 / 2 q^2) + r sqrt(pi/2) erf(r / sqrt(2) q) ]_{q=std}^{q=s}
+    2D:  I = mass / (4 pi mobility)        [ E1(r^2 / 2 s^2) - E1(r^2 / 2 std^2) ]
+    3D:  I = mass / (4 pi mobility r)      [ erf(r / sqrt(2) std) - erf(r / sqrt(2) s) ]
+    ```
+
+    **Arguments:**
+
+    - `x`: points `(..., d)`, `d` 1, 2 or 3, from the middle of the Gaussian [length].
+    - `t`: time, not negative; broadcasts against the points.
+    - `mass`: of all cells.
+    - `std`: initial standard deviation per coordinate, positive [length].
+    - `mobility`: positive [length^2 / time].
+    - `signal`: the initial food, a number or a function that maps points `(..., d)` to values `(...)`. Default 1.
+
+    **Returns:** `(rho, c)`.
+
+    **Raises:** `ValueError` for more than three dimensions.
+    """
+    ndim = x.shape[-1]
+    if ndim not in (1, 2, 3):
+        raise ValueError(f"`x` must have 1, 2 or 3 coordinates, got {ndim}.")
+    square = jnp.sum(x**2, axis=-1)
+    s0, s = jnp.asarray(std, square.dtype), jnp.sqrt(std**2 + 2 * mobility * jnp.asarray(t))
+    rho = mass * jnp.exp(-0.5 * square / s**2) / (2 * math.pi * s**2) ** (ndim / 2)
+    # r itself has no derivative at the origin; where it does not matter, any positive number will do for it.
+    tiny = square < 1e-16 * s0**2
+    r = jnp.sqrt(jnp.where(tiny, s0**2, square))
+    if ndim == 1:
+        q = lambda w: w * jnp.exp(-0.5 * square / w**2) + jnp.where(  # noqa: E731
+            tiny, 0.0, r * math.sqrt(math.pi / 2) * erf(r / (math.sqrt(2) * w))
+        )
+        exposure = mass / (mobility * math.sqrt(2 * math.pi)) * (q(s) - q(s0))
+    elif ndim == 2:
+        exposure = mass / (4 * math.pi * mobility) * _exponential_integral_difference(square, s0, s)
+    else:
+        middle = math.sqrt(2 / math.pi) * (1 / s0 - 1 / s)
+        away = (erf(r / (math.sqrt(2) * s0)) - erf(r / (math.sqrt(2) * s))) / r
+        exposure = mass / (4 * math.pi * mobility) * jnp.where(tiny, middle, away)
+    food = signal(x) if callable(signal) else signal
+    return rho, food * jnp.exp(-exposure)
+
+
+def plane_wave(
+    x: Float[ArrayLike, "..."],
+    t: ArrayLike = 0.0,
+    *,
+    mobility: ArrayLike,
+    sensitivity: ArrayLike,
+    speed: ArrayLike,
+    ahead: ArrayLike,
+) -> Pair:
+    """The plane wave of the linear law, `potential(c) = sensitivity c`; unbounded far behind, so for bounded intervals.
+
+    ```
+    z = x - speed t,     E1(sensitivity c / mobility) = E1(sensitivity ahead / mobility) + exp(-speed z / mobility)
+    rho = (speed^2 / mobility) exp( (sensitivity c - speed z) / mobility )
+    ```
+
+    **Arguments:**
+
+    - `x`: coordinate along the wave [length]; in 2D and 3D, one of them.
+    - `t`: time; broadcasts against `x`. Default 0.
+    - `mobility`, `sensitivity`: mu and chi, positive; `sensitivity ahead / mobility` up to about 30.
+    - `speed`: of the wave, positive [length / time].
+    - `ahead`: the food far ahead of it, positive.
+
+    **Returns:** `(rho, c)`.
+
+    **Source:** derived in the project's PHKS reference, S3.
+    """
+    z = jnp.asarray(x, float) - speed * jnp.asarray(t, float)
+    k = sensitivity / mobility
+    c = _inverse_exponential_integral(_exponential_integral(k * ahead) + jnp.exp(-speed * z / mobility)) / k
+    return speed**2 / mobility * jnp.exp((sensitivity * c - speed * z) / mobility), c
+
+
+def logarithmic_wave(
+    x: Float[ArrayLike, "..."],
+    t: ArrayLike = 0.0,
+    *,
+    mobility: ArrayLike,
+    sensitivity: ArrayLike,
+    behind: ArrayLike,
+    ahead: ArrayLike,
+    consumption: ArrayLike = 1.0,
+) -> Pair:
+    """The front of cells that climb `potential(c) = sensitivity ln c` and eat what they climb: bounded and smooth.
+
+    ```
+    z = x - s t,     s = sqrt(sensitivity consumption behind)
+    rho = behind / (1 + exp(s z / mobility)),     c = ahead (1 + exp(-s z / mobility))^(-mobility / sensitivity)
+    ```
+
+    **Arguments:**
+
+    - `x`: coordinate along the wave [length].
+    - `t`: time; broadcasts against `x`. Default 0.
+    - `mobility`, `sensitivity`: D and chi, positive [length^2 / time].
+    - `behind`: density far behind the front, positive.
+    - `ahead`: food far ahead of it, positive.
+    - `consumption`: food eaten per cell and time, positive. Default 1.
+
+    **Returns:** `(rho, c)`.
+
+    **Source:** Levine and Sleeman (1997) for the model; derived in the project's PHKS reference, S4.
+    """
+    s = jnp.sqrt(sensitivity * consumption * behind)
+    phase = s * (jnp.asarray(x, float) - s * jnp.asarray(t, float)) / mobility
+    return behind * jax.nn.sigmoid(-phase), ahead * jnp.exp(-mobility / sensitivity * jax.nn.softplus(-phase))
+
+
+_NEAR, _NEAR_WEIGHTS = np.polynomial.legendre.leggauss(16)
+_FAR, _FAR_WEIGHTS = np.polynomial.laguerre.laggauss(40)
+
+
+def _exponential_integral(x: ArrayLike) -> Array:
+    """`E1(x)` for positive `x`, relative error about 1e-14. (That of `jax.scipy.special` takes minutes to compile.)"""
+    x = jnp.asarray(x, float)
+    near = x < 2
+    small, large = jnp.where(near, x, 1.0), jnp.where(near, 2.0, x)
+    # exp(-x) times the integral of exp(-t) / (x + t) over all t > 0
+    tail = jnp.exp(-large) * jnp.sum(jnp.asarray(_FAR_WEIGHTS, x.dtype) / (large[..., None] + jnp.asarray(_FAR, x.dtype)), -1)
+    return jnp.where(near, _entire_part(small) - np.euler_gamma - jnp.log(small), tail)
+
+
+def _entire_part(x: Array) -> Array:
+    """`E1(x) + gamma + ln x`, an entire function, for `0 <= x <= 2`: the integral of `(1 - exp(-x t)) / t` over (0, 1)."""
+    t = jnp.asarray(0.5 * (1 + _NEAR), x.dtype)
+    return jnp.sum(-jnp.expm1(-x[..., None] * t) / t * jnp.asarray(0.5 * _NEAR_WEIGHTS, x.dtype), axis=-1)
+
+
+def _exponential_integral_difference(square: Array, s0: Array, s: Array) -> Array:
+    """`E1(square / 2 s^2) - E1(square / 2 s0^2)`, also at the origin where each of them is infinite."""
+    a, b = 0.5 * square / s**2, 0.5 * square / s0**2
+    near = b < 2
+    inside = 2 * jnp.log(s / s0) + _entire_part(jnp.where(near, a, 0.0)) - _entire_part(jnp.where(near, b, 0.0))
+    outside = _exponential_integral(jnp.where(near, 1.0, a)) - _exponential_integral(jnp.where(near, 1.0, b))
+    return jnp.where(near, inside, outside)
+
+
+def _inverse_exponential_integral(value: Array) -> Array:
+    """The `x` with `E1(x) = value`, by Newton's method for `ln x`, in which E1 is convex and falls."""
+
+    def improve(log_x: Array, target: Array) -> Array:
+        x = jnp.exp(log_x)
+        return log_x + jnp.exp(x) * (_exponential_integral(x) - target)
+
+    fixed = jax.lax.stop_gradient(value)
+    # From below the root Newton's method never overshoots; these are below, as E1(x) > -gamma - ln x and > exp(-x)/(1 + x).
+    size = jnp.maximum(-jnp.log(fixed), 0.0)
+    start = jnp.maximum(-np.euler_gamma - fixed, jnp.log(jnp.maximum(size - jnp.log1p(size), 1e-300)))
+    found = jax.lax.fori_loop(0, 6, lambda i, log_x: improve(log_x, fixed), start)
+    # One more step, which alone is differentiated: at the root its derivative is that of the inverse function.
+    return jnp.exp(improve(jax.lax.stop_gradient(found), value))

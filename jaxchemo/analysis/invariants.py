@@ -1,0 +1,201 @@
+"""What a run should keep, lose or grow: mass, extremes, moments and the entropy, as functions of fields on a grid."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import entr
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo.domain import AbstractGrid, Grid
+from jaxchemo.methods import Snapshot
+from jaxchemo.models import Consumption, Linear, Model
+from jaxchemo.problem import Problem
+
+
+def mass(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float[Array, ""]:
+    """Integral of a field over the domain [units of the field x length^d]."""
+    return grid.integrate(density)
+
+
+def minimum(density: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """Smallest cell value [units of the field]; NaN if there is one."""
+    return jnp.min(density)
+
+
+def center_of_mass(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float[Array, " d"]:
+    """Mean position `(d,)` [length]; the origin on a `RadialGrid`, by symmetry."""
+    if not isinstance(grid, Grid):
+        return jnp.zeros(grid.ndim, density.dtype)
+    # Axis by axis: an array of all centres would be d times as large as the density.
+    first = [grid.integrate(density * _along(x, axis, grid)) for axis, x in enumerate(grid.axes)]
+    return jnp.stack(first) / grid.integrate(density)
+
+
+def second_moment(
+    density: Float[Array, "*shape"], grid: AbstractGrid, center: ArrayLike = 0.0
+) -> Float[Array, ""]:
+    """Mean squared distance from `center`, `(1/M) int |x - center|^2 rho` [length^2].
+
+    Cells count with their centres, which for cell averages is larger than the integral by `spacing^2 / 12` per axis.
+    While the walls are not felt it grows at the rate `2 d mobility + (2 sensitivity / M) int rho x.grad c`.
+
+    **Arguments:**
+
+    - `density`: rho [mass / length^d].
+    - `grid`: the cells.
+    - `center`: one number for all coordinates, or one each [length]. Default 0.
+    """
+    center = jnp.broadcast_to(jnp.asarray(center), (grid.ndim,))
+    if isinstance(grid, Grid):
+        squares = [_along((x - a) ** 2, axis, grid) for axis, (x, a) in enumerate(zip(grid.axes, center, strict=True))]
+        total = sum((grid.integrate(density * square) for square in squares[1:]), grid.integrate(density * squares[0]))
+        return total / grid.integrate(density)
+    radial = grid.integrate(density * jnp.sum(grid.centers**2, axis=-1)) / grid.integrate(density)
+    return radial + jnp.sum(center**2)
+
+
+def boltzmann(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float[Array, ""]:
+    """`int rho ln rho`, with `0 ln 0 = 0`; infinite where a density is negative."""
+    return grid.integrate(-entr(density))
+
+
+def entropy(
+    density: Float[Array, "*shape"],
+    signal: Float[Array, "*shape"],
+    grid: AbstractGrid,
+    *,
+    sensitivity: ArrayLike,
+    consumption: ArrayLike = 1.0,
+) -> Float[Array, ""]:
+    """The entropy of the parabolic-hyperbolic system, which never grows while walls are closed.
+
+    ```
+    E = int rho ln rho + (sensitivity / 2 consumption) int |grad c|^2 / c
+    dE/dt = - entropy_dissipation
+    ```
+
+    It needs no boundary condition on the signal. Gradients are taken at the faces between cells, where the scheme has
+    its fluxes, so that the cross terms of the two parts cancel on the grid too, to second order. For particle runs it
+    is biased by the noise of the deposit, and the mollified system does not obey it exactly.
+
+    **Arguments:**
+
+    - `density`, `signal`: rho [mass / length^d] and c [concentration], neither negative.
+    - `grid`: the cells.
+    - `sensitivity`: chi of the linear law [length^2 / time / concentration].
+    - `consumption`: food eaten per cell and time, positive. Default 1.
+
+    **Source:** Corrias, Perthame and Zaag (2004), with any rate of consumption.
+    """
+    # |grad c|^2 / c = 4 |grad sqrt(c)|^2, which is finite where the food is gone.
+    food = _dirichlet_energy(jnp.sqrt(signal), grid)
+    return boltzmann(density, grid) + 2 * sensitivity / consumption * food
+
+
+def entropy_dissipation(
+    density: Float[Array, "*shape"],
+    signal: Float[Array, "*shape"],
+    grid: AbstractGrid,
+    *,
+    mobility: ArrayLike,
+    sensitivity: ArrayLike,
+) -> Float[Array, ""]:
+    """Rate at which `entropy` falls, `4 mobility int |grad sqrt(rho)|^2 + 2 sensitivity int rho |grad sqrt(c)|^2`.
+
+    The arguments are those of `entropy`, and `mobility` of the cells [length^2 / time]. It does not depend on how fast
+    the food is eaten.
+    """
+    cells = _dirichlet_energy(jnp.sqrt(density), grid)
+    return 4 * mobility * cells + 2 * sensitivity * _dirichlet_energy(jnp.sqrt(signal), grid, weight=density)
+
+
+class Diagnostics(eqx.Module):
+    """A function of a `Snapshot` that gives a dict of numbers; see `diagnostics`."""
+
+    model: Model
+    grid: AbstractGrid
+
+    def __call__(self, snapshot: Snapshot) -> dict[str, Float[Array, ""]]:
+        densities = _by_name(snapshot.density, list(self.model.species))
+        signals = _by_name(snapshot.signal, list(self.model.signals))
+        found = {}
+        for name, rho in densities.items():
+            of = "" if len(densities) == 1 else f"[{name}]"
+            found[f"mass{of}"] = mass(rho, self.grid)
+            found[f"minimum{of}"] = minimum(rho)
+            found[f"maximum{of}"] = jnp.max(rho)
+            found[f"second_moment{of}"] = second_moment(rho, self.grid)
+        for name, c in signals.items():
+            of = "" if len(signals) == 1 else f"[{name}]"
+            found[f"signal_mass{of}"] = mass(c, self.grid)
+            found[f"signal_minimum{of}"] = minimum(c)
+            found[f"signal_maximum{of}"] = jnp.max(c)
+        if (numbers := _entropy_numbers(self.model)) is not None:
+            mobility, chi, rate = numbers
+            (rho,), (c,) = densities.values(), signals.values()
+            found["entropy"] = entropy(rho, c, self.grid, sensitivity=chi, consumption=rate)
+            found["entropy_dissipation"] = entropy_dissipation(rho, c, self.grid, mobility=mobility, sensitivity=chi)
+        return found
+
+
+def diagnostics(problem: Problem) -> Diagnostics:
+    """What to watch in a run of `problem`: `saveat=SaveAt(every=10, fn=diagnostics(problem))`.
+
+    **Returns:** a function of a `Snapshot` that gives a dict of numbers: `mass`, `minimum`, `maximum`, `second_moment`
+    (about the origin) of the density; `signal_mass`, `signal_minimum`, `signal_maximum` of the signal; with
+    `[name]` appended where there are several; and, for one species that climbs and eats one signal that does not
+    diffuse (PHKS), `entropy` and `entropy_dissipation`.
+
+    **Raises:** `TypeError` for a problem without a grid.
+    """
+    if not isinstance(problem.grid, AbstractGrid):
+        raise TypeError(f"`problem` has no grid to integrate over: {problem.grid!r}. Grid.box(...) or RadialGrid(...) would do.")
+    return Diagnostics(problem.model, problem.grid)
+
+
+def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:
+    """Mobility, sensitivity and rate of consumption of the models that have the entropy, `None` for the others."""
+    if len(model.species) != 1 or len(model.signals) != 1:
+        return None
+    (species,), ((name, signal),) = model.species.values(), model.signals.items()
+    law = species.taxis.get(name)
+    consumed = isinstance(signal.kinetics, Consumption) and not signal.diffuses and not signal.slaved
+    if not (consumed and isinstance(law, Linear) and species.growth is None):
+        return None
+    return species.mobility, law.chi, signal.kinetics.rate / signal.relaxation
+
+
+def _dirichlet_energy(
+    field: Float[Array, "*shape"], grid: AbstractGrid, weight: Float[Array, "*shape"] | None = None
+) -> Float[Array, ""]:
+    """`int weight |grad field|^2` from differences across faces; a closed wall is a face without one."""
+    total = jnp.zeros((), field.dtype)
+    for axis in range(field.ndim):
+        square = (jnp.diff(grid.pad(field, axis), axis=axis) / grid.face_distance(axis)) ** 2
+        if weight is not None:
+            square = square * _halves(grid.pad(weight, axis), axis)
+        total = total + grid.integrate(_halves(square, axis))
+    return total
+
+
+def _halves(values: Array, axis: int) -> Array:
+    """Mean of each two neighbours along an axis."""
+    below = jax.lax.slice_in_dim(values, 0, -1, axis=axis)
+    above = jax.lax.slice_in_dim(values, 1, None, axis=axis)
+    return 0.5 * (below + above)
+
+
+def _by_name(fields: Any, names: list[str]) -> Mapping[str, Array]:
+    if fields is None:
+        return {}
+    return fields if isinstance(fields, dict) else {names[0]: fields}
+
+
+def _along(values: Float[Array, " n"], axis: int, grid: Grid) -> Float[Array, "..."]:
+    """Values along one axis, shaped to broadcast over the grid."""
+    shape = [1] * grid.ndim
+    shape[axis] = -1
+    return values.reshape(shape)

@@ -1,0 +1,26 @@
+"""All experiments, and how one is found by its name."""
+
+import difflib
+
+from jaxchemo.experiments.base import Experiment
+from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
+from jaxchemo.experiments.recover import RecoverParameters
+
+EXPERIMENTS: tuple[Experiment | RecoverParameters, ...] = (OneBlob(), TwoBlobs(), Annuli(), RecoverParameters())
+
+
+def find(name: str) -> Experiment | RecoverParameters:
+    """The experiment of this name.
+
+    **Raises:** `ValueError` that names the nearest one.
+    """
+    known = {one.name: one for one in EXPERIMENTS}
+    if name not in known:
+        raise ValueError(f"There is no experiment {name!r}. {nearest(name, list(known))}")
+    return known[name]
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A sentence with the name that was probably meant, or with all there are."""
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."

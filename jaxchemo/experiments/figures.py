@@ -1,0 +1,79 @@
+"""The pictures worth having of an experiment, drawn into a folder."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from jaxchemo import plotting
+from jaxchemo.experiments.base import Experiment
+from jaxchemo.experiments.recover import NAMES, UNITS, RecoverParameters, Recovery
+from jaxchemo.integrate import Solution
+from jaxchemo.problem import Problem
+
+_SLAB = 0.3  # slices and lines of densities are averaged over this thickness: a particle run is noisy cell by cell
+
+
+def draw(
+    experiment: Experiment,
+    problem: Problem,
+    solutions: Mapping[str, Solution],
+    folder: Path,
+    tell: Callable[[Path], None] = lambda path: None,
+) -> list[Path]:
+    """Draws the solutions of an experiment, and a film of them, into `folder`.
+
+    **Arguments:**
+
+    - `experiment`, `problem`, `solutions`: what was solved, and the solutions by name.
+    - `folder`: exists.
+    - `tell`: called with each file as soon as it is there.
+
+    **Returns:** the files.
+    """
+    ndim = problem.grid.ndim
+    times = {"times": [t for t in experiment.show_times if t <= experiment.t1]}
+    cut = {"normal": experiment.normal}
+    through = experiment.through(ndim)
+    drawn: list[Path] = []
+
+    def keep(name: str, figure: Figure) -> None:
+        drawn.append(folder / f"{name}.png")
+        figure.savefig(drawn[-1])
+        tell(drawn[-1])
+
+    keep("density", plotting.density_slices(problem, solutions, **times, **cut, thickness=_SLAB))
+    keep("signal", plotting.signal_slices(problem, solutions, **times, **cut))
+    keep("cross_sections", plotting.cross_sections(problem, solutions, **times, through=through, thickness=_SLAB))
+    keep("diagnostics", plotting.diagnostics(problem, solutions))
+    with_particles = {name: one for name, one in solutions.items() if one.final.positions is not None}
+    for name, one in with_particles.items():
+        file = "particles" if len(with_particles) == 1 else f"particles_{name}"
+        keep(file, plotting.particles(problem, one, **times, **cut))
+    drawn.append(plotting.animate(problem, solutions, folder / "film.gif", **cut))
+    tell(drawn[-1])
+    return drawn
+
+
+def draw_recovery(experiment: RecoverParameters, found: Recovery, path: Path) -> Path:
+    """Draws an inference into the file `path`: the fit, the descent of the misfit, and the recovered values."""
+    truth = (experiment.system.mobility, experiment.system.sensitivity)
+    rows = zip(NAMES, found.values, found.errors, truth, experiment.guess, UNITS, strict=True)
+    figure = plotting.recovery(
+        found.problem.grid,
+        times=experiment.times,
+        observed=found.observed,
+        fitted=found.fitted,
+        noise=experiment.noise,
+        descents={
+            "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.path,
+            "Nelder-Mead, without": found.nelder_mead.path,
+        },
+        target=found.target,
+        values={
+            name: {"value": value, "error": error, "truth": true, "guess": guess, "unit": unit}
+            for name, value, error, true, guess, unit in rows
+        },
+    )
+    figure.savefig(path)
+    return path

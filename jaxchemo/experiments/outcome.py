@@ -1,0 +1,105 @@
+"""What came out of an experiment, in numbers: for tables, and for the summary that stays on disk."""
+
+import dataclasses
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxchemo.analysis import diagnostics, relative_distance
+from jaxchemo.experiments.base import Experiment
+from jaxchemo.integrate import Solution
+from jaxchemo.methods import AbstractMethod
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+WIDTH = 0.25  # densities are compared after both are mollified by a Gaussian this wide [length]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A problem, a method and the solution that `Experiment.solve` made of them."""
+
+    problem: Problem
+    method: AbstractMethod
+    solution: Solution
+
+    def numbers(self, reference: "Outcome | None" = None) -> dict[str, Any]:
+        """How the run went, ready for JSON.
+
+        **Arguments:**
+
+        - `reference`: the outcome that the final density is compared with, on the same grid. Default: none.
+
+        **Returns:** the names and units are:
+
+        - `method`, `result`: the method's parts, and how it ended.
+        - `shape`, `num_particles`, `num_steps`, `dt`, `t1`: what was run; `None` where there are no particles.
+        - `compile_seconds`, `seconds`, `milliseconds_per_step`.
+        - `mass_drift`: largest relative change of mass; `min_density`, over all saved frames [mass / length^d].
+        - `second_moment`, `signal_left`: at the end [length^2], [share of the start].
+        - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
+        """
+        stats = self.solution.stats
+        found = jax.tree.map(np.asarray, jax.lax.map(diagnostics(self.problem), self.solution.ys))
+        distance = None
+        if reference is not None:
+            densities = self.solution.final.density, reference.solution.final.density
+            distance = float(relative_distance(*densities, self.problem.grid, WIDTH))
+        return {
+            "method": repr(self.method),
+            "result": RESULTS[self.solution.result] or "successful",
+            "shape": list(self.problem.grid.shape),
+            "num_particles": getattr(self.method, "num_particles", None),
+            "num_steps": int(stats["num_steps"]),
+            "dt": float(stats["dt"]),
+            "t1": float(self.solution.ts[-1]),
+            "compile_seconds": float(stats["compile_seconds"]),
+            "seconds": float(stats["seconds"]),
+            "milliseconds_per_step": 1e3 * float(stats["seconds_per_step"]),
+            "mass_drift": float(np.max(np.abs(found["mass"] / found["mass"][0] - 1))),
+            "min_density": float(np.min(found["minimum"])),
+            "second_moment": float(found["second_moment"][-1]),
+            "signal_left": float(found["signal_mass"][-1] / found["signal_mass"][0]),
+            "distance": distance,
+        }
+
+
+def describe(experiment: Experiment, problem: Problem) -> dict[str, Any]:
+    """The experiment and its problem, ready for JSON: every parameter, and the equations solved."""
+    return {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "parameters": dataclasses.asdict(experiment),
+        "equations": problem.model.equations().splitlines(),
+        "grid": repr(problem.grid),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """Where it ran, ready for JSON: the device, the precision, and the versions of what matters."""
+    device = jax.devices()[0]
+    cores = f", {os.cpu_count()} cores" if device.platform == "cpu" else ""
+    packages = ("jaxchemo", "jax", "jaxlib", "equinox", "numpy")
+    return {
+        "device": f"{device.device_kind} ({device.platform}{cores})",
+        "precision": "float64" if jax.config.jax_enable_x64 else "float32",
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+    }
+
+
+def measure(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, Any]]:
+    """The numbers of several outcomes by name, each with its distance to the first."""
+    first = next(iter(outcomes.values()))
+    return {name: one.numbers(None if one is first else first) for name, one in outcomes.items()}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

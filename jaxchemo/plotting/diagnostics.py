@@ -1,0 +1,66 @@
+"""What a run keeps, loses and grows, over time: mass, extremes, second moment, food and entropy."""
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from jaxchemo.analysis import diagnostics as diagnostics_of
+from jaxchemo.integrate import Solution
+from jaxchemo.plotting import style
+from jaxchemo.plotting.frames import Frames, named
+from jaxchemo.problem import Problem
+
+
+def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) -> Figure:
+    """Diagnostics over time, a panel for each and a curve for each solution.
+
+    Drawn are the relative change of mass, the smallest and largest density, the second moment, the share of the signal
+    that is left, and the entropy of models that have one: those that `jc.analysis.diagnostics` gives.
+
+    **Arguments:**
+
+    - `problem`: of one species, on any grid.
+    - `solutions`: one, or several by name, with saved snapshots.
+
+    **Raises:** `ValueError` for a problem or solution that cannot be drawn so.
+    """
+    if len(problem.model.species) != 1 or len(problem.model.signals) > 1:
+        raise ValueError(f"Diagnostics are drawn for one species and one signal, the model has {problem.model!r}.")
+    runs = {name: (Frames.of(problem, one), history(problem, one)) for name, one in named(solutions).items()}
+    d = problem.grid.ndim
+    curves = [
+        ("mass", "relative change of mass", lambda h: h["mass"] / h["mass"][0] - 1),
+        ("minimum", f"smallest {style.density_label(d)}", lambda h: h["minimum"]),
+        ("maximum", f"largest {style.density_label(d)}", lambda h: h["maximum"]),
+        ("second_moment", "second moment [length²]", lambda h: h["second_moment"]),
+        ("signal_mass", "signal left [share of the start]", lambda h: h["signal_mass"] / h["signal_mass"][0]),
+        ("entropy", "entropy [mass]", lambda h: h["entropy"]),
+    ]
+    shown = [c for c in curves if c[0] in next(iter(runs.values()))[1]]
+    columns = 3
+    rows = -(-len(shown) // columns)
+    fig = style.figure(3.5 * columns, 2.5 * rows + 0.3)
+    panels = fig.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    for ax in panels[len(shown) :]:
+        ax.set_axis_off()
+    for ax, (key, label, value) in zip(panels, shown, strict=False):
+        for k, (name, (frames, found)) in enumerate(runs.items()):
+            if key == "entropy" and frames.positions is not None and len(runs) > 1:
+                continue  # of a noisy histogram it says more about the noise than about the run
+            look = {"color": style.COLOURS[k % len(style.COLOURS)], "ls": style.DASHES[k % len(style.DASHES)]}
+            ax.plot(frames.times, value(found), label=name, lw=1.8, **look)
+        ax.set(ylabel=label)
+        ax.set_xlabel("t [time]")
+        ax.xaxis.set_tick_params(labelbottom=True)
+        ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useOffset=False)
+        ax.grid(alpha=0.25)
+    if len(runs) > 1:
+        panels[0].legend(frameon=False)
+    return fig
+
+
+def history(problem: Problem, solution: Solution) -> dict[str, np.ndarray]:
+    """The diagnostics of every saved snapshot, each `(k,)`, by name."""
+    return {key: np.asarray(value) for key, value in jax.lax.map(diagnostics_of(problem), solution.ys).items()}

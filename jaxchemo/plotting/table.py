@@ -1,0 +1,40 @@
+"""Several runs side by side, as a table for the terminal."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def comparison_table(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> "Table":
+    """A `rich` table with a row for each run.
+
+    **Arguments:**
+
+    - `runs`: by name, the numbers that `jaxchemo.experiments.Outcome.numbers` gives.
+    - `title`: above the table.
+    """
+    from rich.table import Table  # imported here: of the [cli] extra
+
+    first = next(iter(runs), "")
+    table = Table(title=title or None, title_justify="left")
+    table.add_column("method")
+    for heading in ("grid", "particles", "compile [s]", "step [ms]", "mass drift", "min density"):
+        table.add_column(heading, justify="right")
+    if len(runs) > 1:
+        table.add_column(f"distance to {first}", justify="right")
+    for name, n in runs.items():
+        row = [
+            name,
+            "×".join(map(str, n["shape"])),
+            "-" if n["num_particles"] is None else f"{n['num_particles']:,}",
+            f"{n['compile_seconds']:.1f}",
+            f"{n['milliseconds_per_step']:.2f}",
+            f"{n['mass_drift']:.1e}",
+            f"{n['min_density']:.1e}",
+        ]
+        if len(runs) > 1:
+            row.append("-" if n["distance"] is None else f"{n['distance']:.4f}")
+        table.add_row(*row)
+    return table
