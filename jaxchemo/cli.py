@@ -16,12 +16,35 @@ if TYPE_CHECKING:
     from jaxchemo.experiments import Experiment, RecoverParameters
     from jaxchemo.methods import AbstractMethod
 
-Name = Annotated[str, tyro.conf.Positional]
-Cells = Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="N [N ...]")]
-
 
 class Refused(Exception):  # noqa: N818
     """Input that cannot be run, with a sentence that says why."""
+
+
+def _numbers(kind: type, metavar: str, what: str, nargs: int | Literal["*"] = 1) -> tyro.constructors.PrimitiveConstructorSpec:
+    """How numbers are read from the command line: refused in one line, not in tyro's box."""
+
+    def read(words: list[str]) -> Any:
+        try:
+            values = tuple(kind(word) for word in words)
+        except ValueError:
+            raise Refused(f"{' '.join(words)!r} is not {what}.") from None
+        return values[0] if nargs == 1 else values
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=nargs,
+        metavar=metavar,
+        instance_from_str=read,
+        is_instance=lambda value: value is None or isinstance(value, kind | tuple),
+        str_from_instance=lambda value: ["default" if value is None else str(value)],
+    )
+
+
+Name = Annotated[str, tyro.conf.Positional]
+Float = Annotated[float | None, _numbers(float, "FLOAT", "a number")]
+Int = Annotated[int | None, _numbers(int, "INT", "a whole number")]
+Dimensions = Annotated[int | None, _numbers(int, "{2,3}", "a whole number, 2 or 3")]
+Cells = Annotated[tuple[int, ...] | None, _numbers(int, "INT [INT ...]", "one whole number for each axis", "*")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,12 +89,12 @@ def run(
     name: Name,
     method: str | None = None,
     out: Path | None = None,
-    ndim: Literal[2, 3] | None = None,
+    ndim: Dimensions = None,
     shape: Cells = None,
-    particles: int | None = None,
-    t1: float | None = None,
-    dt: float | None = None,
-    seed: int = 0,
+    particles: Int = None,
+    t1: Float = None,
+    dt: Float = None,
+    seed: Int = None,
 ) -> int:
     """Runs an experiment by one method, and leaves its solution, a summary and figures in a folder.
 
@@ -84,26 +107,26 @@ def run(
         particles: Particles, for methods that have them. Default: the experiment's.
         t1: Final time. Default: the experiment's.
         dt: Time step. Default: the experiment's.
-        seed: Of the random numbers.
+        seed: Of the random numbers. Default: 0.
     """
     experiment = _experiment(name)
     folder = _folder(out, name)
     if _is_inference(experiment):
         given = {"--method": method, "--ndim": ndim, "--particles": particles, "--t1": t1}
         return _recover(experiment, folder, shape, dt, seed, [option for option, value in given.items() if value is not None])
-    return _simulate(experiment, [method or "fv"], folder, ndim or 3, shape, particles, t1, dt, seed)
+    return _simulate(experiment, [method or "fv"], folder, ndim, shape, particles, t1, dt, seed)
 
 
 def compare(
     name: Name,
     methods: str = "fv,sipf",
     out: Path | None = None,
-    ndim: Literal[2, 3] = 3,
+    ndim: Dimensions = None,
     shape: Cells = None,
-    particles: int | None = None,
-    t1: float | None = None,
-    dt: float | None = None,
-    seed: int = 0,
+    particles: Int = None,
+    t1: Float = None,
+    dt: Float = None,
+    seed: Int = None,
 ) -> int:
     """Runs an experiment by several methods and compares them, in a table and in figures.
 
@@ -111,12 +134,12 @@ def compare(
         name: Name of the experiment; `jaxchemo list` shows them.
         methods: Names of the methods, separated by commas; distances are to the first.
         out: Folder to write. Default: out/NAME.
-        ndim: Dimensions of the space.
+        ndim: Dimensions of the space. Default: 3.
         shape: Cells of the grid, one number or one for each axis. Default: the experiment's.
         particles: Particles, for methods that have them. Default: the experiment's.
         t1: Final time. Default: the experiment's.
         dt: Time step. Default: the experiment's.
-        seed: Of the random numbers.
+        seed: Of the random numbers. Default: 0.
     """
     experiment = _experiment(name)
     if _is_inference(experiment):
@@ -128,6 +151,7 @@ def compare(
 
 
 def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed) -> int:
+    ndim, seed = 3 if ndim is None else ndim, seed or 0
     from jaxchemo.experiments.figures import draw
     from jaxchemo.experiments.outcome import Outcome, describe, measure, surroundings
     from jaxchemo.integrate import SolveError
@@ -178,7 +202,7 @@ def _recover(experiment, folder, shape, dt, seed, unused) -> int:
     console.print(f"[bold]{experiment.name}[/bold]: {experiment.title}")
     try:
         with console.status("recovering: compiling gradients through the simulation takes most of the time"):
-            found = experiment.run(seed)
+            found = experiment.run(seed or 0)
     except (ValueError, TypeError) as error:
         raise Refused(error) from error
     truth = (experiment.system.mobility, experiment.system.sensitivity)
@@ -192,7 +216,7 @@ def _recover(experiment, folder, shape, dt, seed, unused) -> int:
         for name, one in descents.items()
     }
     named = {"experiment": experiment.name, "title": experiment.title, "parameters": dataclasses.asdict(experiment)}
-    _write(folder, {**named, "seed": seed, "recovered": numbers, **counts, "target_misfit": found.target, **surroundings()})
+    _write(folder, {**named, "seed": seed or 0, "recovered": numbers, **counts, "target_misfit": found.target, **surroundings()})
     draw_recovery(experiment, found, folder / "recovery.png")
     for name, n in numbers.items():
         console.print(f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})")

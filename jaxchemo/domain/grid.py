@@ -295,7 +295,7 @@ class RadialGrid(AbstractGrid):
         return jnp.asarray(np.concatenate([[2 * middle[0]], np.diff(middle), [ends]]))
 
     def divergence(self, flux, axis):
-        return jnp.diff(self.areas * flux) / self.volumes
+        return jnp.diff(self.areas.astype(flux.dtype) * flux) / self.volumes.astype(flux.dtype)
 
     def average(self, function, order=3):
         nodes, weights = np.polynomial.legendre.leggauss(order)

@@ -10,10 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxchemo.analysis import diagnostics, relative_distance
+from jaxchemo.analysis import relative_distance
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
 from jaxchemo.methods import AbstractMethod
+from jaxchemo.plotting.diagnostics import history
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -45,7 +46,7 @@ class Outcome:
         - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
         """
         stats = self.solution.stats
-        found = jax.tree.map(np.asarray, jax.lax.map(diagnostics(self.problem), self.solution.ys))
+        found = history(self.problem, self.solution)
         distance = None
         if reference is not None:
             densities = self.solution.final.density, reference.solution.final.density

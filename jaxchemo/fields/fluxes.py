@@ -127,7 +127,7 @@ def outflow_rate(
 def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held) -> Array:
     """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`."""
     mobility = jnp.asarray(mobility)
-    distance = jnp.asarray(grid.face_distance(axis))
+    distance = jnp.asarray(grid.face_distance(axis), density.dtype)
 
     def flux(faces, distance) -> Array:
         below, above = faces.sides(held, name)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxchemo.domain import Dirichlet, Grid, Mixed, NoFlux, Periodic, RadialGrid
-from jaxchemo.fields import Drift, bernoulli, diffusion, fitted_flux
+from jaxchemo.fields import Drift, bernoulli, diffusion, fitted_flux, fluxes
 
-drift_diffusion, outflow_rate = eqx.filter_jit(drift_diffusion_), eqx.filter_jit(outflow_rate_)
+drift_diffusion, outflow_rate = eqx.filter_jit(fluxes.drift_diffusion), eqx.filter_jit(fluxes.outflow_rate)
+
 CLOSED = {
     "walls": Grid.box((0.0, 0.0), (1.0, 2.0), (7, 9), NoFlux()),
     "torus": Grid.box((0.0, 0.0), (1.0, 2.0), (7, 9), Periodic()),
