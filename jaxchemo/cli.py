@@ -21,14 +21,14 @@ class Refused(Exception):  # noqa: N818
     """Input that cannot be run, with a sentence that says why."""
 
 
-def _numbers(kind: type, metavar: str, what: str, nargs: int | Literal["*"] = 1) -> tyro.constructors.PrimitiveConstructorSpec:
-    """How numbers are read from the command line: refused in one line, not in tyro's box."""
+def _numbers(option: str, kind: type, metavar: str, what: str, nargs: int | Literal["*"] = 1) -> Any:
+    """How the numbers of an option are read: refused in one line, where tyro would draw a box."""
 
     def read(words: list[str]) -> Any:
         try:
             values = tuple(kind(word) for word in words)
         except ValueError:
-            raise Refused(f"{' '.join(words)!r} is not {what}.") from None
+            raise Refused(f"`{option}` must be {what}, got {' '.join(words)!r}.") from None
         return values[0] if nargs == 1 else values
 
     return tyro.constructors.PrimitiveConstructorSpec(
@@ -36,15 +36,21 @@ def _numbers(kind: type, metavar: str, what: str, nargs: int | Literal["*"] = 1)
         metavar=metavar,
         instance_from_str=read,
         is_instance=lambda value: value is None or isinstance(value, kind | tuple),
-        str_from_instance=lambda value: ["default" if value is None else str(value)],
+        str_from_instance=lambda value: [str(value)],
     )
 
 
-Name = Annotated[str, tyro.conf.Positional]
-Float = Annotated[float | None, _numbers(float, "FLOAT", "a number")]
-Int = Annotated[int | None, _numbers(int, "INT", "a whole number")]
-Dimensions = Annotated[int | None, _numbers(int, "{2,3}", "a whole number, 2 or 3")]
-Cells = Annotated[tuple[int, ...] | None, _numbers(int, "INT [INT ...]", "one whole number for each axis", "*")]
+_PLAIN = tyro.conf.arg(help_behavior_hint=" ")  # the help texts say what the defaults are
+Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help_behavior_hint=" ")]
+Method = Annotated[str | None, tyro.conf.arg(metavar="METHOD", help_behavior_hint=" ")]
+Methods = Annotated[str, tyro.conf.arg(metavar="METHOD,METHOD", help_behavior_hint=" ")]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint=" ")]
+Dimensions = Annotated[int | None, _numbers("--ndim", int, "{2,3}", "2 or 3"), _PLAIN]
+Cells = Annotated[tuple[int, ...] | None, _numbers("--shape", int, "INT [INT ...]", "whole numbers", "*"), _PLAIN]
+Particles = Annotated[int | None, _numbers("--particles", int, "INT", "a whole number"), _PLAIN]
+FinalTime = Annotated[float | None, _numbers("--t1", float, "FLOAT", "a number"), _PLAIN]
+Step = Annotated[float | None, _numbers("--dt", float, "FLOAT", "a number"), _PLAIN]
+Seed = Annotated[int | None, _numbers("--seed", int, "INT", "a whole number"), _PLAIN]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,14 +93,14 @@ def list_experiments() -> int:
 
 def run(
     name: Name,
-    method: str | None = None,
-    out: Path | None = None,
+    method: Method = None,
+    out: Folder = None,
     ndim: Dimensions = None,
     shape: Cells = None,
-    particles: Int = None,
-    t1: Float = None,
-    dt: Float = None,
-    seed: Int = None,
+    particles: Particles = None,
+    t1: FinalTime = None,
+    dt: Step = None,
+    seed: Seed = None,
 ) -> int:
     """Runs an experiment by one method, and leaves its solution, a summary and figures in a folder.
 
@@ -119,20 +125,20 @@ def run(
 
 def compare(
     name: Name,
-    methods: str = "fv,sipf",
-    out: Path | None = None,
+    methods: Methods = "fv,sipf",
+    out: Folder = None,
     ndim: Dimensions = None,
     shape: Cells = None,
-    particles: Int = None,
-    t1: Float = None,
-    dt: Float = None,
-    seed: Int = None,
+    particles: Particles = None,
+    t1: FinalTime = None,
+    dt: Step = None,
+    seed: Seed = None,
 ) -> int:
     """Runs an experiment by several methods and compares them, in a table and in figures.
 
     Args:
         name: Name of the experiment; `jaxchemo list` shows them.
-        methods: Names of the methods, separated by commas; distances are to the first.
+        methods: Names of the methods, separated by commas; distances are to the first. Default: fv,sipf.
         out: Folder to write. Default: out/NAME.
         ndim: Dimensions of the space. Default: 3.
         shape: Cells of the grid, one number or one for each axis. Default: the experiment's.

@@ -69,6 +69,7 @@ def draw_recovery(experiment: RecoverParameters, found: Recovery, path: Path) ->
             "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.path,
             "Nelder-Mead, without": found.nelder_mead.path,
         },
+        lowest=min(found.levenberg_marquardt.misfit),
         target=found.target,
         values={
             name: {"value": value, "error": error, "truth": true, "guess": guess, "unit": unit}

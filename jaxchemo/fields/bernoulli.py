@@ -38,10 +38,10 @@ def bernoulli_pair(w: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], F
 
 @jax.custom_jvp
 def smaller_bernoulli(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """`B(|w|)`, the smaller of `B(w)` and `B(-w)`: all that a flux needs which picks its upwind cell by the sign of `w`.
+    """`B(|w|)`, the smaller of `B(w)` and `B(-w)`: enough for a flux that finds its upwind cell by the sign of `w`.
 
-    Its slope jumps from 1/2 to -1/2 at `w = 0`, where JAX is told 1/2. Whoever adds the rest of `B` branches on `w > 0`,
-    so that the two jumps cancel.
+    Its slope jumps at `w = 0`, where JAX is told the one from below, 1/2. Whoever adds the rest of `B` branches on
+    `w > 0`, so that the jumps cancel.
     """
     # exp(-|w|) = s (1 - T) / (1 + T) with s = 2^-k, T = tanh(r/2) and |w| = k ln 2 + r. Nothing cancels in
     # 1 - exp(-|w|) = ((1 - s) + T (1 + s)) / (1 + T), so no series near zero is needed. The expm1 and tanh of XLA's CPU

@@ -171,7 +171,10 @@ class _Inside(NamedTuple):
 
     def mean(self, cells: Array) -> Array:
         """Mean of the cells below and above each face; one number is its own mean."""
-        return 0.5 * sum(self.sides(cells)) if cells.ndim else cells
+        if not cells.ndim:
+            return cells
+        below, above = self.sides(cells)
+        return 0.5 * (below + above)
 
 
 class _Walls(NamedTuple):

@@ -61,9 +61,9 @@ class FiniteVolume(AbstractMethod):
     def step(self, problem, state, n, t, dt, *, key=None):
         system = SemiDiscrete(problem.model, problem.grid)
         state, went_well = self.stepper.advance(system, state, t, dt)
-        # One pass over each density finds both a NaN, which a minimum hands on, and a step beyond the stable one, which
+        # One pass over each field finds both a NaN, which a minimum hands on, and a step beyond the stable one, which
         # is the only way for this scheme to turn negative.
-        lowest = jnp.min(jnp.stack([jnp.min(u) for u in state.density.values()]))
+        lowest = jnp.min(jnp.stack([jnp.min(u) for u in (*state.density.values(), *state.signal.values())]))
         failed = RESULTS.solver_failed if isinstance(self.stepper, Adaptive) else RESULTS.unstable_step
         negative = (lowest < 0) & (not isinstance(self.stepper, Adaptive))
         result = RESULTS.where(jnp.asarray(went_well) & ~negative, RESULTS.successful, failed)

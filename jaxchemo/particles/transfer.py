@@ -6,8 +6,8 @@ The hot path of the package. What measured best on CPUs, and why the code is as 
 - At walls the kernel is folded back by its weights, not by its indices: runs stay contiguous and inside the field.
   That needs neither padding nor copying, so the work is O(P) whatever the size of the grid.
 - Sums are taken one axis at a time: the value and the components of the gradient share all partial sums.
-- Over the first axis of a wide kernel there is a loop, which costs no time and compiles the derivative of a cubic gather
-  in a tenth of the time (1.5 s, unrolled 15 s). For orders 0 and 1 the loop is unrolled, which is faster there.
+- Over the first axes of a wide kernel there are loops, which cost no time and compile the derivative of a cubic gather
+  in a tenth of it (1.5 s, unrolled 15 s). For orders 0 and 1 they are unrolled.
 - What lost: all runs in one gather, windows over several axes, packed tables, one grid per half of the particles (no
   faster); explicit barriers (no effect). Loops over chunks of particles that fit the cache were 15 to 20% faster
   forward, but in reverse they would touch the whole grid once a chunk.

@@ -19,6 +19,7 @@ def recovery(
     fitted: np.ndarray,
     noise: float,
     descents: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    lowest: float,
     target: float,
     values: Mapping[str, Mapping[str, float]],
 ) -> Figure:
@@ -31,7 +32,7 @@ def recovery(
     - `observed`, `fitted`: densities `(k, *shape)` [mass / length^2].
     - `noise`: standard deviation of the observations [mass / length^2].
     - `descents`: for each optimiser, simulations used and the misfit reached.
-    - `target`: the misfit at which the optimisers are compared.
+    - `lowest`, `target`: the lowest misfit, and that at which the optimisers are compared.
     - `values`: for each parameter `value`, `error` (one standard deviation), `truth` and `guess`, and as text its `unit`.
     """
     k = len(times)
@@ -59,13 +60,15 @@ def recovery(
     ax = upper.subplots()
     for n, (name, (simulations, misfit)) in enumerate(descents.items()):
         colour, dashes, marker = style.COLOURS[n], style.DASHES[n], "os^D"[n % 4]
-        ax.plot(simulations, misfit, color=colour, ls=dashes, marker=marker, ms=4, lw=1.5, label=name)
-    ax.axhline(target, color="0.5", lw=1, zorder=0)
-    ax.annotate("compared here", (1.0, target), (-3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+        above = np.asarray(misfit) - lowest
+        ax.plot(np.asarray(simulations)[above > 0], above[above > 0], color=colour, ls=dashes, marker=marker, ms=4, lw=1.5, label=name)
+    ax.axhline(target - lowest, color="0.5", lw=1, zorder=0)
+    ax.annotate("compared here", (1.0, target - lowest), (-3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
                 ha="right", color="0.35", fontsize=9)  # fmt: skip
-    ax.set(xlabel="simulations (forward, and one for each derivative)", ylabel="misfit ½ Σ (difference / noise)²", yscale="log")
+    ax.set(xlabel="simulations (forward, and one for each derivative)", yscale="log")
+    ax.set_ylabel("½ Σ (difference / noise)², above its lowest")
     ax.legend(frameon=False)
-    ax.grid(alpha=0.25, which="both")
+    ax.grid(alpha=0.25)
 
     for ax, (name, found) in zip(lower.subplots(1, len(values), squeeze=False)[0], values.items(), strict=True):
         value, error = found["value"], found["error"]

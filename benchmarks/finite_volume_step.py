@@ -1,0 +1,196 @@
+"""One explicit step of PHKS by fitted fluxes in 3D, against py-pde, numpy, and the bytes that it must move.
+
+Density: explicit Euler with Scharfetter-Gummel fluxes; signal: `c exp(-dt rho)`, exact. Everything in float32, except
+py-pde, whose compiled stepper works in float64. Candidates take turns, medians of all rounds; compilation is apart.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from typing import Any
+
+import _report
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxchemo.domain import Grid, NoFlux
+from jaxchemo.fields import Drift, bernoulli, drift_diffusion
+
+MOBILITY, SENSITIVITY = 0.1, 1.0
+
+
+def initial(n: int) -> tuple[np.ndarray, np.ndarray]:
+    x = (np.arange(n) + 0.5) * 2 / n - 1
+    square = x[:, None, None] ** 2 + x[:, None] ** 2 + x**2
+    return np.exp(-square / 0.08).astype(np.float32), 2 * np.exp(-square / 0.32).astype(np.float32)
+
+
+def time_step(n: int) -> float:
+    return 0.1 * (2 / n) ** 2 / MOBILITY
+
+
+def our_step(n: int) -> Callable:
+    """The step measured: a function of density and signal."""
+    grid, dt = Grid.box((-1.0,) * 3, (1.0,) * 3, (n,) * 3, NoFlux()), time_step(n)
+
+    def step(rho, c):
+        rate = drift_diffusion(rho, jnp.float32(MOBILITY), grid, [Drift(SENSITIVITY * c, "c")], name="rho")
+        return rho + dt * rate, c * jnp.exp(-dt * rho)
+
+    return step
+
+
+class Looped:
+    """Many steps in one compiled, donated loop; each call goes on from where the last one ended."""
+
+    def __init__(self, step: Callable, fields: tuple[np.ndarray, np.ndarray], steps: int):
+        def loop(rho, c):
+            return jax.lax.fori_loop(0, steps, lambda _, state: step(*state), (rho, c))
+
+        start = time.perf_counter()
+        self.compiled = jax.jit(loop, donate_argnums=(0, 1)).lower(*fields).compile()
+        self.compile_seconds, self.steps = time.perf_counter() - start, steps
+        self.state = tuple(jnp.array(field) for field in fields)
+
+    def __call__(self):
+        self.state = self.compiled(*self.state)
+        return self.state
+
+
+class Numpy:
+    """The same scheme, vectorised: one `expm1` per face."""
+
+    compile_seconds = 0.0
+
+    def __init__(self, n: int, steps: int):
+        self.n, self.steps, self.state = n, steps, initial(n)
+
+    def __call__(self):
+        rho, c = self.state
+        dt, h = np.float32(time_step(self.n)), np.float32(2 / self.n)
+        for _ in range(self.steps):
+            rate = np.zeros_like(rho)
+            for axis in range(3):
+                lower, upper = (
+                    tuple(slice(*cut) if i == axis else slice(None) for i in range(3)) for cut in ((0, -1), (1, None))
+                )
+                w = np.float32(SENSITIVITY / MOBILITY) * (c[upper] - c[lower])
+                near = np.abs(w) < 1e-4
+                down = np.where(near, 1 - w / 2, w / np.expm1(np.where(near, 1, w)))
+                flux = np.float32(MOBILITY) / h**2 * ((down + w) * rho[lower] - down * rho[upper])
+                rate[lower] -= flux
+                rate[upper] += flux
+            rho, c = rho + dt * rate, c * np.exp(-dt * rho)
+        self.state = rho, c
+        return self.state
+
+
+class PyPDE:
+    """py-pde with its numba backend: centred differences of the same equations, in its own compiled stepper."""
+
+    def __init__(self, n: int, steps: int):
+        import pde
+
+        grid = pde.CartesianGrid([(-1, 1)] * 3, [n] * 3)
+        self.state = pde.FieldCollection([pde.ScalarField(grid, field) for field in initial(n)])
+        density = f"{MOBILITY} * laplace(rho) - {SENSITIVITY} * divergence(rho * gradient(c))"
+        equation = pde.PDE({"rho": density, "c": "-rho * c"}, bc={"derivative": 0})
+        self.steps, self.dt = steps, time_step(n)
+        start = time.perf_counter()
+        self.stepper = pde.solvers.EulerSolver(equation, backend="numba").make_stepper(self.state, dt=self.dt)
+        self.stepper(self.state, 0.0, self.dt)
+        self.compile_seconds = time.perf_counter() - start
+
+    def __call__(self):
+        self.stepper(self.state, 0.0, self.steps * self.dt)
+
+
+class NumpyCopy:
+    """Two fields read and two written, by one core."""
+
+    compile_seconds = 0.0
+
+    def __init__(self, n: int, steps: int):
+        self.source, self.steps = initial(n), steps
+        self.target = tuple(np.ones_like(field) for field in self.source)
+
+    def __call__(self):
+        for _ in range(self.steps):
+            for source, target in zip(self.source, self.target, strict=True):
+                np.copyto(target, source)
+
+
+def flux_error() -> float:
+    """Largest relative error of the float32 weights of a flux, |w| <= 80, against float64."""
+    rng = np.random.default_rng(0)
+    w = np.concatenate(
+        [rng.uniform(-80, 80, 200_000), rng.uniform(-2, 2, 200_000), 10.0 ** rng.uniform(-30, 0, 10_000)]
+    )
+    w = w.astype(np.float32)
+    exact = w.astype(float) / np.expm1(w.astype(float))
+    return float(np.max(np.abs(np.asarray(jax.jit(bernoulli)(w), float) / exact - 1)))
+
+
+def measure(n: int, rounds: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    steps = max(4, round(100 * (64 / n) ** 3))
+    fields = initial(n)
+    candidates: dict[str, Any] = {
+        "jaxchemo": Looped(our_step(n), fields, steps),
+        "copy (jax)": Looped(lambda a, b: (b + 1, a + 1), fields, steps),
+        "copy (numpy)": NumpyCopy(n, steps),
+    }
+    if jax.default_backend() == "cpu":  # peers of a GPU would be other programs
+        candidates["numpy"] = Numpy(n, 1)
+        if importlib.util.find_spec("pde") and importlib.util.find_spec("numba"):
+            candidates["py-pde (numba)"] = PyPDE(n, 2)
+    else:
+        del candidates["copy (numpy)"]  # it would measure the host
+    seconds = _report.interleaved(candidates, rounds)
+    step = {name: seconds[name] / candidate.steps for name, candidate in candidates.items()}
+    copies = [step[name] for name in step if name.startswith("copy")]
+    moved = 4 * fields[0].nbytes
+    rows = [
+        {
+            "grid": f"{n}^3",
+            "what": name,
+            "ms per step": 1e3 * seconds,
+            "times ours": seconds / step["jaxchemo"],
+            "GB/s at least": moved / seconds / 1e9,
+            "compile s": candidates[name].compile_seconds,
+        }
+        for name, seconds in step.items()
+    ]
+    mass = [float(np.sum(np.asarray(f), dtype=float)) for f in (fields[0], candidates["jaxchemo"].state[0])]
+    summary = {
+        "shape": [n] * 3,
+        "seconds_per_step": step,
+        "compile_seconds": {name: candidate.compile_seconds for name, candidate in candidates.items()},
+        "bytes_at_least": moved,
+        "over_bandwidth_floor": step["jaxchemo"] / min(copies),
+        "over_floor_by_copy": {name: step["jaxchemo"] / step[name] for name in step if name.startswith("copy")},
+        "speedup": {name: step[name] / step["jaxchemo"] for name in ("numpy", "py-pde (numba)") if name in step},
+        "relative_mass_drift": mass[1] / mass[0] - 1,
+        "minimum_density": float(jnp.min(candidates["jaxchemo"].state[0])),
+    }
+    return rows, summary
+
+
+def main() -> None:
+    options = _report.arguments(__doc__ or "")
+    rows, results = [], {}
+    for n in (32, 64) if options.quick else (64, 128):
+        more, results[f"{n}^3"] = measure(n, rounds=3 if options.quick else 9)
+        rows += more
+    error = flux_error()
+    _report.table("Explicit PHKS step, exponentially fitted, float32", rows)
+    for name, result in results.items():
+        factors = ", ".join(f"{factor:.3g}x {peer}" for peer, factor in result["speedup"].items())
+        floors = ", ".join(f"{factor:.2f}x {copy}" for copy, factor in result["over_floor_by_copy"].items())
+        print(f"{name}: faster than peers by {factors or 'none here'}; time over the floor: {floors}")
+    print(f"relative error of the flux weights in float32, |w| <= 80: {error:.2g}")
+    _report.save(options, "finite_volume_step", {"results": results, "flux_relative_error_float32": error})
+
+
+if __name__ == "__main__":
+    main()

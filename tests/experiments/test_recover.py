@@ -1,0 +1,38 @@
+"""The first inference: parameters come back within their error bars, in fewer simulations than without gradients."""
+
+import numpy as np
+import pytest
+
+from jaxchemo.experiments import RecoverParameters
+from jaxchemo.experiments.recover import Descent
+
+TINY = RecoverParameters(cells=24, dt=0.025, times=(0.15, 0.3), noise=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_parameters_are_recovered_within_three_error_bars(seed):
+    found = TINY.run(seed)
+    truth = (TINY.system.mobility, TINY.system.sensitivity)
+    for value, error, true in zip(found.values, found.errors, truth, strict=True):
+        assert abs(value - true) < 3 * error
+        assert error < 0.1 * true
+    # The misfit at the optimum is that of the noise: half the number of observations.
+    count = found.observed.size
+    assert found.levenberg_marquardt.misfit[-1] == pytest.approx(count / 2, rel=5 / np.sqrt(count))
+    with_gradients = found.levenberg_marquardt.simulations_to(found.target)
+    without = found.nelder_mead.simulations_to(found.target)
+    assert with_gradients is not None and without is not None and with_gradients < without
+
+
+def test_simulations_are_counted_to_the_first_misfit_that_is_low_enough():
+    descent = Descent([3, 6, 9], [5.0, 2.0, 1.0], (1.0,), 0.0)
+    assert descent.simulations_to(2.0) == 6
+    assert descent.simulations_to(0.5) is None
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="`noise` must be positive"):
+        RecoverParameters(noise=0.0).run()
+    with pytest.raises(ValueError, match="`guess` must be positive"):
+        RecoverParameters(guess=(-1.0, 1.0)).run()
