@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -56,11 +58,11 @@ class Problem(eqx.Module):
         return Problem(**{**parts, **changes})
 
     def fields(self) -> tuple[Fields, Fields]:
-        """Densities and signals on the grid at the initial time, by name."""
-        return (
-            {name: one.on_grid(self.grid) for name, one in self.density.items()},
-            {name: one.on_grid(self.grid) for name, one in self.signal.items()},
-        )
+        """Densities and signals on the grid at the initial time, by name, all of one dtype."""
+        density = {name: one.on_grid(self.grid) for name, one in self.density.items()}
+        signal = {name: one.on_grid(self.grid) for name, one in self.signal.items()}
+        dtype = jnp.result_type(*density.values(), *signal.values())
+        return jax.tree.map(lambda field: field.astype(dtype), (density, signal))
 
 
 def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | FreeSpace) -> dict[str, AbstractInitial]:

@@ -16,7 +16,7 @@ class AbstractAdjoint(eqx.Module):
     """A way to repeat a step; all ways give the same values, and differ in how they can be differentiated."""
 
     @abc.abstractmethod
-    def repeat(self, body: Callable[[Array, Carry], Carry], carry: Carry, start: Array, steps: int) -> Carry:
+    def repeat(self, body: Callable[[Array, Carry], Carry], carry: Carry, start: Array, steps: int | Array) -> Carry:
         """`carry` after `steps` times `carry = body(n, carry)`, with `n` counting from `start`."""
 
 

@@ -33,7 +33,7 @@ def advance(
     method: AbstractMethod,
     carry: Carry,
     n0: Int[Array, ""],
-    steps: int,
+    steps: int | Int[Array, ""],
     t0: Float[Array, ""],
     dt: Float[Array, ""],
     key: PRNGKeyArray | None,

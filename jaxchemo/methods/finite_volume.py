@@ -8,7 +8,14 @@ from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.fields import Drift, diffusion, drift_diffusion, outflow_rate
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
-from jaxchemo.methods.steppers import AbstractStepper, AbstractSystem, Adaptive, Strang, exponential_step
+from jaxchemo.methods.steppers import (
+    AbstractRungeKutta,
+    AbstractStepper,
+    AbstractSystem,
+    Adaptive,
+    Strang,
+    exponential_step,
+)
 from jaxchemo.models import Model
 from jaxchemo.results import RESULTS
 
@@ -70,9 +77,13 @@ class FiniteVolume(AbstractMethod):
         return state, StepInfo(RESULTS.where(jnp.isfinite(lowest), result, RESULTS.nonfinite))
 
     def stable_dt(self, problem, state):
-        """The largest explicit Euler step that keeps densities and diffusing signals positive, less five percent."""
+        """The largest explicit Euler step that keeps every field positive, less five percent.
+
+        Transport decides it, and reactions where the stepper does not solve them exactly.
+        """
         system = SemiDiscrete(problem.model, problem.grid)
-        fastest = [jnp.max(rate) for rate in system.outflow(state, 0.0)]
+        explicit = isinstance(self.stepper, AbstractRungeKutta)
+        fastest = [jnp.max(rate) for rate in system.loss_rates(state, 0.0, reactions=explicit)]
         return 0.95 / jnp.max(jnp.stack(fastest))
 
     def snapshot(self, problem, state):
@@ -118,16 +129,21 @@ class SemiDiscrete(AbstractSystem):
             density, signal = part(density, signal, dt)
         return FieldState(density, signal)
 
-    def outflow(self, state: FieldState, t: ArrayLike) -> list[Float[Array, "..."]]:
-        """For each field that moves, the rate at which a cell loses what it holds [1 / time]."""
-        rates = [
-            outflow_rate(state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t)
-            for name, one in self.model.species.items()
-        ]
+    def loss_rates(self, state: FieldState, t: ArrayLike, *, reactions: bool) -> list[Float[Array, "..."]]:
+        """For each field, the rate at which a cell loses what it holds, by transport and if asked by reactions [1 / time]."""
+        rates = []
+        for name, one in self.model.species.items():
+            u = state.density[name]
+            rate = outflow_rate(u, one.mobility, self.grid, self._drifts(name, state), name=name, t=t)
+            if reactions and one.growth is not None:
+                rate = rate - jnp.minimum(one.growth.rate(u, state.signal), 0)
+            rates.append(rate)
         for name, one in self.model.signals.items():
-            if one.diffuses:
-                field = state.signal[name]
-                rates.append(outflow_rate(field, one.diffusivity, self.grid, name=name, t=t) / one.relaxation)
+            s = state.signal[name]
+            rate = outflow_rate(s, one.diffusivity, self.grid, name=name, t=t) if one.diffuses else jnp.zeros_like(s)
+            if reactions and one.kinetics is not None:
+                rate = rate + one.kinetics.loss_rate(state.density, state.signal, name)
+            rates.append(rate / one.relaxation)
         return rates
 
     def _drifts(self, name: str, state: FieldState) -> list[Drift]:

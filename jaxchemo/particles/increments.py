@@ -6,7 +6,7 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray, UInt32
 
 from jaxchemo import _checks
 from jaxchemo.domain import Components, Grid
@@ -74,7 +74,7 @@ class Antithetic(AbstractIncrements):
         return tuple(jnp.zeros_like(z).at[order].set(z, unique_indices=True) for z in paired)
 
 
-def morton(x: Components, grid: Grid) -> Int[Array, " p"]:
+def morton(x: Components, grid: Grid) -> UInt32[Array, " p"]:
     """Position along the Morton (Z-order) curve through the box: close numbers are close in space."""
     bits = 32 // len(x) if len(x) < 3 else 10
     code = jnp.zeros(x[0].shape, jnp.uint32)
@@ -85,7 +85,7 @@ def morton(x: Components, grid: Grid) -> Int[Array, " p"]:
     return code
 
 
-def _spread(v: Int[Array, " p"], dimension: int) -> Int[Array, " p"]:
+def _spread(v: UInt32[Array, " p"], dimension: int) -> UInt32[Array, " p"]:
     """The bits of `v` with `dimension - 1` zeros between them."""
     if dimension == 2:
         for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):

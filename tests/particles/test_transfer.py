@@ -155,15 +155,11 @@ def test_gradient_is_the_derivative_of_the_value(order, walls):
         assert not any(jnp.any(g) for g in jax.grad(lambda x: jnp.sum(deposit(x, 1.0, grid, 0) * field))(x))
 
 
-@pytest.mark.parametrize(
-    "order, walls",
-    [(order, [Periodic(), NoFlux()]) for order in (1, 2, 3)] + [(3, [NoFlux()] * 3)],
-    ids=["order1-PN", "order2-PN", "order3-PN", "order3-NNN"],
-)
+@pytest.mark.parametrize("order", (1, 2, 3))
 @pytest.mark.parametrize("kernel", ("deposit", "gather"))
-def test_forward_and_reverse_mode_against_central_differences(kernel, order, walls):
+def test_forward_and_reverse_mode_against_central_differences(kernel, order):
     """Through positions, amounts and the field, and through the spline's gradient: its second derivatives."""
-    grid, rng = box(walls), np.random.default_rng(3)
+    grid, rng = box([Periodic(), NoFlux()]), np.random.default_rng(3)
     num = 30
     x = away_from_kinks(grid, num, order)
     other = jnp.asarray(rng.normal(size=num if kernel == "deposit" else grid.shape))
