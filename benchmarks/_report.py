@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 
-def arguments(doc: str) -> argparse.Namespace:
+def arguments(doc: str | None) -> argparse.Namespace:
     """`--out FOLDER` for the JSON, `--quick` for a short run."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")

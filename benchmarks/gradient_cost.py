@@ -1,7 +1,9 @@
 """What a gradient costs: time of `value_and_grad` over forward, and memory against the number of steps.
 
-    python benchmarks/gradient_cost.py [--quick]
+python benchmarks/gradient_cost.py [--quick]
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +56,8 @@ def memory(n: int, numbers: list[int]) -> list[dict]:
             sizes = []
             for steps in numbers:
                 gradient = jax.jit(jax.value_and_grad(functional(method, n, steps, adjoint)))
-                sizes.append(gradient.lower(at).compile().memory_analysis().temp_size_in_bytes / 2**20)
+                analysis: Any = gradient.lower(at).compile().memory_analysis()
+                sizes.append(analysis.temp_size_in_bytes / 2**20)
             exponent = np.polyfit(np.log(numbers), np.log(sizes), 1)[0]
             row = {"method": name, "grid": f"{n}^2", "adjoint": repr(adjoint)}
             row |= {f"{steps} steps, MiB": size for steps, size in zip(numbers, sizes, strict=True)}

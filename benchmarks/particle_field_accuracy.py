@@ -1,8 +1,8 @@
 """How accurate the particle-field schemes are in the closed loop, against finite volumes and against perfect sampling.
 
-Density error: relative L2 distance of the densities at the final time, both mollified by a Gaussian of width 0.25 on a 64^3
-grid. The floor is that error for as many independent samples drawn from the reference itself. Prints two tables and
-writes JSON:
+Density error: relative L2 distance of the densities at the final time, both mollified by a Gaussian of width 0.25 on a
+64^3 grid. The floor is that error for as many independent samples drawn from the reference itself. Prints two tables
+and writes JSON:
 
     python benchmarks/particle_field_accuracy.py            # about 5 minutes on two cores
     python benchmarks/particle_field_accuracy.py --quick

@@ -1,14 +1,15 @@
 """The whole particle step against scipy and hand-written numba kernels, for the particle-field method in 3D.
 
 One step: deposit the cells, let them eat, look up the gradient of the food at each cell, drift, diffuse, reflect. The
-peers are the classical recipe as the NSIPF paper describes it (`np.histogramdd`, then `scipy.interpolate.interpn` on the
-gradient of the food: linear, and cubic where that is bearable) and numba kernels on all cores (cloud in cell both ways).
+peers are the classical recipe as the NSIPF paper describes it (`np.histogramdd`, then `scipy.interpolate.interpn` on
+the gradient of the food: linear, and cubic where that is bearable) and numba kernels on all cores (cloud in cell).
 The step's `jaxchemo linear` does exactly what numba's does; `default` is the library's more accurate scheme.
 
     python benchmarks/particle_step.py [--quick]
 """
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -20,13 +21,17 @@ import jaxchemo as jc
 from jaxchemo.integrate import loop
 
 DT, MOBILITY, CHI, MASS = 1e-3, 0.1, 1.0, 1.0
-LINEAR = dict(interpolator=jc.BSpline(1))
+LINEAR: dict[str, Any] = dict(interpolator=jc.BSpline(1))
+
+
+def box(n: int) -> jc.Grid:
+    return jc.Grid.box((0.0,) * 3, (1.0,) * 3, (n,) * 3)
 
 
 def problem_on(n: int) -> jc.Problem:
     return jc.Problem(
         jc.models.phks(MOBILITY, CHI),
-        jc.Grid.box((0.0,) * 3, (1.0,) * 3, (n,) * 3),
+        box(n),
         jc.initial.gaussian(mass=MASS, center=0.5, std=0.15),
         jc.initial.gaussian(amplitude=1.0, center=0.5, std=0.3),
     )
@@ -47,8 +52,8 @@ def ours(method: jc.ParticleField, n: int, steps: int):
 
 def start(particles: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     problem = problem_on(n)
-    x = problem.density["rho"].sample(jax.random.key(0), particles, problem.grid)
-    return np.asarray(x, np.float32), np.asarray(problem.signal["c"].on_grid(problem.grid), np.float32)
+    x = problem.density["rho"].sample(jax.random.key(0), particles, box(n))
+    return np.asarray(x, np.float32), np.asarray(problem.signal["c"].on_grid(box(n)), np.float32)
 
 
 def with_scipy(particles: int, n: int, how: str):
@@ -69,7 +74,7 @@ def with_scipy(particles: int, n: int, how: str):
             # One interpolation of the food itself: a gradient takes three more, or a finite difference.
             drift = interpn((centers,) * 3, food, inside, method="cubic")[:, None]
         else:
-            slopes = np.stack(np.gradient(food, h), axis=-1)
+            slopes = np.stack(list(np.gradient(food, h)), axis=-1)
             drift = interpn((centers,) * 3, slopes, inside, method="linear")
         moved = x + CHI * DT * drift + size * noise.standard_normal(x.shape, np.float32)
         return 1 - np.abs(np.mod(moved, 2) - 1)
@@ -151,10 +156,10 @@ def with_numba(particles: int, n: int):
     return step
 
 
-def candidates(particles: int, n: int) -> dict:
+def candidates(particles: int, n: int) -> dict[str, tuple[int, Any]]:
     """Name: (steps per call, call)."""
     steps = max(1, 200_000 // particles)
-    found = {
+    found: dict[str, tuple[int, Any]] = {
         "jaxchemo linear": (steps, ours(jc.ParticleField(particles, **LINEAR), n, steps)),
         "jaxchemo linear, three-point": (
             steps,

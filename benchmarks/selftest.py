@@ -1,7 +1,7 @@
 """Numeric self-test of a machine and a JAX version, in float32 and float64: run it before trusting either.
 
-Compilers have returned wrong numbers for scatters and gathers before. Each line compares the compiled library with plain
-numpy, or with an identity that must hold to round-off.
+Compilers have returned wrong numbers for scatters and gathers before. Each line compares the compiled library with
+plain numpy, or with an identity that must hold to round-off.
 
     python benchmarks/selftest.py
 """

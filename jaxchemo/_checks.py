@@ -1,31 +1,33 @@
 """The door: bad input is refused here, in sentences that name the argument, the value and what would do."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
+
+T = TypeVar("T")
 
 
 def is_concrete(x: Any) -> bool:
     """Whether `x` has a value now: tracers (inside jit, grad, vmap) do not, and are let through unchecked."""
-    return not isinstance(x, jax.core.Tracer)
+    return not isinstance(x, Tracer)
 
 
 def real(name: str, value: Any) -> Float[Array, "..."]:
     """`value` as a floating-point array leaf: differentiable, and the same compiled code for every value of it."""
     try:
         array = jnp.asarray(value)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise TypeError(f"`{name}` must be a number or an array of numbers, got {value!r}.") from error
     if jnp.iscomplexobj(array) or array.dtype == jnp.bool_:
         raise TypeError(f"`{name}` must be real, got {value!r}.")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         # A Python integer keeps its weak type, so that it never decides the precision of a run.
         array = jnp.asarray(float(value)) if isinstance(value, int) else array.astype(float)
-    if is_concrete(array) and not np.all(np.isfinite(np.asarray(array))):
+    if not np.all(np.isfinite(_known(array, value))):
         raise ValueError(f"`{name}` must be finite, got {value!r}.")
     return array
 
@@ -33,7 +35,7 @@ def real(name: str, value: Any) -> Float[Array, "..."]:
 def positive(name: str, value: Any) -> Float[Array, "..."]:
     """As `real`, and greater than zero wherever the value is known."""
     array = real(name, value)
-    if is_concrete(array) and not np.all(np.asarray(array) > 0):
+    if not np.all(_known(array, value) > 0):
         raise ValueError(f"`{name}` must be positive, got {value!r}.")
     return array
 
@@ -41,9 +43,16 @@ def positive(name: str, value: Any) -> Float[Array, "..."]:
 def non_negative(name: str, value: Any) -> Float[Array, "..."]:
     """As `real`, and at least zero wherever the value is known."""
     array = real(name, value)
-    if is_concrete(array) and not np.all(np.asarray(array) >= 0):
+    if not np.all(_known(array, value) >= 0):
         raise ValueError(f"`{name}` must not be negative, got {value!r}.")
     return array
+
+
+def _known(array: Array, value: Any) -> np.ndarray:
+    """The numbers in `array`, made of `value`; none where they are not known."""
+    # Inside jit even a literal becomes a tracer, but the literal itself can still be looked at.
+    known = array if is_concrete(array) else value
+    return np.asarray(known) if all(map(is_concrete, jax.tree.leaves(known))) else np.empty(0)
 
 
 def natural(name: str, value: Any, *, at_least: int = 1) -> int:
@@ -59,6 +68,13 @@ def instance(name: str, value: Any, kind: type | tuple[type, ...], what: str) ->
     """`value` itself if it is a `kind`; `what` says in the user's words what was expected."""
     if not isinstance(value, kind):
         raise TypeError(f"`{name}` must be {what}, got {value!r} of type {type(value).__name__}.")
+    return value
+
+
+def given(name: str, value: T | None, what: str) -> T:
+    """`value`, unless it is missing; `what` says what to give."""
+    if value is None:
+        raise ValueError(f"`{name}` is missing: {what}.")
     return value
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jaxchemo.methods import AbstractMethod
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """Input that cannot be run, with a sentence that says why."""
 
 
@@ -119,7 +119,9 @@ def run(
     folder = _folder(out, name)
     if _is_inference(experiment):
         given = {"--method": method, "--ndim": ndim, "--particles": particles, "--t1": t1}
-        return _recover(experiment, folder, shape, dt, seed, [option for option, value in given.items() if value is not None])
+        for option in (option for option, value in given.items() if value is not None):
+            raise Refused(f"`{option}` does not apply to {name!r}: it takes --shape, --dt, --seed and --out.")
+        return _recover(experiment, folder, shape, dt, seed)
     return _simulate(experiment, [method or "fv"], folder, ndim, shape, particles, t1, dt, seed)
 
 
@@ -172,7 +174,7 @@ def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed) -
         console.print(problem.model.equations(), style="cyan", highlight=False)
         for name, method in methods.items():
             store = folder / ("solution.zarr" if len(names) == 1 else f"solution_{name}.zarr")
-            options = {"t1": t1, "dt": dt, "seed": seed, "store": store, "progress": f"{name:>8}"}
+            options = {"t1": t1, "dt": dt, "seed": seed, "store": store, "progress": f"{name:>10}"}
             solution = experiment.solve(method, ndim=ndim, shape=shape, **options)
             outcomes[name] = Outcome(problem, method, solution)
     except SolveError as error:
@@ -191,7 +193,7 @@ def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed) -
     return 0
 
 
-def _recover(experiment, folder, shape, dt, seed, unused) -> int:
+def _recover(experiment, folder, shape, dt, seed) -> int:
     import dataclasses
 
     from jaxchemo.experiments.figures import draw_recovery
@@ -199,8 +201,6 @@ def _recover(experiment, folder, shape, dt, seed, unused) -> int:
     from jaxchemo.experiments.recover import NAMES
 
     console = _console()
-    if unused:
-        raise Refused(f"`{unused[0]}` does not apply to {experiment.name!r}: it takes --shape, --dt, --seed and --out.")
     if shape is not None and len(set(shape)) > 1:
         raise Refused(f"`--shape` must be one number for {experiment.name!r}, got {shape}.")
     changes = {"cells": shape and shape[0], "dt": dt}
@@ -212,17 +212,17 @@ def _recover(experiment, folder, shape, dt, seed, unused) -> int:
     except (ValueError, TypeError) as error:
         raise Refused(error) from error
     truth = (experiment.system.mobility, experiment.system.sensitivity)
-    numbers = {
-        name: {"value": value, "error": error, "truth": true, "guess": guess}
-        for name, value, error, true, guess in zip(NAMES, found.values, found.errors, truth, experiment.guess, strict=True)
-    }
+    columns = zip(found.values, found.errors, truth, experiment.guess, strict=True)
+    keys = ("value", "error", "truth", "guess")
+    numbers = {name: dict(zip(keys, column, strict=True)) for name, column in zip(NAMES, columns, strict=True)}
     descents = {"levenberg_marquardt": found.levenberg_marquardt, "nelder_mead": found.nelder_mead}
     counts = {
         name: {"simulations": one.simulations_to(found.target), "misfit": min(one.misfit), "seconds": one.seconds}
         for name, one in descents.items()
     }
     named = {"experiment": experiment.name, "title": experiment.title, "parameters": dataclasses.asdict(experiment)}
-    _write(folder, {**named, "seed": seed or 0, "recovered": numbers, **counts, "target_misfit": found.target, **surroundings()})
+    results = {"seed": seed or 0, "recovered": numbers, **counts, "target_misfit": found.target}
+    _write(folder, {**named, **results, **surroundings()})
     draw_recovery(experiment, found, folder / "recovery.png")
     for name, n in numbers.items():
         console.print(f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})")
@@ -280,12 +280,14 @@ def _folder(out: Path | None, name: str) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise Refused(f"`--out`: cannot write to {str(folder)!r} ({error.strerror}). Another folder would do.") from error
+        why = f"cannot write to {str(folder)!r} ({error.strerror})"
+        raise Refused(f"`--out`: {why}. Another folder would do.") from error
     return folder
 
 
 def _write(folder: Path, summary: dict[str, Any]) -> None:
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False, default=float) + "\n", encoding="utf-8")
+    text = json.dumps(summary, indent=2, ensure_ascii=False, default=float)
+    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _console() -> "Console":

@@ -59,8 +59,9 @@ class Problem(eqx.Module):
 
     def fields(self) -> tuple[Fields, Fields]:
         """Densities and signals on the grid at the initial time, by name, all of one dtype."""
-        density = {name: one.on_grid(self.grid) for name, one in self.density.items()}
-        signal = {name: one.on_grid(self.grid) for name, one in self.signal.items()}
+        grid = _checks.instance("grid", self.grid, AbstractGrid, "a grid, to evaluate fields on")
+        density = {name: one.on_grid(grid) for name, one in self.density.items()}
+        signal = {name: one.on_grid(grid) for name, one in self.signal.items()}
         dtype = jnp.result_type(*density.values(), *signal.values())
         return jax.tree.map(lambda field: field.astype(dtype), (density, signal))
 
@@ -76,7 +77,9 @@ def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | F
         kind = f"{given!r} of type {type(given).__name__}"
         raise TypeError(f"`{argument}` must be an initial condition such as jc.initial.gaussian(...), got {kind}.")
     if set(given) != set(names):
-        raise ValueError(f"`{argument}` must have an initial condition for {_checks.listed(names)}, got {_checks.listed(given)}.")
+        raise ValueError(
+            f"`{argument}` must have an initial condition for {_checks.listed(names)}, got {_checks.listed(given)}."
+        )
     for name, one in given.items():
         label = argument if len(names) == 1 else f"{argument}[{name!r}]"
         _checks.instance(label, one, AbstractInitial, "an initial condition such as jc.initial.gaussian(...)")

@@ -11,9 +11,11 @@ class RESULTS(eqx.Enumeration):
         "The solution is no longer finite (NaN or infinity). A smaller `dt` or smoother initial conditions would do."
     )
     unstable_step = (
-        "The step is larger than the scheme's stable one, so positivity is lost. A smaller `dt`, or `dt='auto'`, would do."
+        "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt`, or 'auto', will do."
     )
     negative_density = "The density has become negative: the method does not keep it positive at this step size."
-    blow_up = "The density has grown beyond what the grid can hold: the solution blows up, or the grid is too coarse for it."
+    blow_up = (
+        "The density has grown beyond what the grid can hold: the solution blows up, or the grid is too coarse for it."
+    )
     capacity_exceeded = "A buffer of fixed size is full. A larger capacity would do."
     solver_failed = "The inner solver (adaptive or implicit) gave up: a smaller `dt` or looser tolerances would do."

@@ -9,9 +9,17 @@ import jaxtyping
 os.environ.setdefault("MPLBACKEND", "Agg")
 jax.config.update("jax_enable_x64", True)
 
-# Before jaxchemo is first imported: shapes and types are then checked at run time in the rooms that compute with arrays.
+# Before jaxchemo is first imported: shapes and types are then checked at run time in the rooms that compute.
 # The rooms that users hand things to check their arguments themselves, and are tested for the words that they say.
-COMPUTING = ["fields", "particles", "analysis", "initial.points", "methods.base", "methods.field_updates", "integrate.loop"]
+COMPUTING = [
+    "fields",
+    "particles",
+    "analysis",
+    "initial.points",
+    "methods.base",
+    "methods.field_updates",
+    "integrate.loop",
+]
 if not os.environ.get("JAXCHEMO_NO_TYPECHECK"):
     jaxtyping.install_import_hook([f"jaxchemo.{room}" for room in COMPUTING], "typechecker.checked")
 

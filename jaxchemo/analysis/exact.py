@@ -5,7 +5,7 @@ All of them solve, for a constant `consumption` (1 unless it is an argument),
     d_t rho = div( mobility grad rho - rho grad potential(c) ),     d_t c = - consumption rho c
 
 and can be evaluated inside compiled code, at any shape of points: as initial conditions (`jc.initial.function`) and as
-values at a wall (`jc.Dirichlet`). Where a special function is needed, the table behind the solution is made on the host.
+values at a wall (`jc.Dirichlet`).
 """
 
 import math
@@ -20,10 +20,11 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo.analysis.self_similar import SelfSimilar as SelfSimilar
 from jaxchemo.analysis.self_similar import self_similar as self_similar
 
+Real = Float[Array, "..."] | float
 Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 
-def uniform(t: ArrayLike, *, density: ArrayLike, signal: ArrayLike, consumption: ArrayLike = 1.0) -> Pair:
+def uniform(t: Real, *, density: Real, signal: Real, consumption: Real = 1.0) -> Pair:
     """Nothing moves: `rho` stays and `c = signal exp(-consumption density t)`, with any potential.
 
     **Arguments:**
@@ -34,19 +35,18 @@ def uniform(t: ArrayLike, *, density: ArrayLike, signal: ArrayLike, consumption:
 
     **Returns:** `(rho, c)`.
     """
-    density, t = jnp.asarray(density), jnp.asarray(t)
-    rho, time = jnp.broadcast_arrays(density, t)
+    rho, time = jnp.broadcast_arrays(jnp.asarray(density, float), jnp.asarray(t, float))
     return rho, signal * jnp.exp(-consumption * rho * time)
 
 
 def gaussian_without_taxis(
     x: Float[Array, "*batch d"],
-    t: ArrayLike,
+    t: Real,
     *,
-    mass: ArrayLike,
-    std: ArrayLike,
-    mobility: ArrayLike,
-    signal: Callable[[Array], Array] | ArrayLike = 1.0,
+    mass: Real,
+    std: Real,
+    mobility: Real,
+    signal: Callable[[Array], Array] | Real = 1.0,
 ) -> Pair:
     """A Gaussian of cells that spreads without taxis (potential 0), and what it leaves of the food.
 
@@ -81,9 +81,11 @@ def gaussian_without_taxis(
     tiny = square < 1e-16 * s0**2
     r = jnp.sqrt(jnp.where(tiny, s0**2, square))
     if ndim == 1:
-        q = lambda w: w * jnp.exp(-0.5 * square / w**2) + jnp.where(  # noqa: E731
-            tiny, 0.0, r * math.sqrt(math.pi / 2) * erf(r / (math.sqrt(2) * w))
-        )
+
+        def q(width: Array) -> Array:
+            far = r * math.sqrt(math.pi / 2) * erf(r / (math.sqrt(2) * width))
+            return width * jnp.exp(-0.5 * square / width**2) + jnp.where(tiny, 0.0, far)
+
         exposure = mass / (mobility * math.sqrt(2 * math.pi)) * (q(s) - q(s0))
     elif ndim == 2:
         exposure = mass / (4 * math.pi * mobility) * _exponential_integral_difference(square, s0, s)
@@ -96,13 +98,13 @@ def gaussian_without_taxis(
 
 
 def plane_wave(
-    x: Float[ArrayLike, "..."],
-    t: ArrayLike = 0.0,
+    x: Float[ArrayLike, "..."] | float,
+    t: Real = 0.0,
     *,
-    mobility: ArrayLike,
-    sensitivity: ArrayLike,
-    speed: ArrayLike,
-    ahead: ArrayLike,
+    mobility: Real,
+    sensitivity: Real,
+    speed: Real,
+    ahead: Real,
 ) -> Pair:
     """The plane wave of the linear law, `potential(c) = sensitivity c`; unbounded far behind, so for bounded intervals.
 
@@ -130,14 +132,14 @@ def plane_wave(
 
 
 def logarithmic_wave(
-    x: Float[ArrayLike, "..."],
-    t: ArrayLike = 0.0,
+    x: Float[ArrayLike, "..."] | float,
+    t: Real = 0.0,
     *,
-    mobility: ArrayLike,
-    sensitivity: ArrayLike,
-    behind: ArrayLike,
-    ahead: ArrayLike,
-    consumption: ArrayLike = 1.0,
+    mobility: Real,
+    sensitivity: Real,
+    behind: Real,
+    ahead: Real,
+    consumption: Real = 1.0,
 ) -> Pair:
     """The front of cells that climb `potential(c) = sensitivity ln c` and eat what they climb: bounded and smooth.
 
@@ -168,20 +170,23 @@ _NEAR, _NEAR_WEIGHTS = np.polynomial.legendre.leggauss(16)
 _FAR, _FAR_WEIGHTS = np.polynomial.laguerre.laggauss(40)
 
 
-def _exponential_integral(x: ArrayLike) -> Array:
+def _exponential_integral(x: Real) -> Array:
     """`E1(x)` for positive `x`, relative error about 1e-14. (That of `jax.scipy.special` takes minutes to compile.)"""
     x = jnp.asarray(x, float)
     near = x < 2
     small, large = jnp.where(near, x, 1.0), jnp.where(near, 2.0, x)
     # exp(-x) times the integral of exp(-t) / (x + t) over all t > 0
-    tail = jnp.exp(-large) * jnp.sum(jnp.asarray(_FAR_WEIGHTS, x.dtype) / (large[..., None] + jnp.asarray(_FAR, x.dtype)), -1)
+    tail = jnp.exp(-large) * jnp.sum(
+        jnp.asarray(_FAR_WEIGHTS, x.dtype) / (large[..., None] + jnp.asarray(_FAR, x.dtype)), -1
+    )
     return jnp.where(near, _entire_part(small) - np.euler_gamma - jnp.log(small), tail)
 
 
 def _entire_part(x: Array) -> Array:
-    """`E1(x) + gamma + ln x`, an entire function, for `0 <= x <= 2`: the integral of `(1 - exp(-x t)) / t` over (0, 1)."""
-    t = jnp.asarray(0.5 * (1 + _NEAR), x.dtype)
-    return jnp.sum(-jnp.expm1(-x[..., None] * t) / t * jnp.asarray(0.5 * _NEAR_WEIGHTS, x.dtype), axis=-1)
+    """`E1(x) + gamma + ln x`, an entire function, for `0 <= x <= 2`."""
+    # the integral of (1 - exp(-x t)) / t over 0 < t < 1
+    t, weights = jnp.asarray(0.5 * (1 + _NEAR), x.dtype), jnp.asarray(0.5 * _NEAR_WEIGHTS, x.dtype)
+    return jnp.sum(-jnp.expm1(-x[..., None] * t) / t * weights, axis=-1)
 
 
 def _exponential_integral_difference(square: Array, s0: Array, s: Array) -> Array:
@@ -201,9 +206,10 @@ def _inverse_exponential_integral(value: Array) -> Array:
         return log_x + jnp.exp(x) * (_exponential_integral(x) - target)
 
     fixed = jax.lax.stop_gradient(value)
-    # From below the root Newton's method never overshoots; these are below, as E1(x) > -gamma - ln x and > exp(-x)/(1 + x).
+    # From below the root Newton's method never overshoots. These are below it, as E1(x) is larger than -gamma - ln x
+    # and than exp(-x) / (1 + x).
     size = jnp.maximum(-jnp.log(fixed), 0.0)
-    start = jnp.maximum(-np.euler_gamma - fixed, jnp.log(jnp.maximum(size - jnp.log1p(size), 1e-300)))
+    start = jnp.maximum(-np.euler_gamma - fixed, jnp.log(size - jnp.log1p(size)))
     found = jax.lax.fori_loop(0, 6, lambda i, log_x: improve(log_x, fixed), start)
     # One more step, which alone is differentiated: at the root its derivative is that of the inverse function.
     return jnp.exp(improve(jax.lax.stop_gradient(found), value))

@@ -1,6 +1,6 @@
 """What a run should keep, lose or grow: mass, extremes, moments and the entropy, as functions of fields on a grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -13,6 +13,8 @@ from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.methods import Snapshot
 from jaxchemo.models import Consumption, Linear, Model
 from jaxchemo.problem import Problem
+
+Real = Float[Array, ""] | float
 
 
 def mass(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float[Array, ""]:
@@ -35,7 +37,7 @@ def center_of_mass(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float
 
 
 def second_moment(
-    density: Float[Array, "*shape"], grid: AbstractGrid, center: ArrayLike = 0.0
+    density: Float[Array, "*shape"], grid: AbstractGrid, center: ArrayLike | Sequence[float] = 0.0
 ) -> Float[Array, ""]:
     """Mean squared distance from `center`, `(1/M) int |x - center|^2 rho` [length^2].
 
@@ -67,8 +69,8 @@ def entropy(
     signal: Float[Array, "*shape"],
     grid: AbstractGrid,
     *,
-    sensitivity: ArrayLike,
-    consumption: ArrayLike = 1.0,
+    sensitivity: Real,
+    consumption: Real = 1.0,
 ) -> Float[Array, ""]:
     """The entropy of the parabolic-hyperbolic system, which never grows while walls are closed.
 
@@ -100,8 +102,8 @@ def entropy_dissipation(
     signal: Float[Array, "*shape"],
     grid: AbstractGrid,
     *,
-    mobility: ArrayLike,
-    sensitivity: ArrayLike,
+    mobility: Real,
+    sensitivity: Real,
 ) -> Float[Array, ""]:
     """Rate at which `entropy` falls, `4 mobility int |grad sqrt(rho)|^2 + 2 sensitivity int rho |grad sqrt(c)|^2`.
 
@@ -152,7 +154,9 @@ def diagnostics(problem: Problem) -> Diagnostics:
     **Raises:** `TypeError` for a problem without a grid.
     """
     if not isinstance(problem.grid, AbstractGrid):
-        raise TypeError(f"`problem` has no grid to integrate over: {problem.grid!r}. Grid.box(...) or RadialGrid(...) would do.")
+        raise TypeError(
+            f"`problem` must have a grid to integrate over, Grid.box(...) or RadialGrid(...), got {problem.grid!r}."
+        )
     return Diagnostics(problem.model, problem.grid)
 
 
@@ -161,11 +165,12 @@ def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:
     if len(model.species) != 1 or len(model.signals) != 1:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
-    law = species.taxis.get(name)
-    consumed = isinstance(signal.kinetics, Consumption) and not signal.diffuses and not signal.slaved
-    if not (consumed and isinstance(law, Linear) and species.growth is None):
+    law, kinetics = species.taxis.get(name), signal.kinetics
+    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and species.growth is None):
         return None
-    return species.mobility, law.chi, signal.kinetics.rate / signal.relaxation
+    if signal.diffuses or signal.relaxation is None:
+        return None
+    return species.mobility, law.chi, kinetics.rate / signal.relaxation
 
 
 def _dirichlet_energy(

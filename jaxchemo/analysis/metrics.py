@@ -11,8 +11,8 @@ from jaxchemo.particles import mollify
 
 
 def relative_distance(
-    density: Float[Array, "*shape"],
-    reference: Float[Array, "*shape"],
+    density: Float[Array, "..."],
+    reference: Float[Array, "..."],
     grid: AbstractGrid,
     width: float = 0.0,
 ) -> Float[Array, ""]:
@@ -36,9 +36,9 @@ def relative_distance(
         raise ValueError(f"`width` must be a finite length, not negative, got {width!r}.")
     difference = density - reference
     if width > 0:
-        grid = _checks.instance("grid", grid, Grid, "a box, Grid.box(...), to mollify on (or `width=0`)")
+        box: Grid = _checks.instance("grid", grid, Grid, "a box, Grid.box(...), to mollify on (or `width=0`)")
         # Mollification is linear, so the difference is smoothed rather than each of its terms.
-        difference, reference = mollify(difference, grid, float(width)), mollify(reference, grid, float(width))
+        difference, reference = mollify(difference, box, float(width)), mollify(reference, box, float(width))
     return jnp.sqrt(grid.integrate(difference**2) / grid.integrate(reference**2))
 
 

@@ -1,6 +1,7 @@
 """The self-similar solution in the plane: cells that start at one point in uniform food, exact up to a table."""
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ class SelfSimilar(eqx.Module):
     last: float = eqx.field(static=True)
     table: Float[np.ndarray, " nodes"]
 
-    def C(self, y: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    def C(self, y: Float[ArrayLike, "..."] | float) -> Float[Array, "..."]:
         """Food at the distance `y`, in units of the square root of time."""
         # ln C has the slope 2 N in ln y, so a cubic Hermite interpolant needs no derivative that is not exact.
         y = jnp.asarray(y, float)
@@ -50,7 +51,7 @@ class SelfSimilar(eqx.Module):
         value = jnp.exp(jnp.where(log_y < self.first, before, cubic))
         return jnp.where(y > 0, value, 0.0)
 
-    def N(self, y: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+    def N(self, y: Float[ArrayLike, "..."] | float) -> Float[Array, "..."]:
         """Density of cells at the distance `y`, times time: `A exp(sensitivity C / mobility - y^2 / (4 mobility))`."""
         return self._density(jnp.asarray(y, float), self.C(y))
 
@@ -89,7 +90,7 @@ def self_similar(amplitude: float, food: float, mobility: float = 1.0, sensitivi
 
     **Raises:** `ValueError` naming the argument at fault.
 
-    **Source:** the family of Corrias, Perthame and Zaag (2003, 2004), made explicit in the project's PHKS reference, S2.
+    **Source:** the family of Corrias, Perthame and Zaag (2003, 2004), made explicit in the project's PHKS reference.
     Shooting on `ln K` with `ln y` as the variable, so `C` is never negative; about ten digits are right.
     """
     from scipy.integrate import solve_ivp  # imported here: only this needs it
@@ -121,7 +122,7 @@ def self_similar(amplitude: float, food: float, mobility: float = 1.0, sensitivi
     low = high - 1.0
     while miss(low) > 0:
         low -= 2 * (high - low)
-    log_K = brentq(miss, low, high + 1e-9, xtol=1e-13, rtol=1e-14)
+    log_K: Any = brentq(miss, low, high + 1e-9, xtol=1e-13)
     end = shoot(log_K, t_eval=np.linspace(first, last, _NODES), max_step=0.05)
     mass, moment = float(end.y[1, -1]), float(end.y[2, -1])
     return SelfSimilar(A, c_inf, mu, chi, mass, moment / mass, float(log_K), first, last, end.y[0])

@@ -30,7 +30,7 @@ class AbstractBoundary(eqx.Module):
         t: ArrayLike = 0.0,
         transform: Transform = _identity,
     ) -> Float[Array, " m *rest"]:
-        """Ghost cells: `field` extended by `width` cells at both ends of its first axis, so a stencil has no special case.
+        """Ghost cells: `field` extended by `width` cells at both ends of its first axis, for stencils.
 
         **Arguments:**
 
@@ -118,7 +118,7 @@ class Dirichlet(AbstractBoundary):
         else:
             self.value = leaf("value", value)
 
-    def value_of(self, name: str | None, t: ArrayLike) -> Array | None:
+    def value_of(self, name: str | None, t: ArrayLike) -> Any:
         """The value prescribed for the field `name` at time `t`, or `None`."""
         if name is None:
             return None

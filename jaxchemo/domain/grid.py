@@ -13,6 +13,7 @@ from jaxchemo import _checks
 from jaxchemo.domain.boundary import AbstractBoundary, Mixed, NoFlux, Periodic, Transform, _identity
 
 Components = tuple[Float[Array, " p"], ...]
+"""Coordinates of particles [length]: one array of shape `(P,)` per axis."""
 
 
 class AbstractGrid(eqx.Module):
@@ -89,7 +90,7 @@ class Grid(AbstractGrid):
         lower: float | Sequence[float],
         upper: float | Sequence[float],
         shape: int | Sequence[int],
-        boundary: AbstractBoundary | Sequence[AbstractBoundary | tuple[AbstractBoundary, AbstractBoundary]] = NoFlux(),  # noqa: B008
+        boundary: AbstractBoundary | Sequence[AbstractBoundary | tuple[AbstractBoundary, AbstractBoundary]] = NoFlux(),
     ) -> "Grid":
         """A box `[lower, upper]` cut into `shape` equal cells.
 
@@ -234,7 +235,7 @@ class RadialGrid(AbstractGrid):
         radius: float,
         num_cells: int,
         ndim: int,
-        boundary: AbstractBoundary = NoFlux(),  # noqa: B008
+        boundary: AbstractBoundary = NoFlux(),
         stretching: float = 0.0,
     ):
         self.radius = float(_checks.positive("radius", radius))
@@ -242,7 +243,9 @@ class RadialGrid(AbstractGrid):
         self.dimension = _checks.natural("ndim", ndim)
         self.stretching = float(_checks.non_negative("stretching", stretching))
         if isinstance(boundary, Periodic | Mixed):
-            raise TypeError(f"`boundary` of a RadialGrid is its outer wall, NoFlux() or Dirichlet(...), got {boundary!r}.")
+            raise TypeError(
+                f"`boundary` of a RadialGrid is its outer wall, NoFlux() or Dirichlet(...), got {boundary!r}."
+            )
         self.outer = _checks.instance("boundary", boundary, AbstractBoundary, "a boundary such as NoFlux()")
 
     @property
@@ -308,7 +311,9 @@ class RadialGrid(AbstractGrid):
         return total / self.volumes
 
     def __repr__(self) -> str:
-        return f"RadialGrid(radius={self.radius:g}, num_cells={self.num_cells}, ndim={self.ndim}, boundary={self.outer})"
+        return (
+            f"RadialGrid(radius={self.radius:g}, num_cells={self.num_cells}, ndim={self.ndim}, boundary={self.outer})"
+        )
 
 
 class FreeSpace(eqx.Module):

@@ -32,9 +32,7 @@ def draw(
     **Returns:** the files.
     """
     ndim = problem.grid.ndim
-    times = {"times": [t for t in experiment.show_times if t <= experiment.t1]}
-    cut = {"normal": experiment.normal}
-    through = experiment.through(ndim)
+    times, normal, through = experiment.show_times, experiment.normal, experiment.through(ndim)
     drawn: list[Path] = []
 
     def keep(name: str, figure: Figure) -> None:
@@ -42,15 +40,15 @@ def draw(
         figure.savefig(drawn[-1])
         tell(drawn[-1])
 
-    keep("density", plotting.density_slices(problem, solutions, **times, **cut, thickness=_SLAB))
-    keep("signal", plotting.signal_slices(problem, solutions, **times, **cut))
-    keep("cross_sections", plotting.cross_sections(problem, solutions, **times, through=through, thickness=_SLAB))
+    keep("density", plotting.density_slices(problem, solutions, times=times, normal=normal, thickness=_SLAB))
+    keep("signal", plotting.signal_slices(problem, solutions, times=times, normal=normal))
+    keep("cross_sections", plotting.cross_sections(problem, solutions, times=times, through=through, thickness=_SLAB))
     keep("diagnostics", plotting.diagnostics(problem, solutions))
     with_particles = {name: one for name, one in solutions.items() if one.final.positions is not None}
     for name, one in with_particles.items():
         file = "particles" if len(with_particles) == 1 else f"particles_{name}"
-        keep(file, plotting.particles(problem, one, **times, **cut))
-    drawn.append(plotting.animate(problem, solutions, folder / "film.gif", **cut))
+        keep(file, plotting.particles(problem, one, times=times, normal=normal))
+    drawn.append(plotting.animate(problem, solutions, folder / "film.gif", normal=normal))
     tell(drawn[-1])
     return drawn
 
@@ -60,14 +58,14 @@ def draw_recovery(experiment: RecoverParameters, found: Recovery, path: Path) ->
     truth = (experiment.system.mobility, experiment.system.sensitivity)
     rows = zip(NAMES, found.values, found.errors, truth, experiment.guess, UNITS, strict=True)
     figure = plotting.recovery(
-        found.problem.grid,
+        found.problem,
         times=experiment.times,
         observed=found.observed,
         fitted=found.fitted,
         noise=experiment.noise,
         descents={
-            "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.path,
-            "Nelder-Mead, without": found.nelder_mead.path,
+            "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.down_to(found.target),
+            "Nelder-Mead, without": found.nelder_mead.down_to(found.target),
         },
         lowest=min(found.levenberg_marquardt.misfit),
         target=found.target,

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from jaxchemo.experiments.base import Experiment
-from jaxchemo.initial import AbstractInitial, gaussian, mixture, ring
+from jaxchemo.initial import AbstractInitial, AbstractProfile, gaussian, mixture, ring
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,9 @@ class OneBlob(Experiment):
     name: ClassVar[str] = "one-blob"
     title: ClassVar[str] = "One blob in its food: it diffuses while it consumes"
     description: ClassVar[str] = (
-        "A centred Gaussian blob of cells in a wider, centred Gaussian of food. The food holds the cells together at first; "
-        "they eat it from the middle, and what is left around them then draws them outwards: the blob spreads and hollows."
+        "A centred Gaussian blob of cells in a wider, centred Gaussian of food. The food holds the cells together at "
+        "first; they eat it from the middle, and what is left around them then draws them outwards: the blob spreads "
+        "and hollows."
     )
     show_times: ClassVar[tuple[float, ...]] = (0.0, 0.2, 0.48, 1.0)
 
@@ -57,8 +58,8 @@ class TwoBlobs(Experiment):
     name: ClassVar[str] = "two-blobs"
     title: ClassVar[str] = "Two blobs beside their food: they gather at it"
     description: ClassVar[str] = (
-        "Two off-centre Gaussian blobs of cells and one centred Gaussian of food, of which there is much more than of cells. "
-        "The blobs move up the food from both sides, meet at its centre, and eat a hollow into it."
+        "Two off-centre Gaussian blobs of cells and one centred Gaussian of food, of which there is much more than of "
+        "cells. The blobs move up the food from both sides, meet at its centre, and eat a hollow into it."
     )
     show_times: ClassVar[tuple[float, ...]] = (0.0, 0.1, 0.2, 0.5)
 
@@ -117,7 +118,9 @@ class Annuli(Experiment):
         return gaussian(amplitude=self.cell_density, center=(0.0,) * ndim, std=self.cell_width)
 
     def food(self, ndim: int) -> AbstractInitial:
-        shape = {"amplitude": self.food_amplitude, "radius": self.ring_radius, "width": self.ring_width}
+        def at(center: tuple[float, ...]) -> AbstractProfile:
+            return ring(amplitude=self.food_amplitude, center=center, radius=self.ring_radius, width=self.ring_width)
+
         if ndim == 2:
-            return ring(center=(0.0, 0.0), **shape)
-        return mixture([ring(center=(0.0, 0.0, side * self.ring_height), **shape) for side in (-1, 1)])
+            return at((0.0, 0.0))
+        return mixture([at((0.0, 0.0, side * self.ring_height)) for side in (-1, 1)])

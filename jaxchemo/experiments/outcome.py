@@ -8,9 +8,11 @@ from importlib import metadata
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxchemo.analysis import relative_distance
+from jaxchemo.domain import AbstractGrid
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
 from jaxchemo.methods import AbstractMethod
@@ -45,16 +47,17 @@ class Outcome:
         - `second_moment`, `signal_left`: at the end [length^2], [share of the start].
         - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
         """
-        stats = self.solution.stats
+        stats, grid = self.solution.stats, self.problem.grid
+        assert isinstance(grid, AbstractGrid)
         found = history(self.problem, self.solution)
         distance = None
         if reference is not None:
             densities = self.solution.final.density, reference.solution.final.density
-            distance = float(relative_distance(*densities, self.problem.grid, WIDTH))
+            distance = float(relative_distance(*densities, grid, WIDTH))
         return {
             "method": repr(self.method),
             "result": RESULTS[self.solution.result] or "successful",
-            "shape": list(self.problem.grid.shape),
+            "shape": list(grid.shape),
             "num_particles": getattr(self.method, "num_particles", None),
             "num_steps": int(stats["num_steps"]),
             "dt": float(stats["dt"]),
@@ -88,7 +91,7 @@ def surroundings() -> dict[str, Any]:
     packages = ("jaxchemo", "jax", "jaxlib", "equinox", "numpy")
     return {
         "device": f"{device.device_kind} ({device.platform}{cores})",
-        "precision": "float64" if jax.config.jax_enable_x64 else "float32",
+        "precision": jnp.zeros(()).dtype.name,
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
     }
 

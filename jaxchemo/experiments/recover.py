@@ -1,5 +1,6 @@
 """A first inference: mobility and sensitivity of the two blobs, from noisy pictures of them at three times."""
 
+import contextlib
 import dataclasses
 import time
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ class Descent:
     **Fields:**
 
     - `simulations`: used so far, at each step; a derivative with respect to one parameter counts as one.
-    - `misfit`: the lowest so far, half the sum of squared differences over the noise.
+    - `misfit`: the lowest so far, never rising, half the sum of squared differences over the noise.
     - `values`: parameters it ended with.
     - `seconds`: wall time, compilation included.
     """
@@ -40,14 +41,14 @@ class Descent:
     values: tuple[float, ...]
     seconds: float
 
-    @property
-    def path(self) -> tuple[list[int], list[float]]:
-        """Simulations and misfits, to be drawn against one another."""
-        return self.simulations, self.misfit
-
     def simulations_to(self, target: float) -> int | None:
         """Simulations until the misfit was first at most `target`; `None` if it never was."""
         return next((n for n, m in zip(self.simulations, self.misfit, strict=True) if m <= target), None)
+
+    def down_to(self, target: float) -> tuple[list[int], list[float]]:
+        """Simulations and misfits until the misfit was first at most `target`, to be drawn against one another."""
+        end = sum(m > target for m in self.misfit) + 1
+        return self.simulations[:end], self.misfit[:end]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +98,11 @@ class RecoverParameters:
     name: ClassVar[str] = "recover-parameters"
     title: ClassVar[str] = "Mobility and sensitivity from noisy pictures, by gradients"
     description: ClassVar[str] = (
-        "Densities of the two blobs in 2D are observed with noise at three times. Gradients through the whole simulation "
-        "recover mobility and sensitivity with error bars, and simulations are counted against Nelder-Mead."
+        "Densities of the two blobs in 2D are observed with noise at three times. Gradients through the whole "
+        "simulation recover mobility and sensitivity with error bars; simulations are counted against Nelder-Mead."
     )
 
-    system: TwoBlobs = TwoBlobs()
+    system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
     cells: int = 48
     dt: float = 0.005
     times: tuple[float, ...] = (0.15, 0.3, 0.45)
@@ -197,14 +198,12 @@ class RecoverParameters:
         first = np.asarray(start, float)
         corners = np.concatenate([first[None], first + 0.3 * np.eye(len(first))])  # edges of about 30 percent
         limits = {"initial_simplex": corners, "maxfev": 20 * self.max_steps, "xatol": 0.0, "fatol": 0.0}
-        try:
+        with contextlib.suppress(_Reached):
             minimize(objective, first, method="Nelder-Mead", options=limits)
-        except _Reached:
-            pass
         return Descent(simulations, misfit, _values(best), time.perf_counter() - clock)
 
 
-class _Reached(Exception):  # noqa: N818
+class _Reached(Exception):
     """The misfit to stop at."""
 
 

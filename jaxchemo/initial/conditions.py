@@ -44,7 +44,11 @@ class AbstractInitial(eqx.Module):
         """Refuses, in words about the argument `name`, a condition that does not fit the grid."""
 
     def sample(
-        self, key: PRNGKeyArray, n: int, grid: Grid, points: AbstractPoints = Random()  # noqa: B008
+        self,
+        key: PRNGKeyArray,
+        n: int,
+        grid: Grid,
+        points: AbstractPoints = Random(),
     ) -> Float[Array, "n d"]:
         """`n` particle positions in the box of `grid`, each with the field as its density.
 
@@ -65,9 +69,6 @@ class AbstractProfile(AbstractInitial):
     @abc.abstractmethod
     def __call__(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
         """The field at points `x`."""
-
-    def on_grid(self, grid):
-        return grid.average(self)
 
 
 class AbstractGridded(AbstractInitial):
@@ -102,11 +103,25 @@ class AbstractGridded(AbstractInitial):
         return math.inf
 
 
+class Size(eqx.Module):
+    """How much there is of a profile: its integral, or its height."""
+
+    value: Float[Array, ""]
+    is_mass: bool = eqx.field(static=True)
+
+    def height(self, volume: Array) -> Array:
+        """Height of a profile whose integral is `volume` times its height."""
+        return self.value / volume if self.is_mass else self.value
+
+    def mass(self, volume: Array) -> Array:
+        """Integral of such a profile."""
+        return self.value if self.is_mass else self.value * volume
+
+
 class Gaussian(AbstractProfile):
     """A Gaussian bump, `height * exp(-|x - center|^2 / (2 std^2))`; see `gaussian`."""
 
-    mass: Float[Array, ""] | None
-    amplitude: Float[Array, ""] | None
+    size: Size
     center: Float[Array, "..."]
     std: Float[Array, "..."]
 
@@ -114,11 +129,14 @@ class Gaussian(AbstractProfile):
         return (2 * math.pi) ** (ndim / 2) * jnp.prod(jnp.broadcast_to(self.std, (ndim,)))
 
     def __call__(self, x):
-        height = self.amplitude if self.mass is None else self.mass / self._volume(x.shape[-1])
+        height = self.size.height(self._volume(x.shape[-1]))
         return height * jnp.exp(-0.5 * jnp.sum(((x - self.center) / self.std) ** 2, axis=-1))
 
+    def on_grid(self, grid):
+        return grid.average(self)
+
     def mass_in(self, grid):
-        return self.amplitude * self._volume(grid.ndim) if self.mass is None else self.mass
+        return self.size.mass(self._volume(grid.ndim))
 
     def place(self, u, grid):
         return self.center + self.std * ndtri(u)
@@ -137,8 +155,7 @@ class Gaussian(AbstractProfile):
 class Ring(AbstractProfile):
     """A ring (2D) or torus tube (3D) with a Gaussian cross-section; see `ring`."""
 
-    mass: Float[Array, ""] | None
-    amplitude: Float[Array, ""] | None
+    size: Size
     center: Float[Array, "..."]
     radius: Float[Array, ""]
     width: Float[Array, ""]
@@ -168,11 +185,14 @@ class Ring(AbstractProfile):
         # The distance itself has no gradient on the axis; there the field is flat, and zero is the right answer.
         on_axis = flat == 0
         s = jnp.where(on_axis, 0, jnp.sqrt(jnp.where(on_axis, 1, flat)))
-        height = self.amplitude if self.mass is None else self.mass / self._volume(x.shape[-1])
+        height = self.size.height(self._volume(x.shape[-1]))
         return height * jnp.exp(-((s - self.radius) ** 2 + z**2) / (2 * self.width**2))
 
+    def on_grid(self, grid):
+        return grid.average(self)
+
     def mass_in(self, grid):
-        return self.amplitude * self._volume(grid.ndim) if self.mass is None else self.mass
+        return self.size.mass(self._volume(grid.ndim))
 
     def place(self, u, grid):
         nodes = jnp.linspace(jnp.maximum(self.radius - 7 * self.width, 0), self.radius + 7 * self.width, 2048)
@@ -200,8 +220,7 @@ class Ring(AbstractProfile):
 class Ball(AbstractProfile):
     """A constant inside a ball and zero outside; see `ball`."""
 
-    mass: Float[Array, ""] | None
-    amplitude: Float[Array, ""] | None
+    size: Size
     center: Float[Array, "..."]
     radius: Float[Array, ""]
 
@@ -209,23 +228,27 @@ class Ball(AbstractProfile):
         return math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1) * self.radius**ndim
 
     def __call__(self, x):
-        height = self.amplitude if self.mass is None else self.mass / self._volume(x.shape[-1])
+        height = self.size.height(self._volume(x.shape[-1]))
         return jnp.where(jnp.sum((x - self.center) ** 2, axis=-1) <= self.radius**2, height, 0.0)
 
     def on_grid(self, grid):
         average = grid.average(self)
-        if self.mass is None:
+        if not self.size.is_mass:
             return average
         # A few points tell little of a cell that the edge cuts, and the mass would be off by a percent; it is put right
         # where the whole ball lies in the domain. (A radial grid holds its centre by definition.)
         center = jnp.broadcast_to(self.center, (grid.ndim,))
-        low, high = (grid.lower, grid.upper) if isinstance(grid, Grid) else (-grid.radius, grid.radius)
-        fits = jnp.all((center - self.radius >= jnp.array(low)) & (center + self.radius <= jnp.array(high)))
+        if isinstance(grid, Grid):
+            low, high = jnp.array(grid.lower), jnp.array(grid.upper)
+        else:
+            high = jnp.sum(grid.lengths[0])
+            low = -high
+        fits = jnp.all((center - self.radius >= low) & (center + self.radius <= high))
         total = grid.integrate(average)
-        return average * jnp.where(fits & (total > 0), self.mass / jnp.where(total > 0, total, 1), 1)
+        return average * jnp.where(fits & (total > 0), self.size.value / jnp.where(total > 0, total, 1), 1)
 
     def mass_in(self, grid):
-        return self.amplitude * self._volume(grid.ndim) if self.mass is None else self.mass
+        return self.size.mass(self._volume(grid.ndim))
 
     def place(self, u, grid):
         direction = ndtri(u[:, 1:])
@@ -246,20 +269,20 @@ class Ball(AbstractProfile):
 class Uniform(AbstractProfile):
     """The same value everywhere in the box; see `uniform`."""
 
-    mass: Float[Array, ""] | None
-    amplitude: Float[Array, ""] | None
+    size: Size
 
     def __call__(self, x):
-        if self.amplitude is None:
-            raise ValueError("A uniform field given by its mass has no value without a grid: give `amplitude`, its value.")
-        return jnp.broadcast_to(self.amplitude, x.shape[:-1])
+        if self.size.is_mass:
+            raise ValueError(
+                "A uniform field given by its mass has no value without a grid: give `amplitude`, its value."
+            )
+        return jnp.broadcast_to(self.size.value, x.shape[:-1])
 
     def on_grid(self, grid):
-        value = self.amplitude if self.mass is None else self.mass / grid.integrate(jnp.ones(grid.shape))
-        return jnp.broadcast_to(value, grid.shape)
+        return jnp.broadcast_to(self.size.height(grid.integrate(jnp.ones(grid.shape))), grid.shape)
 
     def mass_in(self, grid):
-        return grid.integrate(self.on_grid(grid)) if self.mass is None else self.mass
+        return self.size.mass(grid.integrate(jnp.ones(grid.shape)))
 
     def place(self, u, grid):
         return jnp.array(grid.lower) + u * (jnp.array(grid.upper) - jnp.array(grid.lower))
@@ -315,6 +338,9 @@ class Function(AbstractProfile):
     def __call__(self, x):
         return self.f(x)
 
+    def on_grid(self, grid):
+        return grid.average(self)
+
     def mass_in(self, grid):
         return grid.integrate(self.on_grid(grid))
 
@@ -332,7 +358,9 @@ class Function(AbstractProfile):
         points = jax.ShapeDtypeStruct((5, grid.ndim), jnp.zeros(0).dtype)
         shape = eqx.filter_eval_shape(self.f, points).shape
         if shape != (5,):
-            raise ValueError(f"`{name}`: the function must map points (5, {grid.ndim}) to values (5,), it gave {shape}.")
+            raise ValueError(
+                f"`{name}`: the function must map points (5, {grid.ndim}) to values (5,), it gave {shape}."
+            )
 
 
 class FromArray(AbstractGridded):
@@ -370,6 +398,7 @@ class Particles(AbstractGridded):
     mass: Float[Array, ""]
 
     def on_grid(self, grid):
+        grid = _checks.instance("grid", grid, Grid, "a box, jc.Grid.box(...)")
         cell = grid.cell_of(tuple(self.positions.T))
         return jnp.zeros(grid.shape).at[cell].add(self.mass / (self.positions.shape[0] * grid.cell_volume))
 
@@ -383,35 +412,41 @@ class Particles(AbstractGridded):
 
     def check(self, name, grid):
         if not isinstance(grid, Grid) or self.positions.shape[1] != grid.ndim:
-            raise ValueError(f"`{name}`: positions of dimension {self.positions.shape[1]} do not fit the grid {grid!r}.")
+            raise ValueError(
+                f"`{name}`: positions of dimension {self.positions.shape[1]} do not fit the grid {grid!r}."
+            )
         if _checks.is_concrete(self.positions):
             x = np.asarray(self.positions)
             outside = np.any((x < np.array(grid.lower)) | (x > np.array(grid.upper)), axis=1)
             if outside.any():
                 first = int(np.argmax(outside))
                 raise ValueError(
-                    f"`{name}`: {int(outside.sum())} of {len(x)} particles lie outside the box {grid.lower} to {grid.upper}, "
-                    f"the first is particle {first} at {x[first].tolist()}."
+                    f"`{name}`: {int(outside.sum())} of {len(x)} particles lie outside the box {grid.lower} to "
+                    f"{grid.upper}, the first is particle {first} at {x[first].tolist()}."
                 )
 
 
 def _check_lengths(name: str, grid: AbstractGrid, **values: Array) -> None:
     for key, value in values.items():
         if value.ndim > 0 and value.shape != (grid.ndim,):
-            raise ValueError(f"`{name}`: {key} has {value.shape[0]} coordinates, but the grid has {grid.ndim} dimensions.")
+            raise ValueError(
+                f"`{name}`: {key} has {value.shape[0]} coordinates, but the grid has {grid.ndim} dimensions."
+            )
         radial = not isinstance(grid, Grid)
         if radial and _checks.is_concrete(value):
             off = np.any(np.asarray(value) != 0) if key == "center" else np.ptp(np.asarray(value)) > 0
             if off:
-                raise ValueError(f"`{name}`: only a condition that is symmetric about 0 fits a radial grid, {key}={value}.")
+                raise ValueError(
+                    f"`{name}`: only a condition that is symmetric about 0 fits a radial grid, {key}={value}."
+                )
 
 
-def _one_of(mass: ArrayLike | None, amplitude: ArrayLike | None) -> tuple[Array | None, Array | None]:
+def _one_of(mass: ArrayLike | None, amplitude: ArrayLike | None) -> Size:
     if (mass is None) == (amplitude is None):
         raise ValueError(f"Give exactly one of `mass` and `amplitude`, got mass={mass}, amplitude={amplitude}.")
     if mass is not None:
-        return _checks.positive("mass", mass), None
-    return None, _checks.non_negative("amplitude", amplitude)
+        return Size(_checks.positive("mass", mass), is_mass=True)
+    return Size(_checks.non_negative("amplitude", amplitude), is_mass=False)
 
 
 def gaussian(
@@ -432,14 +467,16 @@ def gaussian(
     **Raises:** `ValueError` naming the argument at fault.
     """
     std = _checks.positive("std", _vector("std", std))
-    return Gaussian(*_one_of(mass, amplitude), _vector("center", center), std)
+    return Gaussian(_one_of(mass, amplitude), _vector("center", center), std)
 
 
 def mixture(parts: Sequence[AbstractProfile]) -> Mixture:
     """The sum of several profiles: `mixture([gaussian(...), gaussian(...)])`. Particles are shared out by mass."""
     if not parts:
         raise ValueError("`parts` must hold at least one initial condition, got none.")
-    return Mixture(tuple(_checks.instance("parts", p, AbstractProfile, "initial conditions given by formulas") for p in parts))
+    return Mixture(
+        tuple(_checks.instance("parts", p, AbstractProfile, "initial conditions given by formulas") for p in parts)
+    )
 
 
 def ring(
@@ -466,7 +503,7 @@ def ring(
     if axis not in (0, 1, 2):
         raise ValueError(f"`axis` must be 0, 1 or 2, got {axis}.")
     radius, width = _checks.positive("radius", radius), _checks.positive("width", width)
-    return Ring(*_one_of(mass, amplitude), _vector("center", center), radius, width, axis)
+    return Ring(_one_of(mass, amplitude), _vector("center", center), radius, width, axis)
 
 
 def ball(
@@ -484,12 +521,12 @@ def ball(
     - `center`: middle [length]. Default 0.
     - `radius`: positive [length]. On a grid the field has no gradient in it; as particles it does.
     """
-    return Ball(*_one_of(mass, amplitude), _vector("center", center), _checks.positive("radius", radius))
+    return Ball(_one_of(mass, amplitude), _vector("center", center), _checks.positive("radius", radius))
 
 
 def uniform(*, mass: ArrayLike | None = None, amplitude: ArrayLike | None = None) -> Uniform:
     """The same value everywhere: `mass` over the whole box, or `amplitude`, the value; exactly one."""
-    return Uniform(*_one_of(mass, amplitude))
+    return Uniform(_one_of(mass, amplitude))
 
 
 def perturbed(value: ArrayLike, noise: ArrayLike = 0.01, seed: int = 0) -> Perturbed:
@@ -528,5 +565,6 @@ def particles(positions: ArrayLike, mass: ArrayLike = 1.0) -> Particles:
 
 
 def _vector(name: str, value: ArrayLike | Sequence[float]) -> Array:
-    return _checks.real(name, jnp.stack([jnp.asarray(v, float) for v in value]) if isinstance(value, tuple | list) else value)
-
+    return _checks.real(
+        name, jnp.stack([jnp.asarray(v, float) for v in value]) if isinstance(value, tuple | list) else value
+    )

@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -16,8 +16,11 @@ class AbstractAdjoint(eqx.Module):
     """A way to repeat a step; all ways give the same values, and differ in how they can be differentiated."""
 
     @abc.abstractmethod
-    def repeat(self, body: Callable[[Array, Carry], Carry], carry: Carry, start: Array, steps: int | Array) -> Carry:
-        """`carry` after `steps` times `carry = body(n, carry)`, with `n` counting from `start`."""
+    def repeat(self, body: Callable[[Array, Carry], Carry], carry: Carry, start: Array, steps: Any) -> Carry:
+        """`carry` after `steps` times `carry = body(n, carry)`, with `n` counting from `start`.
+
+        `steps` is a Python integer; `Forward` also takes one that is known only when it runs.
+        """
 
 
 class Direct(AbstractAdjoint):
@@ -56,7 +59,7 @@ class Remat(AbstractAdjoint):
 
 
 class Forward(AbstractAdjoint):
-    """Forward mode only (`jax.jvp`, `jax.jacfwd`): nothing is stored; best for few parameters. `jax.grad` is refused."""
+    """Forward mode only (`jax.jvp`, `jax.jacfwd`): nothing is stored; best for few parameters. JAX refuses `grad`."""
 
     def repeat(self, body, carry, start, steps):
         def cond(loop):

@@ -65,7 +65,7 @@ def rollout(
     adjoint: AbstractAdjoint,
     save: Callable[[Any], Any],
 ) -> tuple[Carry, Any]:
-    """The whole run: the last carry, and `save(state)` after each of the steps `saves`, stacked (`None` if there are none).
+    """The whole run: the last carry, and `save(state)` after each of the steps `saves`, stacked (or `None`).
 
     Pure and without host effects. Equal stretches between saves are one compiled loop.
     """

@@ -20,7 +20,8 @@ from jaxchemo.integrate.adjoint import Forward
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution
 from jaxchemo.integrate.solve import Plan, finish, raise_if_failed
-from jaxchemo.io import Store, checkpoint as checkpoints
+from jaxchemo.io import Store
+from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import AbstractMethod
 from jaxchemo.problem import Problem
 
@@ -73,15 +74,21 @@ def run(
     jax.block_until_ready(save(problem, method, carry.state))
     compile_seconds = time.perf_counter() - clock
 
-    header = {"method": repr(method), "model": repr(problem.model), "grid": repr(problem.grid), "dt": plan.dt, "t0": plan.t0}
-    done, resumed = 0, resume and Path(checkpoint).exists()
-    if resumed:
+    header = {
+        "method": repr(method),
+        "model": repr(problem.model),
+        "grid": repr(problem.grid),
+        "dt": plan.dt,
+        "t0": plan.t0,
+    }
+    done, resumed = 0, False
+    if resume and checkpoint is not None and Path(checkpoint).exists():
         found, carry = checkpoints.load(checkpoint, header, carry)
-        done = found["steps"]
+        done, resumed = found["steps"], True
     disk = None if store is None else Store(store, _coordinates(problem), {**header, "t1": t1}, resume=resumed)
     frames = _Frames(problem, disk, plan)
     if resumed and disk is not None:
-        frames.recall(save(problem, method, carry.state), sum(n <= done for n in plan.saves))
+        frames.recall(disk, save(problem, method, carry.state), sum(n <= done for n in plan.saves))
 
     seconds = 0.0
     with _bar(progress, plan.num_steps, f"{method.name}") as show:
@@ -139,10 +146,10 @@ class _Frames:
             named = {_name(path): (self._dimensions(a), a) for path, a in jax.tree_util.tree_leaves_with_path(frame)}
             self._disk.write(index, self._plan.t0 + self._plan.saves[index] * self._plan.dt, named)
 
-    def recall(self, like: Any, count: int) -> None:
+    def recall(self, disk: Store, like: Any, count: int) -> None:
         """Frames that were written before an interruption."""
         paths, structure = jax.tree_util.tree_flatten_with_path(like)
-        columns = [self._disk.read(_name(path), count) for path, _ in paths]
+        columns = [disk.read(_name(path), count) for path, _ in paths]
         for index in range(count):
             self._kept[index] = jax.tree.unflatten(structure, [column[index] for column in columns])
 

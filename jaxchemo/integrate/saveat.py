@@ -57,6 +57,8 @@ class SaveAt(eqx.Module):
             n = round((t - t0) / dt)
             if abs(t0 + n * dt - t) > 1e-6 * max(abs(dt), 1e-300) * max(1, abs(n)) or not 0 <= n <= num_steps:
                 near = t0 + min(max(n, 0), num_steps) * dt
-                raise ValueError(f"`ts` holds {t:g}, which is not a step of the run: the nearest step is at t={near:g}.")
+                raise ValueError(
+                    f"`ts` holds {t:g}, which is not a step of the run: the nearest step is at t={near:g}."
+                )
             chosen.add(n)
         return tuple(sorted(chosen))

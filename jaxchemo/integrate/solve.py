@@ -27,8 +27,8 @@ def solve(
     t1: float,
     dt: float | Literal["auto"],
     key: PRNGKeyArray | None = None,
-    saveat: SaveAt = SaveAt(),  # noqa: B008
-    adjoint: AbstractAdjoint = Remat(),  # noqa: B008
+    saveat: SaveAt = SaveAt(),
+    adjoint: AbstractAdjoint = Remat(),
     throw: bool = True,
 ) -> Solution:
     """Solves a problem by a method. Pure: it can be jitted, vmapped and differentiated, and has no effects on the host.
@@ -43,16 +43,16 @@ def solve(
     - `saveat`: what to keep besides the final state. Default: only the final time.
     - `adjoint`: how gradients pass through the loop: `Remat()` (default, memory as the square root of the number of
       steps), `Direct()`, or `Forward()`.
-    - `throw`: whether a run that went wrong raises. Under `jit`, `vmap` and `grad` the result is only known later: there
-      it is reported in `Solution.result`.
+    - `throw`: whether a run that went wrong raises. Under `jit`, `vmap` and `grad` the result is only known later:
+      there it is reported in `Solution.result`.
 
     **Returns:** a `Solution`.
 
     **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
     """
     plan = Plan.of(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=adjoint)
-    t0, step = jnp.asarray(plan.t0), jnp.asarray(plan.dt)  # arrays: another step size is not another compilation
-    solution = _solve(problem, method, t0, step, key, plan.saves, plan.num_steps, saveat, adjoint)
+    start, step = jnp.asarray(plan.t0), jnp.asarray(plan.dt)  # arrays: another step is not another compilation
+    solution = _solve(problem, method, start, step, key, plan.saves, plan.num_steps, saveat, adjoint)
     if throw:
         raise_if_failed(solution, plan)
     return solution
@@ -97,8 +97,7 @@ class Plan:
         if isinstance(dt, str):
             if dt != "auto":
                 raise ValueError(f"`dt` must be a positive number or 'auto', got {dt!r}.")
-            dt = _advised(problem, method, key)
-            num_steps = max(1, math.ceil((t1 - t0) / dt - 1e-9))
+            num_steps = max(1, math.ceil((t1 - t0) / _advised(problem, method, key) - 1e-9))
             dt = (t1 - t0) / num_steps
         else:
             if not _checks.is_concrete(dt) or not (math.isfinite(dt) and dt > 0):
@@ -140,7 +139,9 @@ def _solve(problem, method, t0, dt, key, saves, num_steps, saveat, adjoint) -> S
     return finish(problem, method, carry, ys, t0 + jnp.asarray(saves, dt.dtype) * dt, dt, num_steps)
 
 
-def finish(problem: Problem, method: AbstractMethod, carry: loop.Carry, ys: Any, ts: Any, dt: Any, num_steps: Any) -> Solution:
+def finish(
+    problem: Problem, method: AbstractMethod, carry: loop.Carry, ys: Any, ts: Any, dt: Any, num_steps: Any
+) -> Solution:
     """The last carry and what was saved, as a `Solution`."""
     stats = {"num_steps": jnp.asarray(num_steps), "dt": jnp.asarray(dt), "failed_step": carry.failed_step}
     return Solution(ts, ys, method.snapshot(problem, carry.state), carry.result, stats)

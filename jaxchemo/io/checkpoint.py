@@ -40,6 +40,7 @@ def load(path: str | Path, header: dict[str, Any], like: Tree) -> tuple[dict[str
         for key, value in header.items():
             if found.get(key) != value:
                 raise ValueError(
-                    f"The checkpoint {str(path)!r} belongs to another run: its {key} is {found.get(key)!r}, not {value!r}."
+                    f"The checkpoint {str(path)!r} belongs to another run: "
+                    f"its {key} is {found.get(key)!r}, not {value!r}."
                 )
         return found, eqx.tree_deserialise_leaves(file, like)

@@ -58,15 +58,20 @@ class Store:
     def read(self, name: str, count: int) -> np.ndarray:
         """The first `count` frames of `name`."""
         with _explained(self.path):
-            return np.asarray(self._group[name][:count])
+            return np.asarray(self._array(name)[:count])
 
     def close(self) -> None:
         """Gathers the metadata in one place, so that readers open the store at once."""
         import zarr
 
         with _explained(self.path), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # zarr warns that readers of other languages may not know this part of version 3
+            warnings.simplefilter(
+                "ignore"
+            )  # zarr warns that readers of other languages may not know this part of version 3
             zarr.consolidate_metadata(self._group.store)
+
+    def _array(self, name: str) -> Any:
+        return self._group[name]
 
     def _put(self, name: str, index: int, values: np.ndarray, dimensions: tuple[str, ...]) -> None:
         if name not in self._group:
@@ -77,7 +82,7 @@ class Store:
                 dtype=values.dtype,
                 dimension_names=["time", *dimensions],
             )
-        array = self._group[name]
+        array = self._array(name)
         if array.shape[0] <= index:
             array.resize((index + 1, *values.shape))
         array[index] = values
@@ -95,5 +100,6 @@ class _explained:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, OSError) and not isinstance(error, StoreError):
             raise StoreError(
-                f"Cannot write or read {str(self.path)!r}: {error}. A folder that can be written, with free space, would do."
+                f"Cannot write or read {str(self.path)!r}: {error}. "
+                "A folder that can be written, with free space, would do."
             ) from error

@@ -9,10 +9,10 @@ from jaxchemo.methods.field_updates import Exponential as Exponential
 from jaxchemo.methods.field_updates import Exposure as Exposure
 from jaxchemo.methods.finite_volume import FiniteVolume as FiniteVolume
 from jaxchemo.methods.particle_field import ParticleField as ParticleField
+from jaxchemo.methods.steppers import SSPRK2 as SSPRK2
+from jaxchemo.methods.steppers import SSPRK3 as SSPRK3
 from jaxchemo.methods.steppers import AbstractRungeKutta as AbstractRungeKutta
 from jaxchemo.methods.steppers import AbstractStepper as AbstractStepper
 from jaxchemo.methods.steppers import Adaptive as Adaptive
 from jaxchemo.methods.steppers import Euler as Euler
-from jaxchemo.methods.steppers import SSPRK2 as SSPRK2
-from jaxchemo.methods.steppers import SSPRK3 as SSPRK3
 from jaxchemo.methods.steppers import Strang as Strang

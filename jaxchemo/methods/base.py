@@ -69,8 +69,8 @@ class AbstractMethod(eqx.Module):
         problem: Problem,
         state: Any,
         n: Int[ArrayLike, ""],
-        t: Float[ArrayLike, ""],
-        dt: Float[ArrayLike, ""],
+        t: Array | float,
+        dt: Array | float,
         *,
         key: PRNGKeyArray | None = None,
     ) -> tuple[Any, StepInfo]:

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from jaxchemo.domain import Components, Grid
 from jaxchemo.initial import AbstractInitial, AbstractProfile
@@ -39,7 +39,7 @@ class AbstractFieldUpdate(eqx.Module):
         weights: Weights,
         signals: dict[str, Signal],
         grid: Grid,
-        dt: ArrayLike,
+        dt: Array | float,
         deposit_order: int,
         width: float,
     ) -> dict[str, Any]:
@@ -76,11 +76,7 @@ class Exposure(AbstractFieldUpdate):
     """
 
     def check(self, name, signal):
-        if not isinstance(signal.kinetics, Consumption):
-            raise TypeError(
-                f"Exposure() represents a signal that is only consumed, Consumption(...); signal {name!r} has "
-                f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
-            )
+        _consumption(name, signal)
 
     def init(self, condition, grid):
         blank = jnp.zeros(grid.shape)
@@ -90,7 +86,7 @@ class Exposure(AbstractFieldUpdate):
 
     def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
         def one(name: str, kept: Any) -> Any:
-            species = signals[name].kinetics.species
+            species = _consumption(name, signals[name]).species
             amount = weights[species] * (dt / grid.cell_volume)
             return deposit(x[species], amount, grid, deposit_order, onto=kept[0]), kept[1]
 
@@ -98,10 +94,10 @@ class Exposure(AbstractFieldUpdate):
 
     def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
         exposure, coefficients = stored
-        rate = signal.kinetics.rate / signal.relaxation
+        rate = signal.paced(_consumption("s", signal).rate)
         prepared = interpolator.prepare(mollify(exposure, grid, width), grid, deposit_order)
         total, slope = interpolator.at(prepared, x, grid)
-        if coefficients is None:
+        if isinstance(condition, AbstractProfile):
             start, start_slope = _value_and_gradient(condition, x)
         else:
             start, start_slope = gather(coefficients, x, grid, 3)
@@ -110,7 +106,7 @@ class Exposure(AbstractFieldUpdate):
         return start * left, gradient
 
     def on_grid(self, stored, condition, signal, grid, width):
-        rate = signal.kinetics.rate / signal.relaxation
+        rate = signal.paced(_consumption("s", signal).rate)
         return condition.on_grid(grid) * jnp.exp(-rate * mollify(stored[0], grid, width))
 
 
@@ -127,7 +123,9 @@ class Exponential(AbstractFieldUpdate):
         densities = _densities(x, weights, grid, deposit_order, width)
 
         def one(name: str, field: Array) -> Array:
-            kinetics, step = signals[name].kinetics, dt / signals[name].relaxation
+            kinetics, step = signals[name].kinetics, signals[name].paced(dt)
+            if kinetics is None:
+                return field
             production = kinetics.production(densities, stored, name)
             return exponential_step(field, production, kinetics.loss_rate(densities, stored, name), step)
 
@@ -156,7 +154,9 @@ class Explicit(AbstractFieldUpdate):
         densities = _densities(x, weights, grid, deposit_order, width)
 
         def one(name: str, field: Array) -> Array:
-            kinetics, step = signals[name].kinetics, dt / signals[name].relaxation
+            kinetics, step = signals[name].kinetics, signals[name].paced(dt)
+            if kinetics is None:
+                return field
             production = kinetics.production(densities, stored, name)
             return field + step * (production - kinetics.loss_rate(densities, stored, name) * field)
 
@@ -167,6 +167,16 @@ class Explicit(AbstractFieldUpdate):
 
     def on_grid(self, stored, condition, signal, grid, width):
         return stored
+
+
+def _consumption(name: str, signal: Signal) -> Consumption:
+    """The kinetics of a signal that is only consumed."""
+    if not isinstance(signal.kinetics, Consumption):
+        raise TypeError(
+            f"Exposure() represents a signal that is only consumed, Consumption(...); signal {name!r} has "
+            f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
+        )
+    return signal.kinetics
 
 
 def _densities(x: Positions, weights: Weights, grid: Grid, order: int, width: float) -> Fields:

@@ -2,7 +2,7 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
@@ -17,6 +17,7 @@ from jaxchemo.methods.steppers import (
     exponential_step,
 )
 from jaxchemo.models import Model
+from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 
@@ -56,17 +57,18 @@ class FiniteVolume(AbstractMethod):
         return "fv"
 
     def check(self, problem):
-        if not isinstance(problem.grid, AbstractGrid):
-            raise TypeError(f"FiniteVolume needs cells, Grid.box(...) or RadialGrid(...), got {problem.grid!r}.")
+        _cells(problem)
         for name, signal in problem.model.signals.items():
             if signal.slaved:
-                raise TypeError(f"FiniteVolume steps signals in time, but {name!r} is slaved: give it a `relaxation` > 0.")
+                raise TypeError(
+                    f"FiniteVolume steps signals in time, but {name!r} is slaved: give it a `relaxation` > 0."
+                )
 
     def init(self, problem, *, key=None):
         return FieldState(*problem.fields())
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        system = SemiDiscrete(problem.model, problem.grid)
+        system = SemiDiscrete(problem.model, _cells(problem))
         state, went_well = self.stepper.advance(system, state, t, dt)
         # One pass over each field finds both a NaN, which a minimum hands on, and a step beyond the stable one, which
         # is the only way for this scheme to turn negative.
@@ -81,13 +83,18 @@ class FiniteVolume(AbstractMethod):
 
         Transport decides it, and reactions where the stepper does not solve them exactly.
         """
-        system = SemiDiscrete(problem.model, problem.grid)
+        system = SemiDiscrete(problem.model, _cells(problem))
         explicit = isinstance(self.stepper, AbstractRungeKutta)
         fastest = [jnp.max(rate) for rate in system.loss_rates(state, 0.0, reactions=explicit)]
         return 0.95 / jnp.max(jnp.stack(fastest))
 
     def snapshot(self, problem, state):
         return Snapshot(by_kind(state.density), by_kind(state.signal))
+
+
+def _cells(problem: Problem) -> AbstractGrid:
+    """The grid, which a finite-volume scheme cannot do without."""
+    return _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...) or RadialGrid(...)")
 
 
 class SemiDiscrete(AbstractSystem):
@@ -107,18 +114,20 @@ class SemiDiscrete(AbstractSystem):
             if one.kinetics is not None:
                 gain = one.kinetics.production(state.density, state.signal, name)
                 loss = one.kinetics.loss_rate(state.density, state.signal, name)
-                signal[name] = signal[name] + (gain - loss * state.signal[name]) / one.relaxation
+                signal[name] = signal[name] + one.paced(gain - loss * state.signal[name])
         return FieldState(density, signal)
 
     def transport(self, state, t):
         density = {
-            name: drift_diffusion(state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t)
+            name: drift_diffusion(
+                state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t
+            )
             for name, one in self.model.species.items()
         }
         signal = {
-            name: diffusion(state.signal[name], one.diffusivity, self.grid, name=name, t=t) / one.relaxation
-            if one.diffuses
-            else jnp.zeros_like(state.signal[name])
+            name: jnp.zeros_like(state.signal[name])
+            if one.diffusivity is None
+            else one.paced(diffusion(state.signal[name], one.diffusivity, self.grid, name=name, t=t))
             for name, one in self.model.signals.items()
         }
         return FieldState(density, signal)
@@ -129,8 +138,8 @@ class SemiDiscrete(AbstractSystem):
             density, signal = part(density, signal, dt)
         return FieldState(density, signal)
 
-    def loss_rates(self, state: FieldState, t: ArrayLike, *, reactions: bool) -> list[Float[Array, "..."]]:
-        """For each field, the rate at which a cell loses what it holds, by transport and if asked by reactions [1 / time]."""
+    def loss_rates(self, state: FieldState, t: Array | float, *, reactions: bool) -> list[Float[Array, "..."]]:
+        """For each field, how fast a cell loses what it holds: by transport, and if asked by reactions [1 / time]."""
         rates = []
         for name, one in self.model.species.items():
             u = state.density[name]
@@ -140,15 +149,17 @@ class SemiDiscrete(AbstractSystem):
             rates.append(rate)
         for name, one in self.model.signals.items():
             s = state.signal[name]
-            rate = outflow_rate(s, one.diffusivity, self.grid, name=name, t=t) if one.diffuses else jnp.zeros_like(s)
+            rate = jnp.zeros_like(s)
+            if one.diffusivity is not None:
+                rate = outflow_rate(s, one.diffusivity, self.grid, name=name, t=t)
             if reactions and one.kinetics is not None:
                 rate = rate + one.kinetics.loss_rate(state.density, state.signal, name)
-            rates.append(rate / one.relaxation)
+            rates.append(one.paced(rate))
         return rates
 
     def _drifts(self, name: str, state: FieldState) -> list[Drift]:
         return [
-            # A signal that does not diffuse has no boundary condition of its own: its potential is continued, not fixed.
+            # A signal that does not diffuse has no boundary condition: its potential is continued, not fixed.
             Drift(
                 law.potential(state.signal[signal]),
                 signal if self.model.signals[signal].diffuses else None,
@@ -160,11 +171,11 @@ class SemiDiscrete(AbstractSystem):
 
     def _kinetics(self, density, signal, dt):
         def one(name: str, value: Array) -> Array:
-            kinetics, relaxation = self.model.signals[name].kinetics, self.model.signals[name].relaxation
+            kinetics = self.model.signals[name].kinetics
             if kinetics is None:
                 return value
             gain, loss = kinetics.production(density, signal, name), kinetics.loss_rate(density, signal, name)
-            return exponential_step(value, gain, loss, dt / relaxation)
+            return exponential_step(value, gain, loss, self.model.signals[name].paced(dt))
 
         return density, {name: one(name, value) for name, value in signal.items()}
 
@@ -174,4 +185,3 @@ class SemiDiscrete(AbstractSystem):
             for name, u in density.items()
         }
         return grown, signal
-

@@ -15,8 +15,10 @@ from jaxchemo.methods.field_updates import AbstractFieldUpdate, Exposure
 from jaxchemo.particles import deposit, mollify
 from jaxchemo.particles.increments import AbstractIncrements, Normal
 from jaxchemo.particles.interpolators import AbstractInterpolator, AbstractMollifier, Histospline
+from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
+_KEY = "a stochastic method needs one, such as key=jax.random.key(0)"
 _INIT, _NOISE = 0, 1  # random streams: a number each, folded into the key
 
 
@@ -86,7 +88,9 @@ class ParticleField(AbstractMethod):
         self.interpolator = _checks.instance("interpolator", interpolator, AbstractInterpolator, "an interpolator")
         self.increments = _checks.instance("increments", increments, AbstractIncrements, "Normal() or the like")
         self.points = _checks.instance("points", points, AbstractPoints, "Sobol() or Random()")
-        self.mollifier = _checks.instance("mollifier", mollifier, (AbstractMollifier, type(None)), "a mollifier or None")
+        self.mollifier = _checks.instance(
+            "mollifier", mollifier, (AbstractMollifier, type(None)), "a mollifier or None"
+        )
 
     @property
     def stochastic(self) -> bool:
@@ -97,19 +101,23 @@ class ParticleField(AbstractMethod):
         return "sipf"
 
     def check(self, problem):
-        grid = problem.grid
-        if not isinstance(grid, Grid):
-            raise TypeError(f"ParticleField needs a box, `grid=jc.Grid.box(...)`, got {grid!r}.")
+        grid = _box(problem)
         for side in grid.boundaries:
             for wall in (side.low, side.high) if isinstance(side, Mixed) else (side,):
                 if isinstance(wall, Dirichlet) and not _absorbing(wall):
-                    raise ValueError(f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}.")
+                    raise ValueError(
+                        f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
+                    )
         for name, species in problem.model.species.items():
             if species.growth is not None:
-                raise TypeError(f"ParticleField conserves particles, but species {name!r} grows: FiniteVolume would do.")
+                raise TypeError(
+                    f"ParticleField conserves particles, but species {name!r} grows: FiniteVolume would do."
+                )
         for name, signal in problem.model.signals.items():
             if signal.diffuses or signal.slaved:
-                raise TypeError(f"ParticleField takes signals that do not diffuse, but {name!r} does: FiniteVolume would do.")
+                raise TypeError(
+                    f"ParticleField takes signals that do not diffuse, but {name!r} does: FiniteVolume would do."
+                )
             self.field.check(name, signal)
         for name, condition in problem.density.items():
             if isinstance(condition, Particles) and condition.positions.shape[0] != self.num_particles:
@@ -119,8 +127,8 @@ class ParticleField(AbstractMethod):
                 )
 
     def init(self, problem, *, key=None):
-        grid = problem.grid
-        key = jax.random.fold_in(key, _INIT)
+        grid = _box(problem)
+        key = jax.random.fold_in(_checks.given("key", key, _KEY), _INIT)
         positions, weights = {}, {}
         for i, (name, condition) in enumerate(problem.density.items()):
             x = condition.sample(jax.random.fold_in(key, i), self.num_particles, grid, self.points)
@@ -131,8 +139,8 @@ class ParticleField(AbstractMethod):
         return ParticleState(positions, weights, stored)
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        grid, model = problem.grid, problem.model
-        key = jax.random.fold_in(jax.random.fold_in(key, _NOISE), n)
+        grid, model = _box(problem), problem.model
+        key = jax.random.fold_in(jax.random.fold_in(_checks.given("key", key, _KEY), _NOISE), n)
         stored = self.field.update(
             state.stored, state.positions, state.weights, model.signals, grid, dt, self.deposit_order, self._width(grid)
         )
@@ -142,9 +150,7 @@ class ParticleField(AbstractMethod):
             drift = self._drift(problem, name, x, state.weights[name], stored)
             noise = self.increments(jax.random.fold_in(key, i), x, grid)
             size = jnp.sqrt(2 * species.mobility * dt)
-            moved = tuple(
-                (xi + dt * v + size * z).astype(xi.dtype) for xi, v, z in zip(x, drift, noise, strict=True)
-            )
+            moved = tuple((xi + dt * v + size * z).astype(xi.dtype) for xi, v, z in zip(x, drift, noise, strict=True))
             positions[name] = grid.fold(moved)
             alive = grid.keeps(moved)
             weights[name] = state.weights[name] * alive if grid.absorbing else state.weights[name]
@@ -157,13 +163,14 @@ class ParticleField(AbstractMethod):
         for name, species in problem.model.species.items():
             x = state.positions[name]
             drift = self._drift(problem, name, x, state.weights[name], state.stored)
-            for h, v in zip(problem.grid.spacing, drift, strict=True):
+            for h, v in zip(_box(problem).spacing, drift, strict=True):
                 bounds.append((0.5 * h) ** 2 / (2 * species.mobility))
-                bounds.append(0.5 * h / jnp.maximum(jnp.sqrt(jnp.mean(v**2)), jnp.finfo(v.dtype).tiny))
+                bounds.append(0.5 * h / jnp.maximum(jnp.sqrt(jnp.mean(v**2)), jnp.finfo(jnp.result_type(v)).tiny))
         return jnp.min(jnp.stack(bounds))
 
     def snapshot(self, problem, state):
-        grid, width = problem.grid, self._width(problem.grid)
+        grid = _box(problem)
+        width = self._width(grid)
         density = {
             name: mollify(deposit(x, state.weights[name] / grid.cell_volume, grid, self.deposit_order), grid, width)
             for name, x in state.positions.items()
@@ -181,7 +188,7 @@ class ParticleField(AbstractMethod):
     def _drift(
         self, problem, name: str, x: Components, weights: Float[Array, "..."], stored: dict[str, Any]
     ) -> tuple[Float[Array, " p"] | float, ...]:
-        grid, model = problem.grid, problem.model
+        grid, model = _box(problem), problem.model
         drift: tuple[Any, ...] = (0.0,) * grid.ndim
         for signal, law in model.species[name].taxis.items():
             value, gradient = self.field.felt(
@@ -204,6 +211,11 @@ class ParticleField(AbstractMethod):
             return factor
         density = deposit(x, weights / grid.cell_volume, grid, self.deposit_order)
         return law.response(self.interpolator.at(self.interpolator.prepare(density, grid, None), x, grid)[0])
+
+
+def _box(problem: Problem) -> Grid:
+    """The grid, which has to be a box: particles meet its walls one axis at a time."""
+    return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
 
 
 def _absorbing(wall: Dirichlet) -> bool:

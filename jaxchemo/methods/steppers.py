@@ -7,27 +7,28 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool
+from jaxtyping import Array, Bool
 
 from jaxchemo import _checks
 
 State = Any
-Rates = Callable[[State, ArrayLike], State]
+Scalar = Array | float
+Rates = Callable[[State, Scalar], State]
 
 
 class AbstractSystem(eqx.Module):
     """A semi-discretisation: rates of change on a grid, whole and in its two parts."""
 
     @abc.abstractmethod
-    def rates(self, state: State, t: ArrayLike) -> State:
+    def rates(self, state: State, t: Scalar) -> State:
         """Rates of change of everything."""
 
     @abc.abstractmethod
-    def transport(self, state: State, t: ArrayLike) -> State:
+    def transport(self, state: State, t: Scalar) -> State:
         """Rates of change by what moves between cells."""
 
     @abc.abstractmethod
-    def react(self, state: State, dt: ArrayLike, *, reverse: bool) -> State:
+    def react(self, state: State, dt: Scalar, *, reverse: bool) -> State:
         """What happens within cells over a time `dt`, exactly; `reverse` asks for the opposite order of its parts."""
 
 
@@ -40,7 +41,9 @@ class AbstractStepper(eqx.Module):
         """Order of accuracy in the step [dimensionless]."""
 
     @abc.abstractmethod
-    def advance(self, system: AbstractSystem, state: State, t: ArrayLike, dt: ArrayLike) -> tuple[State, Bool[Array, ""] | bool]:
+    def advance(
+        self, system: AbstractSystem, state: State, t: Scalar, dt: Scalar
+    ) -> tuple[State, Bool[Array, ""] | bool]:
         """The state one step later, and whether the step itself went well."""
 
 
@@ -48,7 +51,7 @@ class AbstractRungeKutta(AbstractStepper):
     """Strong-stability-preserving Runge-Kutta: convex combinations of Euler steps, so positive wherever Euler is."""
 
     @abc.abstractmethod
-    def stages(self, rates: Rates, state: State, t: ArrayLike, dt: ArrayLike) -> State:
+    def stages(self, rates: Rates, state: State, t: Scalar, dt: Scalar) -> State:
         """The state one step later, for rates of change `rates(state, t)`."""
 
     def advance(self, system, state, t, dt):
@@ -104,7 +107,7 @@ class Strang(AbstractStepper):
 
     inner: AbstractRungeKutta
 
-    def __init__(self, transport: AbstractRungeKutta = SSPRK2()):  # noqa: B008
+    def __init__(self, transport: AbstractRungeKutta = SSPRK2()):
         self.inner = _checks.instance("transport", transport, AbstractRungeKutta, "Euler(), SSPRK2() or SSPRK3()")
 
     @property
@@ -150,7 +153,7 @@ class Adaptive(AbstractStepper):
         import diffrax
 
         end = diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda t, y, args: system.rates(y, t)),
+            diffrax.ODETerm(lambda t, y, args: system.rates(y, jnp.asarray(t))),
             self.solver,
             t0=t,
             t1=t + dt,
@@ -163,7 +166,7 @@ class Adaptive(AbstractStepper):
         return jax.tree.map(lambda y: y[-1], end.ys), end.result == diffrax.RESULTS.successful
 
 
-def _euler(rates: Rates, state: State, t: Array, dt: ArrayLike) -> State:
+def _euler(rates: Rates, state: State, t: Scalar, dt: Scalar) -> State:
     return jax.tree.map(lambda y, f: y + dt * f, state, rates(state, t))
 
 
@@ -171,7 +174,7 @@ def _mix(share: float, a: State, b: State) -> State:
     return jax.tree.map(lambda x, y: share * x + (1 - share) * y, a, b)
 
 
-def exponential_step(value: Array, production: ArrayLike, rate: ArrayLike, dt: ArrayLike) -> Array:
+def exponential_step(value: Array, production: Scalar, rate: Scalar, dt: Scalar) -> Array:
     """`y' = production - rate y` over `dt` with both frozen: exact, and positive for every step."""
     decayed = value * jnp.exp(-rate * dt)
     if isinstance(production, float) and production == 0.0:

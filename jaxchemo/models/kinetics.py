@@ -121,7 +121,8 @@ class Sum(AbstractKinetics):
     parts: tuple[AbstractKinetics, ...]
 
     def __init__(self, *parts: AbstractKinetics):
-        self.parts = tuple(_checks.instance("parts", p, AbstractKinetics, "kinetics") for p in parts)
+        checked = [_checks.instance("parts", p, AbstractKinetics, "kinetics") for p in parts]
+        self.parts = tuple(part for p in checked for part in (p.parts if isinstance(p, Sum) else (p,)))
 
     def production(self, densities, signals, name):
         return sum((part.production(densities, signals, name) for part in self.parts), 0.0)

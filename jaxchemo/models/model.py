@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
@@ -46,9 +47,9 @@ class Signal(eqx.Module):
     **Arguments:**
 
     - `kinetics`: what cells do to it, or `None`. Default `None`.
-    - `diffusivity`: non-negative [length^2 / time]. The Python number 0 (default) means that the signal does not diffuse
-      at all: it is then a set of ordinary differential equations, needs no boundary condition, and methods know it.
-    - `relaxation`: epsilon, non-negative [dimensionless]. Default 1. The Python number 0 means a slaved (elliptic) signal.
+    - `diffusivity`: non-negative [length^2 / time]. The Python number 0 (default) means that the signal does not
+      diffuse at all: an ordinary differential equation in each point, without boundary condition; methods know it.
+    - `relaxation`: epsilon, non-negative [dimensionless]. Default 1. The Python number 0 means slaved (elliptic).
 
     **Raises:** `ValueError` for negative values; `TypeError` for kinetics of the wrong kind.
     """
@@ -64,9 +65,13 @@ class Signal(eqx.Module):
         relaxation: ArrayLike = 1.0,
     ):
         self.kinetics = _checks.instance("kinetics", kinetics, (AbstractKinetics, type(None)), "kinetics or None")
-        # Zero changes the kind of equation, not only a number in it: so it is part of the structure, known when compiled.
+        # Zero changes the kind of equation, not only a number in it: so it is part of the structure.
         self.diffusivity = None if _is_zero(diffusivity) else _checks.non_negative("diffusivity", diffusivity)
         self.relaxation = None if _is_zero(relaxation) else _checks.positive("relaxation", relaxation)
+
+    def paced(self, rate: Array | float) -> Float[Array, "..."]:
+        """`rate` over the relaxation: what the kinetics and the diffusion of the signal come to, per time."""
+        return jnp.asarray(rate) if self.relaxation is None else rate / self.relaxation
 
     @property
     def diffuses(self) -> bool:
@@ -99,7 +104,9 @@ class Model(eqx.Module):
 
     def __init__(self, species: Mapping[str, Species], signals: Mapping[str, Signal] | None = None):
         self.species = {k: _checks.instance(f"species[{k!r}]", v, Species, "a Species") for k, v in species.items()}
-        self.signals = {k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in (signals or {}).items()}
+        self.signals = {
+            k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in (signals or {}).items()
+        }
         if not self.species:
             raise ValueError("`species` must name at least one species, got none.")
         if both := set(self.species) & set(self.signals):

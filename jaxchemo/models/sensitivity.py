@@ -136,7 +136,7 @@ class LogWindow(AbstractSensitivity):
 
 
 class VolumeFilling(AbstractSensitivity):
-    """Any law, switched off where cells fill the space: the drift times `1 - density/capacity` (Painter and Hillen 2002).
+    """Any law, switched off where cells fill the space: times `1 - density/capacity` (Painter and Hillen 2002).
 
     **Arguments:**
 

@@ -32,8 +32,8 @@ class ThreePoint(AbstractIncrements):
     """Three-point increments, -sqrt(3), 0, sqrt(3) with weights 1/6, 2/3, 1/6: the moments of a normal up to the fifth.
 
     First- and second-order weak schemes keep their order in the step, for a third of the cost: one random word per
-    particle. A single step is not Gaussian, so do not use it for one-step statistics. **Source:** Kloeden and Platen (1992),
-    section 14.1.
+    particle. A single step is not Gaussian, so do not use it for one-step statistics. **Source:** Kloeden and Platen
+    (1992), section 14.1.
     """
 
     def __call__(self, key, x, grid):
@@ -62,7 +62,7 @@ class Antithetic(AbstractIncrements):
 
     of: AbstractIncrements
 
-    def __init__(self, of: AbstractIncrements = Normal()):  # noqa: B008
+    def __init__(self, of: AbstractIncrements = Normal()):
         self.of = _checks.instance("of", of, AbstractIncrements, "Normal() or ThreePoint()")
 
     def __call__(self, key, x, grid):
@@ -77,7 +77,7 @@ class Antithetic(AbstractIncrements):
 def morton(x: Components, grid: Grid) -> UInt32[Array, " p"]:
     """Position along the Morton (Z-order) curve through the box: close numbers are close in space."""
     bits = 32 // len(x) if len(x) < 3 else 10
-    code = jnp.zeros(x[0].shape, jnp.uint32)
+    code = jnp.zeros((), jnp.uint32)
     for axis, (xi, lower, upper) in enumerate(zip(x, grid.lower, grid.upper, strict=True)):
         scaled = (xi - lower) * (2.0**bits / (upper - lower))
         cell = jnp.clip(scaled, 0, 2.0**bits * (1 - 2.0**-20)).astype(jnp.uint32)

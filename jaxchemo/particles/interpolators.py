@@ -29,9 +29,7 @@ class AbstractInterpolator(eqx.Module):
         """
 
     @abc.abstractmethod
-    def at(
-        self, prepared: Float[Array, "..."], x: Components, grid: Grid
-    ) -> tuple[Float[Array, " p"], Components]:
+    def at(self, prepared: Float[Array, "..."], x: Components, grid: Grid) -> tuple[Float[Array, " p"], Components]:
         """Value `(P,)` and gradient (a tuple of `(P,)` per axis) at the particles."""
 
 

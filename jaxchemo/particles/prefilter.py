@@ -84,7 +84,9 @@ def _apply(matrices: list[np.ndarray], field: Array) -> Array:
     # Accelerators may round the factors of a product, which an inverse filter would amplify: hence the precision.
     for matrix in reversed(matrices):
         matrix = jnp.asarray(matrix, field.dtype)
-        field = jnp.einsum("ab,...b->a...", matrix, field, precision=jax.lax.Precision.HIGHEST)
+        *rest, n = field.shape
+        lines = field.reshape(-1, n).T
+        field = jnp.matmul(matrix, lines, precision=jax.lax.Precision.HIGHEST).reshape(n, *rest)
     return field
 
 

@@ -13,8 +13,9 @@ The hot path of the package. What measured best on CPUs, and why the code is as 
   forward, but in reverse they would touch the whole grid once a chunk.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -160,10 +161,10 @@ def _contract(flat: Array, axes: Sequence[_Axis], shape: Sequence[int], index: A
 
     if not rest:
         values = _take(flat, axis, index)
-        return [sum(map(jnp.multiply, values, axis.weights)), sum(map(jnp.multiply, values, axis.slopes))]
+        return [_total(map(jnp.multiply, values, kernel)) for kernel in (axis.weights, axis.slopes)]
     if not _is_wide(axis):
         parts = [part(*row) for row in zip(axis.cells, axis.weights, axis.slopes, strict=True)]
-        return [sum(column) for column in zip(*parts, strict=True)]
+        return [_total(column) for column in zip(*parts, strict=True)]
 
     def add(sums, row):
         return [total + p for total, p in zip(sums, part(*row), strict=True)], None
@@ -188,6 +189,10 @@ def _scatter(flat: Array, axes: Sequence[_Axis], shape: Sequence[int], index: Ar
             flat, _ = add(flat, row)
         return flat
     return jax.lax.scan(add, flat, _rows(axis))[0]
+
+
+def _total(terms: Iterable[Array]) -> Array:
+    return functools.reduce(jnp.add, terms)
 
 
 def _is_wide(axis: _Axis) -> bool:

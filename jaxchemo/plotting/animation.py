@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 
 from jaxchemo.domain import Grid
@@ -54,6 +55,7 @@ def animate(
         panels.append(_Signal(grid, first, normal, at))
     fig = style.figure(3.7 * len(panels), 3.5)
     fig.set_dpi(90)
+    canvas = FigureCanvasAgg(fig)
     for ax, panel in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel.open(fig, ax)
     title = fig.suptitle(" ")
@@ -63,10 +65,10 @@ def animate(
         for panel in panels:
             panel.show(min(index, panel.count - 1))
         title.set_text(f"t = {time:.3f} [time]")
-        fig.canvas.draw()
+        canvas.draw()
         if index == 0:
             fig.set_layout_engine("none")  # laid out once, so that nothing jumps
-        pictures.append(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+        pictures.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     path = Path(path)
     iio.imwrite(path, pictures, extension=".gif", duration=1000 * seconds / len(pictures), loop=0)
     return path
@@ -75,9 +77,9 @@ def animate(
 class _Picture:
     """A panel that shows one array for each frame."""
 
-    def __init__(self, pictures: list[np.ndarray], axes: tuple[int, int], grid: Grid, label: str, name: str, colours: str, gamma: float):
-        self._pictures, self._axes, self._grid = pictures, axes, grid
-        self._label, self._name, self._colours, self._gamma = label, name, colours, gamma
+    def __init__(self, grid: Grid, pictures: list[np.ndarray], axes: tuple[int, int], name: str, label: str):
+        self._grid, self._pictures, self._axes, self._name, self._label = grid, pictures, axes, name, label
+        self._colours, self._gamma = style.DENSITY_MAP, style.GAMMA
         self.count = len(pictures)
 
     def open(self, fig, ax) -> None:
@@ -88,10 +90,23 @@ class _Picture:
             first, origin="lower", extent=extent_of(self._grid, right, up), norm=norm, cmap=self._colours
         )
         fig.colorbar(self._image, ax=ax, label=self._label, shrink=0.85)
-        ax.set(title=self._name, xlabel=style.length_label(right), ylabel=style.length_label(up))
+        ax.set_title(self._name, fontsize=10)
+        ax.set(xlabel=style.length_label(right), ylabel=style.length_label(up))
 
     def show(self, index: int) -> None:
         self._image.set_data(self._pictures[index].T)
+
+
+class _Signal(_Picture):
+    """A panel that shows the signal of each frame, in 3D a slice of it."""
+
+    def __init__(self, grid: Grid, frames: Frames, normal: int, at: float):
+        assert frames.signal is not None and frames.signal_name is not None
+        drawn = [plane_of(grid, field, normal, at, 0.0) for field in frames.signal]
+        where = f", slice at {style.AXES[normal]} = {at:g}" if grid.ndim == 3 else ""
+        label = style.signal_label(frames.signal_name)
+        super().__init__(grid, [picture for picture, _ in drawn], drawn[0][1], f"signal{where}", label)
+        self._colours, self._gamma = style.SIGNAL_MAP, 1.0
 
 
 class _Particles:
@@ -109,7 +124,8 @@ class _Particles:
         self._points = scatter(ax, self._grid, *self._clouds[0], norm, right, up)
         fig.colorbar(self._points, ax=ax, label=style.density_label(self._grid.ndim, self._frames.species), shrink=0.85)
         title = f"{self._name}: particles".removeprefix(": ")
-        ax.set(title=title, xlabel=style.length_label(right), ylabel=style.length_label(up))
+        ax.set_title(title, fontsize=10)
+        ax.set(xlabel=style.length_label(right), ylabel=style.length_label(up))
 
     def show(self, index: int) -> None:
         x, density = self._clouds[index]
@@ -117,22 +133,14 @@ class _Particles:
         self._points.set_array(density)
 
 
-def _Signal(grid: Grid, frames: Frames, normal: int, at: float) -> _Picture:
-    assert frames.signal is not None and frames.signal_name is not None
-    drawn = [plane_of(grid, field, normal, at, 0.0) for field in frames.signal]
-    where = f", slice at {style.AXES[normal]} = {at:g}" if grid.ndim == 3 else ""
-    label = style.signal_label(frames.signal_name)
-    return _Picture([p for p, _ in drawn], drawn[0][1], grid, label, f"signal{where}", style.SIGNAL_MAP, 1.0)
-
-
 def _panel(grid: Grid, name: str, frames: Frames, normal: int, max_particles: int) -> _Picture | _Particles:
     if frames.positions is not None:
         return _Particles(grid, name, frames, normal, max_particles)
     if grid.ndim == 2:
-        pictures, axes, ndim, title = list(frames.density), (0, 1), 2, f"{name}: density"
-    else:
-        right, up = (a for a in range(3) if a != normal)
-        pictures = [field.sum(axis=normal) * grid.spacing[normal] for field in frames.density]
-        axes, ndim, title = (right, up), 2, f"{name}: density, integrated along {style.AXES[normal]}"
-    label = style.density_label(ndim, f"{frames.species}" if grid.ndim == 2 else f"∫ {frames.species} d{style.AXES[normal]}")
-    return _Picture(pictures, axes, grid, label, title.removeprefix(": "), style.DENSITY_MAP, style.GAMMA)
+        title = f"{name}: density".removeprefix(": ")
+        return _Picture(grid, list(frames.density), (0, 1), title, style.density_label(2, frames.species))
+    right, up = (a for a in range(3) if a != normal)
+    along = style.AXES[normal]
+    title = f"{name}: density, integrated along {along}".removeprefix(": ")
+    columns = [field.sum(axis=normal) * grid.spacing[normal] for field in frames.density]
+    return _Picture(grid, columns, (right, up), title, style.density_label(2, f"∫ {frames.species} d{along}"))

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxchemo.analysis import diagnostics as diagnostics_of
+from jaxchemo.domain import AbstractGrid
 from jaxchemo.integrate import Solution
 from jaxchemo.plotting import style
 from jaxchemo.plotting.frames import Frames, named
@@ -49,8 +50,7 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
         for k, (name, (frames, found)) in enumerate(runs.items()):
             if key == "entropy" and frames.positions is not None and len(runs) > 1:
                 continue
-            look = {"color": style.COLOURS[k % len(style.COLOURS)], "ls": style.DASHES[k % len(style.DASHES)]}
-            ax.plot(frames.times, value(found), label=name, lw=1.8, **look)
+            ax.plot(frames.times, value(found), label=name, **style.curve(k))
         ax.set(xlabel="t [time]", ylabel=label)
         ax.set_title(title, fontsize=10)
         ax.xaxis.set_tick_params(labelbottom=True)
@@ -65,5 +65,6 @@ def history(problem: Problem, solution: Solution) -> dict[str, np.ndarray]:
     """The diagnostics of every saved snapshot, each `(k,)`, by name."""
     found = {key: np.asarray(value) for key, value in jax.lax.map(diagnostics_of(problem), solution.ys).items()}
     # Summed in double precision: in single precision the rounding of the sum is larger than the drift of the run.
+    assert isinstance(problem.grid, AbstractGrid)
     masses = Frames.of(problem, solution).density * np.asarray(problem.grid.volumes)
     return {**found, "mass": masses.reshape(len(masses), -1).sum(axis=1, dtype=np.float64)}

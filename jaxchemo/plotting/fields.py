@@ -31,7 +31,7 @@ def density_slices(
     - `problem`: on a `Grid.box` in two or three dimensions.
     - `solutions`: one, or several by name, with saved snapshots.
     - `times`: times to show; the nearest saved ones are taken. Default: four over the run.
-    - `normal`, `at`: in 3D, the axis that the slice is normal to, and where it cuts it [length]. Default the plane z = 0.
+    - `normal`, `at`: in 3D, the axis that the slice is normal to, and where it cuts it [length]. Default z = 0.
     - `thickness`: in 3D, the thickness of the slab that is averaged over [length]. Default 0, one layer of cells.
     - `species`: name of the species. Default the first.
 
@@ -61,7 +61,8 @@ def signal_slices(
     if first.signal is None or first.signal_name is None:
         raise ValueError("The model has no signal to draw.")
     fields = {name: (row, row.signal) for name, row in rows.items()}
-    return _slices(grid, fields, times, normal, at, thickness, style.signal_label(first.signal_name), style.SIGNAL_MAP, 1.0)
+    label = style.signal_label(first.signal_name)
+    return _slices(grid, fields, times, normal, at, thickness, label, style.SIGNAL_MAP, 1.0)
 
 
 def cross_sections(
@@ -85,7 +86,8 @@ def cross_sections(
     grid = box(problem, 1, 2, 3)
     rows = {name: Frames.of(problem, one, species) for name, one in named(solutions).items()}
     first = next(iter(rows.values()))
-    point = tuple(through) if through is not None else tuple((a + b) / 2 for a, b in zip(grid.lower, grid.upper, strict=True))
+    middle = [(a + b) / 2 for a, b in zip(grid.lower, grid.upper, strict=True)]
+    point = tuple(middle if through is None else through)
     if len(point) != grid.ndim or not 0 <= axis < grid.ndim:
         raise ValueError(f"`axis` and `through` must fit {grid.ndim} dimensions, got axis={axis}, through={point}.")
     shown = first.nearest(times)
@@ -96,8 +98,7 @@ def cross_sections(
             line = row.density[row.nearest([time])[0]]
             for other in reversed([a for a in range(grid.ndim) if a != axis]):
                 line = _layer(grid, line, other, point[other], thickness)
-            dashes = style.DASHES[k % len(style.DASHES)]
-            ax.plot(np.asarray(grid.axes[axis]), line, color=style.COLOURS[k % len(style.COLOURS)], ls=dashes, label=name, lw=1.8)
+            ax.plot(np.asarray(grid.axes[axis]), line, label=name, **style.curve(k))
         ax.set_title(f"t = {time:.3g}")
         ax.grid(alpha=0.25)
     if len(rows) > 1:
@@ -109,7 +110,9 @@ def cross_sections(
     return fig
 
 
-def plane_of(grid: Grid, field: np.ndarray, normal: int, at: float, thickness: float) -> tuple[np.ndarray, tuple[int, int]]:
+def plane_of(
+    grid: Grid, field: np.ndarray, normal: int, at: float, thickness: float
+) -> tuple[np.ndarray, tuple[int, int]]:
     """A field of a 2D or 3D grid as a picture, and the axes to the right and upwards in it."""
     if grid.ndim == 2:
         return field, (0, 1)
@@ -128,18 +131,18 @@ def _slices(grid, fields, times, normal, at, thickness, label, colour_map, gamma
     first = next(iter(fields.values()))[0]
     shown = [first.times[i] for i in first.nearest(times)]
     pictures = [
-        [plane_of(grid, field[row.nearest([t])[0]], normal, at, thickness) for t in shown] for row, field in fields.values()
+        [plane_of(grid, field[row.nearest([t])[0]], normal, at, thickness) for t in shown]
+        for row, field in fields.values()
     ]
     norm = PowerNorm(gamma, vmin=0.0, vmax=max(float(np.max(p)) for row in pictures for p, _ in row) or 1.0)
     fig, axes = style.panels(len(pictures), len(shown))
-    image = None
     for row, drawn, name in zip(axes, pictures, fields, strict=True):
         for ax, (picture, (right, up)), t in zip(row, drawn, shown, strict=True):
-            image = ax.imshow(picture.T, origin="lower", extent=extent_of(grid, right, up), norm=norm, cmap=colour_map)
+            ax.imshow(picture.T, origin="lower", extent=extent_of(grid, right, up), norm=norm, cmap=colour_map)
             ax.set_title(f"{name}  t = {t:.3g}".strip(), fontsize=10)
     right, up = pictures[0][0][1]
     style.label_outer(axes, style.length_label(right), style.length_label(up))
-    fig.colorbar(image, ax=[ax for row in axes for ax in row], label=label, shrink=0.9, pad=0.01)
+    fig.colorbar(axes[0][0].images[0], ax=[ax for row in axes for ax in row], label=label, shrink=0.9, pad=0.01)
     if grid.ndim == 3:
         slab = f", averaged over a slab of thickness {thickness:g}" if thickness > 0 else ""
         fig.suptitle(f"Slice at {style.AXES[normal]} = {at:g}{slab}", fontsize=11)

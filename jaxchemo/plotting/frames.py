@@ -34,14 +34,16 @@ class Frames:
     signal_name: str | None
 
     @classmethod
-    def of(cls, problem: Problem, solution: Solution, species: str | None = None, signal: str | None = None) -> "Frames":
+    def of(
+        cls, problem: Problem, solution: Solution, species: str | None = None, signal: str | None = None
+    ) -> "Frames":
         """The frames of `solution`, for the named species and signal; the first ones of the model by default.
 
         **Raises:** `ValueError` if the solution holds no snapshots, or the model no such name.
         """
         shots = solution.ys
         if not isinstance(shots, Snapshot) or len(solution.ts) == 0:
-            raise ValueError("`solution` holds no snapshots to draw: solve with saveat=jc.SaveAt(every=...) and no `fn`.")
+            raise ValueError("`solution` holds no snapshots: solve with saveat=jc.SaveAt(every=...) and no `fn`.")
         model = problem.model
         species = _chosen("species", species, model.species)
         name = _chosen("signal", signal, model.signals) if model.signals else None

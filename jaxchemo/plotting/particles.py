@@ -47,7 +47,7 @@ def particles(
 
     flat_row = grid.ndim - 2
     fig = style.figure(2.7 * len(shown) + 0.9, 2.75 * (grid.ndim - 1) + 0.35)
-    axes, points = [], None
+    axes, points = [], []
     for column, (index, (x, density)) in enumerate(zip(shown, clouds, strict=True)):
         if grid.ndim == 3:
             ax = fig.add_subplot(2, len(shown), column + 1, projection="3d")
@@ -55,7 +55,7 @@ def particles(
             ax.set_title(f"t = {frames.times[index]:.3g}", fontsize=10)
             axes.append(ax)
         ax = fig.add_subplot(grid.ndim - 1, len(shown), flat_row * len(shown) + column + 1)
-        points = scatter(ax, grid, x, density, norm, right, up)
+        points.append(scatter(ax, grid, x, density, norm, right, up))
         if grid.ndim == 2:
             ax.set_title(f"t = {frames.times[index]:.3g}", fontsize=10)
         ax.set_xlabel(style.length_label(right))
@@ -63,7 +63,7 @@ def particles(
             ax.set_ylabel(style.length_label(up))
         axes.append(ax)
     label = style.density_label(grid.ndim, frames.species)
-    fig.colorbar(points, ax=axes, label=label, shrink=0.85, pad=0.01)
+    fig.colorbar(points[0], ax=axes, label=label, shrink=0.85, pad=0.01)
     return fig
 
 
@@ -95,9 +95,9 @@ def scatter(ax: Axes, grid: Grid, x: np.ndarray, density: np.ndarray, norm: Norm
 
 def _perspective(ax, grid: Grid, x: np.ndarray, density: np.ndarray, norm: Normalize) -> None:
     ax.scatter(*x.T, c=density, s=1.5, lw=0, norm=norm, cmap=style.DENSITY_MAP, depthshade=False)
-    ax.set(xlim=(grid.lower[0], grid.upper[0]), ylim=(grid.lower[1], grid.upper[1]), zlim=(grid.lower[2], grid.upper[2]))
     ax.set_box_aspect([b - a for a, b in zip(grid.lower, grid.upper, strict=True)], zoom=1.2)
     ax.tick_params(labelsize=7, pad=-2)
-    for name in style.AXES:
+    for axis, name in enumerate(style.AXES):
         getattr(ax, f"set_{name}label")(name, labelpad=-6)
+        getattr(ax, f"set_{name}lim")(grid.lower[axis], grid.upper[axis])
     ax.view_init(elev=22, azim=-60)

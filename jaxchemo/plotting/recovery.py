@@ -6,13 +6,14 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from jaxchemo.domain import Grid
 from jaxchemo.plotting import style
 from jaxchemo.plotting.fields import extent_of
+from jaxchemo.plotting.frames import box
+from jaxchemo.problem import Problem
 
 
 def recovery(
-    grid: Grid,
+    problem: Problem,
     *,
     times: Sequence[float],
     observed: np.ndarray,
@@ -27,17 +28,17 @@ def recovery(
 
     **Arguments:**
 
-    - `grid`: of two dimensions.
+    - `problem`: on a `Grid.box` of two dimensions.
     - `times`: of the observations [time].
     - `observed`, `fitted`: densities `(k, *shape)` [mass / length^2].
     - `noise`: standard deviation of the observations [mass / length^2].
     - `descents`: for each optimiser, simulations used and the misfit reached.
     - `lowest`, `target`: the lowest misfit, and that at which the optimisers are compared.
-    - `values`: for each parameter `value`, `error` (one standard deviation), `truth` and `guess`, and as text its `unit`.
+    - `values`: for each parameter `value`, `error` (one standard deviation), `truth`, `guess`, and its `unit` as text.
     """
-    k = len(times)
+    grid, k = box(problem, 2), len(times)
     fig = style.figure(2.35 * k + 6.2, 6.8)
-    left, right = fig.subfigures(1, 2, width_ratios=[2.35 * k + 0.9, 5.0])
+    left, right = (fig.add_subfigure(part) for part in fig.add_gridspec(1, 2, width_ratios=[2.35 * k + 0.9, 5.0]))
     axes = left.subplots(3, k, squeeze=False, sharex=True, sharey=True)
     norm = PowerNorm(style.GAMMA, vmin=0.0, vmax=float(fitted.max()))
     residual = (observed - fitted) / noise
@@ -52,19 +53,19 @@ def recovery(
             image = ax.imshow(field.T, origin="lower", extent=extent_of(grid, 0, 1), **look)
             ax.set_title(f"{name}, t = {time:g}", fontsize=9)
         images.append(image)
-    style.label_outer(axes, style.length_label(0), style.length_label(1))
+    style.label_outer([list(row) for row in axes], style.length_label(0), style.length_label(1))
     left.colorbar(images[1], ax=axes[:2], label=style.density_label(2), shrink=0.85, pad=0.01)
     left.colorbar(images[2], ax=axes[2:], label="difference / noise", shrink=0.9, pad=0.01)
 
-    upper, lower = right.subfigures(2, 1, height_ratios=[1.1, 1.0])
+    upper, lower = (right.add_subfigure(part) for part in right.add_gridspec(2, 1, height_ratios=[1.1, 1.0]))
     ax = upper.subplots()
     for n, (name, (simulations, misfit)) in enumerate(descents.items()):
-        colour, dashes, marker = style.COLOURS[n], style.DASHES[n], "os^D"[n % 4]
-        above = np.asarray(misfit) - lowest
-        ax.plot(np.asarray(simulations)[above > 0], above[above > 0], color=colour, ls=dashes, marker=marker, ms=4, lw=1.5, label=name)
+        # Below the line nothing is told apart any more, and a logarithm has no zero.
+        above = np.maximum(np.asarray(misfit) - lowest, (target - lowest) / 3)
+        ax.plot(simulations, above, label=name, marker="os^D"[n % 4], ms=4, **style.curve(n))
     ax.axhline(target - lowest, color="0.5", lw=1, zorder=0)
-    ax.annotate("compared here", (1.0, target - lowest), (-3, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
-                ha="right", color="0.35", fontsize=9)  # fmt: skip
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
+    ax.annotate("compared here", (1.0, target - lowest), (-3, -12), color="0.35", fontsize=9, **place)
     ax.set(xlabel="simulations (forward, and one for each derivative)", yscale="log")
     ax.set_ylabel("½ Σ (difference / noise)², above its lowest")
     ax.legend(frameon=False)
@@ -73,10 +74,12 @@ def recovery(
     for ax, (name, found) in zip(lower.subplots(1, len(values), squeeze=False)[0], values.items(), strict=True):
         value, error = found["value"], found["error"]
         ax.axhline(found["truth"], color="black", lw=1.2, label="truth")
-        ax.errorbar([0], [value], yerr=[error], fmt="o", color=style.COLOURS[0], capsize=6, ms=6, label="recovered ± 1σ")
+        bar = {"fmt": "o", "color": style.COLOURS[0], "capsize": 6, "ms": 6}
+        ax.errorbar([0], [value], yerr=[error], label="recovered ± 1σ", **bar)
         spread = 4 * max(error, abs(value - found["truth"]))
         ax.set(xlim=(-1, 1), xticks=[], ylim=(found["truth"] - spread, found["truth"] + spread))
-        ax.set_title(f"{name} {value:.4g} ± {error:.1g}\n(truth {found['truth']:g}, guess {found['guess']:g})", fontsize=9)
+        known = f"(truth {found['truth']:g}, guess {found['guess']:g})"
+        ax.set_title(f"{name} {value:.4g} ± {error:.1g}\n{known}", fontsize=9)
         ax.set_ylabel(f"{name} [{found['unit']}]", fontsize=9)
         ax.tick_params(axis="y", labelsize=8)
         ax.grid(alpha=0.25, axis="y")

@@ -1,7 +1,7 @@
 """How figures look: colours, sizes and labels in one place. Nothing is set globally, nothing is shown on a screen."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,6 +37,11 @@ def density_label(ndim: int, name: str = "rho") -> str:
 def signal_label(name: str = "c") -> str:
     """`signal c [concentration]`."""
     return f"signal {name} [concentration]"
+
+
+def curve(number: int) -> dict[str, Any]:
+    """How the curve of solution `number` is drawn."""
+    return {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)], "lw": 1.8}
 
 
 def panels(

@@ -1,7 +1,8 @@
-"""Exact solutions: the reference's numbers, the equations by finite differences, and the special functions behind them."""
+"""Exact solutions: the reference's numbers, the equations by finite differences, and the special functions."""
 
 import functools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,7 +69,9 @@ def test_gaussian_without_taxis_is_the_time_integral_of_its_density(ndim):
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_gaussian_without_taxis_solves_the_equations(ndim):
     def solution(x, t):
-        return exact.gaussian_without_taxis(x, t, mass=2.0, std=0.5, mobility=0.3, signal=lambda x: 1.5 + jnp.sin(x[..., 0]))
+        return exact.gaussian_without_taxis(
+            x, t, mass=2.0, std=0.5, mobility=0.3, signal=lambda x: 1.5 + jnp.sin(x[..., 0])
+        )
 
     points = jnp.array(np.random.default_rng(0).normal(size=(20, ndim)))
     assert max(residuals(solution, points, 0.4, 0.3, lambda c: 0 * c)) < 1e-8
@@ -113,7 +116,7 @@ PROFILES = {
 def test_self_similar_reproduces_the_reference(row):
     amplitude, food, mass, spread, log_K = SELF_SIMILAR[row]
     profile = exact.self_similar(amplitude, food)
-    C, N = jax.jit(profile.C), jax.jit(profile.N)
+    C, N = eqx.filter_jit(profile.C), eqx.filter_jit(profile.N)
     assert profile.mass == pytest.approx(mass, abs=6e-9)
     assert profile.spread == pytest.approx(spread, abs=6e-7)
     assert profile.log_K == pytest.approx(log_K, abs=6e-9)

@@ -67,7 +67,11 @@ def test_the_store_opens_with_named_dimensions(tmp_path):
     xarray = pytest.importorskip("xarray")
     end = jc.run(problem(), jc.ParticleField(50), **SETTINGS, **QUIET, store=tmp_path / "s.zarr")
     with xarray.open_zarr(tmp_path / "s.zarr") as stored:
-        assert stored["density"].dims == ("time", "x", "y") and stored["positions"].dims == ("time", "particle", "component")
+        assert stored["density"].dims == ("time", "x", "y") and stored["positions"].dims == (
+            "time",
+            "particle",
+            "component",
+        )
         assert np.array_equal(stored["density"], end.ys.density)
         assert np.allclose(stored["time"], end.ts) and np.allclose(stored["x"], problem().grid.axes[0])
         assert "div(" in stored.attrs["model"]

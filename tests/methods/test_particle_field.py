@@ -51,7 +51,9 @@ class TestNoTaxis:
     def exact(self, grid):
         square = np.sum(np.asarray(grid.centers) ** 2, axis=-1)
         later = self.std**2 + 2 * self.mobility * self.t1
-        exposure = self.mass / (4 * np.pi * self.mobility) * (exp1(square / (2 * later)) - exp1(square / (2 * self.std**2)))
+        exposure = (
+            self.mass / (4 * np.pi * self.mobility) * (exp1(square / (2 * later)) - exp1(square / (2 * self.std**2)))
+        )
         return np.exp(-square / 2) * np.exp(-exposure)
 
     @pytest.mark.slow
@@ -216,7 +218,9 @@ class TestGradients:
         ids=["exponential", "explicit", "mollified"],
     )
     def test_for_other_choices(self, method):
-        self.check(lambda v: self.functional(two_blobs(model=jc.models.phks(v[0], v[1])), method), jnp.array([0.1, 1.0]))
+        self.check(
+            lambda v: self.functional(two_blobs(model=jc.models.phks(v[0], v[1])), method), jnp.array([0.1, 1.0])
+        )
 
     def test_in_forward_mode(self):
         def f(v):
@@ -291,9 +295,11 @@ class TestRefuses:
 
     def test_a_radial_grid(self):
         problem = two_blobs(
-            grid=jc.RadialGrid(4.0, 32, 2), density=jc.initial.gaussian(mass=1.0, std=0.4), signal=jc.initial.uniform(amplitude=1)
+            grid=jc.RadialGrid(4.0, 32, 2),
+            density=jc.initial.gaussian(mass=1.0, std=0.4),
+            signal=jc.initial.uniform(amplitude=1),
         )
-        with pytest.raises(TypeError, match=r"needs a box"):
+        with pytest.raises(TypeError, match=r"`grid` must be a box"):
             jc.solve(problem, jc.ParticleField(10), t1=1.0, dt=0.1, key=KEY)
 
     def test_a_signal_that_diffuses(self):

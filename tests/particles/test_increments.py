@@ -56,7 +56,9 @@ def test_the_morton_curve_visits_each_half_and_each_quarter_in_turn(ndim):
     code = np.asarray(morton(tuple(jnp.asarray(cells.T)), grid)).astype(np.int64)
     assert len(np.unique(code)) == n**ndim
     blocks = cells[np.argsort(code)].reshape(2**ndim, -1, ndim)
-    assert np.all(np.ptp(blocks, axis=1) < 0.5)  # the first 2^-d of the curve fills one block of half the size, and so on
+    assert np.all(
+        np.ptp(blocks, axis=1) < 0.5
+    )  # the first 2^-d of the curve fills one block of half the size, and so on
     walls = tuple(jnp.array([0.0, 1.0]) for _ in range(ndim))
     ends = np.asarray(morton(walls, grid)).astype(np.int64)
     assert ends[0] == 0 and ends[1] >= code.max()

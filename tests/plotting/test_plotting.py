@@ -95,11 +95,10 @@ def test_animate(runs, tmp_path):
 
 
 def test_recovery():
-    grid = jc.Grid.box((-1, -1), (1, 1), (4, 4))
-    fields = np.ones((2, 4, 4))
+    fields = np.ones((2, 6, 6))
     value = {"value": 1.1, "error": 0.1, "truth": 1.0, "guess": 2.0, "unit": "length² / time"}
     figure = plotting.recovery(
-        grid,
+        problem(2),
         times=[0.1, 0.2],
         observed=fields,
         fitted=fields,
