@@ -1,7 +1,9 @@
 """One explicit step of PHKS by fitted fluxes in 3D, against py-pde, numpy, and the bytes that it must move.
 
-Density: explicit Euler with Scharfetter-Gummel fluxes; signal: `c exp(-dt rho)`, exact. Everything in float32, except
-py-pde, whose compiled stepper works in float64. Candidates take turns, medians of all rounds; compilation is apart.
+Density: explicit Euler with Scharfetter-Gummel fluxes; signal: `c exp(-dt rho)`, exact. Below it the library's own
+steps, with half steps of the reaction on both sides, and the look for NaN and negative densities. Everything in
+float32, except py-pde, whose compiled stepper works in float64. Candidates take turns, medians of all rounds;
+compilation is apart.
 
 The floor is the time to read and write both fields once at the machine's copy bandwidth, measured on arrays far larger
 than any cache. The fields of 128^3 cells fit into the cache of a server: copies of the same size are listed as well.
@@ -17,8 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import jaxchemo as jc
 from jaxchemo.domain import Grid, NoFlux
 from jaxchemo.fields import Drift, bernoulli, drift_diffusion
+from jaxchemo.methods.finite_volume import FieldState
 
 MOBILITY, SENSITIVITY = 0.1, 1.0
 
@@ -46,12 +50,30 @@ def our_step(n: int) -> Callable:
     return step
 
 
+def library_step(n: int, stepper: jc.methods.AbstractStepper) -> Callable:
+    """A whole step of the method, its checks for NaN and positivity included."""
+    problem = jc.Problem(
+        jc.models.phks(MOBILITY, SENSITIVITY),
+        Grid.box((-1.0,) * 3, (1.0,) * 3, (n,) * 3, NoFlux()),
+        jc.initial.gaussian(amplitude=1.0, std=0.2),
+        jc.initial.gaussian(amplitude=2.0, std=0.4),
+    )
+    method, dt = jc.FiniteVolume(stepper), jnp.float32(time_step(n))
+
+    def step(rho, c, fine):
+        state = FieldState({"rho": rho}, {"c": c})
+        state, info = method.step(problem, state, jnp.asarray(0), jnp.float32(0), dt)
+        return state.density["rho"], state.signal["c"], fine & (info.result == jc.RESULTS.successful)
+
+    return step
+
+
 class Looped:
     """Many steps in one compiled, donated loop; each call goes on from where the last one ended."""
 
-    def __init__(self, step: Callable, fields: tuple[np.ndarray, np.ndarray], steps: int):
-        def loop(rho, c):
-            return jax.lax.fori_loop(0, steps, lambda _, state: step(*state), (rho, c))
+    def __init__(self, step: Callable, fields: tuple[Any, ...], steps: int):
+        def loop(*state):
+            return jax.lax.fori_loop(0, steps, lambda _, state: step(*state), state)
 
         start = time.perf_counter()
         self.compiled = jax.jit(loop, donate_argnums=(0, 1)).lower(*fields).compile()
@@ -156,7 +178,12 @@ def flux_error() -> float:
 def measure(n: int, rounds: int, bandwidth: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     steps = max(4, round(100 * (64 / n) ** 3))
     fields = initial(n)
-    candidates: dict[str, Any] = {"jaxchemo": Looped(our_step(n), fields, steps)} | copies(fields, steps)
+    checked = (*fields, np.array(True))
+    candidates: dict[str, Any] = {
+        "jaxchemo": Looped(our_step(n), fields, steps),
+        "FiniteVolume(Strang(Euler()))": Looped(library_step(n, jc.Strang(jc.Euler())), checked, steps),
+        "FiniteVolume(), two stages": Looped(library_step(n, jc.Strang()), checked, steps),
+    } | copies(fields, steps)
     if jax.default_backend() == "cpu":  # on a GPU these would be other programs on another machine
         candidates["numpy"] = Numpy(n, 1)
         if importlib.util.find_spec("pde") and importlib.util.find_spec("numba"):

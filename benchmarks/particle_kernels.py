@@ -8,6 +8,7 @@ write into arrays allocated beforehand; their deposit on two threads gives each 
 numba its columns are left out.
 """
 
+import importlib.util
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,10 +21,7 @@ from _report import arguments, interleaved, save, table
 from jaxchemo.domain import Grid
 from jaxchemo.particles import deposit, gather
 
-try:
-    import numba
-except ImportError:
-    numba = None
+numba: Any = importlib.import_module("numba") if importlib.util.find_spec("numba") else None
 
 
 def numba_kernels(order: int) -> tuple[Callable, Callable, Callable]:
@@ -124,7 +122,7 @@ def numba_normals() -> Callable:
     return normals
 
 
-def ours(kernel: str, order: int | None, x: tuple, field: jax.Array, calls: int) -> Callable[[], Any]:
+def ours(kernel: str, order: int, x: tuple, field: Any, calls: int) -> Callable[[], Any]:
     """Our kernel in a loop that moves the particles a little, lest the compiler takes it out of the loop."""
     grid = Grid.box((0, 0, 0), (1, 1, 1), field.shape)
 
@@ -143,7 +141,7 @@ def ours(kernel: str, order: int | None, x: tuple, field: jax.Array, calls: int)
     return partial(loop, (x, field, jax.random.key(0)))
 
 
-def peers(kernel: str, order: int | None, x: tuple, field: jax.Array, calls: int) -> dict[str, Callable[[], Any]]:
+def peers(kernel: str, order: int, x: tuple, field: Any, calls: int) -> dict[str, Callable[[], Any]]:
     """The same by numba."""
     if numba is None:
         return {}
@@ -169,13 +167,13 @@ def peers(kernel: str, order: int | None, x: tuple, field: jax.Array, calls: int
     return contenders
 
 
-def measure(kernel: str, order: int | None, num: int, n: int, rounds: int) -> dict[str, Any]:
+def measure(kernel: str, order: int, num: int, n: int, rounds: int) -> dict[str, Any]:
     """A row of the table: milliseconds per call."""
     rng, calls = np.random.default_rng(0), max(2, 400_000 // num)
     x = tuple(jnp.asarray(rng.random(num), jnp.float32) for _ in range(3))
     field = jnp.asarray(rng.random((n, n, n)), jnp.float32)
     contenders = {"ours": ours(kernel, order, x, field, calls)} | peers(kernel, order, x, field, calls)
-    row = {"kernel": kernel, "order": "" if order is None else order, "P": num, "grid": f"{n}^3"}
+    row = {"kernel": kernel, "order": "" if kernel == "normals" else order, "P": num, "grid": f"{n}^3"}
     return row | {name: 1e3 * seconds / calls for name, seconds in interleaved(contenders, rounds).items()}
 
 
@@ -184,7 +182,7 @@ def main() -> None:
     rounds = 3 if options.quick else 7
     rows = []
     for num in (20_000, 200_000) if options.quick else (20_000, 200_000, 1_000_000):
-        rows.append(measure("normals", None, num, 64, rounds))
+        rows.append(measure("normals", 0, num, 64, rounds))
         for n in (64,) if options.quick else (64, 128):
             rows += [measure(kernel, order, num, n, rounds) for kernel in ("deposit", "gather") for order in (0, 1, 3)]
     table("Milliseconds per call", rows)

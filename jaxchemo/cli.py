@@ -198,7 +198,6 @@ def _recover(experiment, folder, shape, dt, seed) -> int:
 
     from jaxchemo.experiments.figures import draw_recovery
     from jaxchemo.experiments.outcome import surroundings
-    from jaxchemo.experiments.recover import NAMES
 
     console = _console()
     if shape is not None and len(set(shape)) > 1:
@@ -211,23 +210,15 @@ def _recover(experiment, folder, shape, dt, seed) -> int:
             found = experiment.run(seed or 0)
     except (ValueError, TypeError) as error:
         raise Refused(error) from error
-    truth = (experiment.system.mobility, experiment.system.sensitivity)
-    columns = zip(found.values, found.errors, truth, experiment.guess, strict=True)
-    keys = ("value", "error", "truth", "guess")
-    numbers = {name: dict(zip(keys, column, strict=True)) for name, column in zip(NAMES, columns, strict=True)}
-    descents = {"levenberg_marquardt": found.levenberg_marquardt, "nelder_mead": found.nelder_mead}
-    counts = {
-        name: {"simulations": one.simulations_to(found.target), "misfit": min(one.misfit), "seconds": one.seconds}
-        for name, one in descents.items()
-    }
     named = {"experiment": experiment.name, "title": experiment.title, "parameters": dataclasses.asdict(experiment)}
-    results = {"seed": seed or 0, "recovered": numbers, **counts, "target_misfit": found.target}
-    _write(folder, {**named, **results, **surroundings()})
+    numbers = experiment.numbers(found)
+    _write(folder, {**named, "seed": seed or 0, **numbers, **surroundings()})
     draw_recovery(experiment, found, folder / "recovery.png")
-    for name, n in numbers.items():
+    for name, n in numbers["recovered"].items():
         console.print(f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})")
-    for name, n in counts.items():
-        console.print(f"{name.replace('_', '-'):>20}: {n['simulations']} simulations to the same misfit")
+    for name in ("levenberg_marquardt", "nelder_mead"):
+        simulations = numbers[name]["simulations"]
+        console.print(f"{name.replace('_', '-'):>20}: {simulations} simulations to the same misfit")
     _say_where(console, folder)
     return 0
 

@@ -55,8 +55,7 @@ def draw(
 
 def draw_recovery(experiment: RecoverParameters, found: Recovery, path: Path) -> Path:
     """Draws an inference into the file `path`: the fit, the descent of the misfit, and the recovered values."""
-    truth = (experiment.system.mobility, experiment.system.sensitivity)
-    rows = zip(NAMES, found.values, found.errors, truth, experiment.guess, UNITS, strict=True)
+    recovered = experiment.numbers(found)["recovered"]
     figure = plotting.recovery(
         found.problem,
         times=experiment.times,
@@ -69,10 +68,7 @@ def draw_recovery(experiment: RecoverParameters, found: Recovery, path: Path) ->
         },
         lowest=min(found.levenberg_marquardt.misfit),
         target=found.target,
-        values={
-            name: {"value": value, "error": error, "truth": true, "guess": guess, "unit": unit}
-            for name, value, error, true, guess, unit in rows
-        },
+        values={name: {**recovered[name], "unit": unit} for name, unit in zip(NAMES, UNITS, strict=True)},
     )
     figure.savefig(path)
     return path

@@ -147,6 +147,26 @@ class RecoverParameters:
             np.asarray(eqx.filter_jit(self._densities)(problem, best)),
         )
 
+    def numbers(self, found: Recovery) -> dict[str, Any]:
+        """What was recovered and at what cost, ready for JSON; `simulations` are those to the target misfit."""
+        truth = (self.system.mobility, self.system.sensitivity)
+        columns = zip(found.values, found.errors, truth, self.guess, strict=True)
+        keys = ("value", "error", "truth", "guess")
+        descents = {"levenberg_marquardt": found.levenberg_marquardt, "nelder_mead": found.nelder_mead}
+        return {
+            "recovered": {n: dict(zip(keys, column, strict=True)) for n, column in zip(NAMES, columns, strict=True)},
+            "correlation": found.correlation,
+            "target_misfit": found.target,
+            **{
+                name: {
+                    "simulations": one.simulations_to(found.target),
+                    "misfit": min(one.misfit),
+                    "seconds": one.seconds,
+                }
+                for name, one in descents.items()
+            },
+        }
+
     def _densities(self, problem: Problem, logs: Float[Array, " p"]) -> Float[Array, "k x y"]:
         mobility, sensitivity = jnp.exp(logs)
         problem = problem.replace(model=phks(mobility, sensitivity, self.system.consumption))

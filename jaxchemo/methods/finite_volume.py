@@ -1,5 +1,7 @@
 """Finite volumes with exponentially fitted face fluxes, on boxes and on radial shells: positive, with exact mass."""
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -22,10 +24,10 @@ from jaxchemo.results import RESULTS
 
 
 class FieldState(eqx.Module):
-    """Cell averages of the densities and signals, by name; also their rates of change."""
+    """Cell averages of the densities and signals, by name; also their rates of change (`None`: it stays as it is)."""
 
-    density: dict[str, Float[Array, "..."]]
-    signal: dict[str, Float[Array, "..."]]
+    density: dict[str, Any]
+    signal: dict[str, Any]
 
 
 class FiniteVolume(AbstractMethod):
@@ -111,10 +113,13 @@ class SemiDiscrete(AbstractSystem):
                 u = state.density[name]
                 density[name] = density[name] + u * species.growth.rate(u, state.signal)
         for name, one in self.model.signals.items():
+            value, rate = state.signal[name], signal[name]
+            rate = jnp.zeros_like(value) if rate is None else rate
             if one.kinetics is not None:
                 gain = one.kinetics.production(state.density, state.signal, name)
                 loss = one.kinetics.loss_rate(state.density, state.signal, name)
-                signal[name] = signal[name] + one.paced(gain - loss * state.signal[name])
+                rate = rate + one.paced(gain - loss * value)
+            signal[name] = rate
         return FieldState(density, signal)
 
     def transport(self, state, t):
@@ -125,7 +130,7 @@ class SemiDiscrete(AbstractSystem):
             for name, one in self.model.species.items()
         }
         signal = {
-            name: jnp.zeros_like(state.signal[name])
+            name: None
             if one.diffusivity is None
             else one.paced(diffusion(state.signal[name], one.diffusivity, self.grid, name=name, t=t))
             for name, one in self.model.signals.items()

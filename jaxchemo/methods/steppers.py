@@ -25,7 +25,7 @@ class AbstractSystem(eqx.Module):
 
     @abc.abstractmethod
     def transport(self, state: State, t: Scalar) -> State:
-        """Rates of change by what moves between cells."""
+        """Rates of change by what moves between cells; `None` for what does not move."""
 
     @abc.abstractmethod
     def react(self, state: State, dt: Scalar, *, reverse: bool) -> State:
@@ -50,9 +50,26 @@ class AbstractStepper(eqx.Module):
 class AbstractRungeKutta(AbstractStepper):
     """Strong-stability-preserving Runge-Kutta: convex combinations of Euler steps, so positive wherever Euler is."""
 
+    @property
     @abc.abstractmethod
+    def tableau(self) -> tuple[tuple[float, float], ...]:
+        """For each stage, the share of the initial state that is mixed into its Euler step, and its time in steps."""
+
     def stages(self, rates: Rates, state: State, t: Scalar, dt: Scalar) -> State:
         """The state one step later, for rates of change `rates(state, t)`."""
+
+        def stage(now: State, row: Array | tuple[float, float]) -> tuple[State, None]:
+            share, offset = row
+
+            def mixed(rate: Array | None, first: Array, last: Array) -> Array:
+                return last if rate is None else (share * first + (1 - share) * (last + dt * rate)).astype(last.dtype)
+
+            return jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None), None
+
+        if len(self.tableau) == 1:
+            return stage(state, self.tableau[0])[0]
+        # A loop, though a short one: unrolled, the CPU compiler computes the stage before again in each flux of the next.
+        return jax.lax.scan(stage, state, jnp.asarray(self.tableau))[0]
 
     def advance(self, system, state, t, dt):
         return self.stages(system.rates, state, t, dt), True
@@ -65,8 +82,9 @@ class Euler(AbstractRungeKutta):
     def order(self) -> int:
         return 1
 
-    def stages(self, rates, state, t, dt):
-        return _euler(rates, state, t, dt)
+    @property
+    def tableau(self):
+        return ((0.0, 0.0),)
 
 
 class SSPRK2(AbstractRungeKutta):
@@ -76,9 +94,9 @@ class SSPRK2(AbstractRungeKutta):
     def order(self) -> int:
         return 2
 
-    def stages(self, rates, state, t, dt):
-        first = _euler(rates, state, t, dt)
-        return _mix(0.5, state, _euler(rates, first, t + dt, dt))
+    @property
+    def tableau(self):
+        return ((0.0, 0.0), (0.5, 1.0))
 
 
 class SSPRK3(AbstractRungeKutta):
@@ -88,10 +106,9 @@ class SSPRK3(AbstractRungeKutta):
     def order(self) -> int:
         return 3
 
-    def stages(self, rates, state, t, dt):
-        first = _euler(rates, state, t, dt)
-        second = _mix(0.75, state, _euler(rates, first, t + dt, dt))
-        return _mix(1 / 3, state, _euler(rates, second, t + 0.5 * dt, dt))
+    @property
+    def tableau(self):
+        return ((0.0, 0.0), (0.75, 1.0), (1 / 3, 0.5))
 
 
 class Strang(AbstractStepper):
@@ -164,14 +181,6 @@ class Adaptive(AbstractStepper):
             throw=False,
         )
         return jax.tree.map(lambda y: y[-1], end.ys), end.result == diffrax.RESULTS.successful
-
-
-def _euler(rates: Rates, state: State, t: Scalar, dt: Scalar) -> State:
-    return jax.tree.map(lambda y, f: y + dt * f, state, rates(state, t))
-
-
-def _mix(share: float, a: State, b: State) -> State:
-    return jax.tree.map(lambda x, y: share * x + (1 - share) * y, a, b)
 
 
 def exponential_step(value: Array, production: Scalar, rate: Scalar, dt: Scalar) -> Array:

@@ -1,6 +1,7 @@
 """An inference in one picture: observed and fitted, the descent of the misfit, and the values found."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -22,7 +23,7 @@ def recovery(
     descents: Mapping[str, tuple[Sequence[int], Sequence[float]]],
     lowest: float,
     target: float,
-    values: Mapping[str, Mapping[str, float]],
+    values: Mapping[str, Mapping[str, Any]],
 ) -> Figure:
     """Observed against fitted densities, the misfit against simulations, and the recovered values against the truth.
 
