@@ -68,7 +68,7 @@ class AbstractRungeKutta(AbstractStepper):
 
         if len(self.tableau) == 1:
             return stage(state, self.tableau[0])[0]
-        # A loop, though a short one: unrolled, the CPU compiler computes the stage before again in each flux of the next.
+        # A loop, if a short one: unrolled, the CPU compiler computes the stage before again in each flux of the next.
         return jax.lax.scan(stage, state, jnp.asarray(self.tableau))[0]
 
     def advance(self, system, state, t, dt):

@@ -140,7 +140,7 @@ def test_particles_and_cells(seed):
     np.testing.assert_allclose(folded[0], x[0] % 1.0, atol=1e-14)
     np.testing.assert_array_equal(grid.keeps(tuple(x)), x[1] <= 1.0)
     for cell, xi, a, h, n in zip(grid.cell_of(folded), folded, grid.lower, grid.spacing, grid.shape, strict=True):
-        assert np.all((0 <= cell) & (cell < n))
+        assert np.all((cell >= 0) & (cell < n))
         assert np.all((a + cell * h <= xi + 1e-14) & (xi <= a + (cell + 1) * h + 1e-14))
     assert BOXES[2].keeps(tuple(x)) is True and not BOXES[2].absorbing
 

@@ -1,0 +1,298 @@
+"""Initial conditions: what stands on the grid and what is sampled as particles are one and the same field."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+import jaxchemo as jc
+from jaxchemo import initial
+
+BOXES = {
+    1: jc.Grid.box(-2.0, 2.4, 33),
+    2: jc.Grid.box((-2.0, -2.2), (2.4, 2.0), (33, 28)),
+    3: jc.Grid.box((-2.0, -2.2, -2.1), (2.4, 2.0, 2.1), (26, 25, 27)),
+}
+CENTER, STD = (0.2, -0.3, 0.1), (0.3, 0.35, 0.25)
+
+
+def bumpy(x):
+    return 1.5 + jnp.sin(2 * x[..., 0]) * jnp.cos(x[..., -1])
+
+
+def conditions(ndim):
+    """One of each, with mass 1.7 where it can be given."""
+    center, box = CENTER[:ndim], BOXES[ndim]
+    known = {
+        "gaussian": initial.gaussian(mass=1.7, center=center, std=STD[:ndim]),
+        "tall gaussian": initial.gaussian(amplitude=3.0, center=0.1, std=0.3),
+        "mixture": initial.mixture(
+            [initial.gaussian(mass=0.5, center=center, std=0.2), initial.gaussian(mass=1.2, center=-0.5, std=0.3)]
+        ),
+        "ball": initial.ball(mass=1.7, center=center, radius=1.1),
+        "uniform": initial.uniform(mass=1.7),
+        "function": initial.function(bumpy),
+        "array": initial.array(np.random.default_rng(0).uniform(0.2, 1.0, box.shape)),
+        "perturbed": initial.perturbed(1.3, noise=0.5, seed=3),
+    }
+    if ndim > 1:
+        known["ring"] = initial.ring(mass=1.7, center=center, radius=0.8, width=0.2)
+    if ndim > 2:
+        known["sideways ring"] = initial.ring(amplitude=2.0, center=center, radius=0.8, width=0.2, axis=0)
+    return known
+
+
+EVERY = [(ndim, name) for ndim in BOXES for name in conditions(ndim)]
+
+
+@pytest.mark.parametrize("ndim, name", EVERY)
+def test_the_mass_on_the_grid_is_the_mass(ndim, name):
+    condition, grid = conditions(ndim)[name], BOXES[ndim]
+    on_grid = condition.on_grid(grid)
+    assert on_grid.shape == grid.shape and bool(jnp.all(on_grid >= 0))
+    mass = float(condition.mass_in(grid))
+    # Three Gauss points per cell and axis; what lies beyond the walls is some 1e-6.
+    assert float(grid.integrate(on_grid)) == pytest.approx(mass, rel=5e-6)
+    if name in ("gaussian", "mixture", "ball", "uniform", "ring"):
+        assert mass == pytest.approx(1.7, rel=1e-14)
+
+
+def exact_moments(condition, grid):
+    """Mean of `x_i` and of `x_i x_j` under the normalised field."""
+    ndim = grid.ndim
+    pairs = [(i, j) for i in range(ndim) for j in range(i, ndim)]
+    monomials = [lambda x, i=i: x[..., i] for i in range(ndim)] + [
+        lambda x, i=i, j=j: x[..., i] * x[..., j] for i, j in pairs
+    ]
+    if isinstance(condition, type(initial.ball(mass=1.0, radius=1.0))):
+        c, spread = np.array(condition.center), float(condition.radius) ** 2 / (ndim + 2)
+        return np.array([*c, *[c[i] * c[j] + (i == j) * spread for i, j in pairs]])
+    if isinstance(condition, initial.AbstractProfile) and not isinstance(condition, type(initial.uniform(mass=1.0))):
+        values = [grid.integrate(grid.average(lambda x, m=m: condition(x) * m(x), order=4)) for m in monomials]
+    else:
+        values = [grid.integrate(condition.on_grid(grid) * grid.average(m)) for m in monomials]
+    return np.array(values) / float(condition.mass_in(grid))
+
+
+@pytest.mark.parametrize("ndim, name", EVERY)
+def test_sampled_moments_are_those_of_the_field(ndim, name):
+    """Random points within five standard errors; Sobol points within one, which only an even set of points keeps."""
+    condition, grid = conditions(ndim)[name], BOXES[ndim]
+    expected, n = exact_moments(condition, grid), 2**13
+    for points, allowed in ((initial.Random(), 5.0), (initial.Sobol(), 1.0)):
+        x = np.asarray(condition.sample(jax.random.key(7), n, grid, points))
+        assert x.shape == (n, ndim)
+        assert np.all((np.array(grid.lower) <= x) & (x <= np.array(grid.upper)))
+        terms = np.stack([*x.T, *[x[:, i] * x[:, j] for i in range(ndim) for j in range(i, ndim)]])
+        errors = np.abs(terms.mean(1) - expected) / (terms.std(1) / math.sqrt(n))
+        assert np.max(errors) < allowed, (points, errors)
+
+
+@pytest.mark.parametrize("name", [name for name in conditions(2) if name != "ball"])
+def test_sampled_histogram_is_the_field_on_the_grid(name):
+    """A chi-square test over all cells of a coarser grid that expect enough particles."""
+    grid = jc.Grid.box((-2.0, -2.2), (2.4, 2.0), (11, 14))
+    condition, n = conditions(2)[name], 40_000
+    if name == "array":
+        condition = initial.array(np.random.default_rng(0).uniform(0.0, 1.0, grid.shape))
+    fine = condition if name in ("array", "perturbed", "uniform", "function") else None
+    average = condition.on_grid(grid) if fine else grid.average(condition, order=8)
+    expected = np.asarray(average * grid.cell_volume / condition.mass_in(grid)) * n
+    x = condition.sample(jax.random.key(1), n, grid)
+    counts = np.zeros(grid.shape)
+    np.add.at(counts, tuple(np.asarray(i) for i in grid.cell_of(tuple(x.T))), 1)
+    enough = expected > 5
+    assert expected[~enough].sum() < 0.02 * n
+    statistic, cells = np.sum((counts - expected)[enough] ** 2 / expected[enough]), enough.sum()
+    assert scipy.stats.chi2.sf(statistic, cells) > 1e-4
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_a_ball_is_filled_evenly(ndim):
+    condition, grid = conditions(ndim)["ball"], BOXES[ndim]
+    y = np.asarray(condition.sample(jax.random.key(2), 5000, grid)) - np.array(CENTER[:ndim])
+    shells = (np.linalg.norm(y, axis=1) / 1.1) ** ndim
+    assert scipy.stats.kstest(shells, "uniform").pvalue > 1e-3
+    assert scipy.stats.kstest(y[:, 0] > 0, lambda s: np.where(s < 0, 0, np.where(s < 1, 0.5, 1))).statistic < 0.03
+
+
+def test_values_are_the_formulas():
+    x = jnp.array([[0.3, -0.2, 0.5]])
+    gaussian = initial.gaussian(mass=1.7, center=CENTER, std=STD)
+    y = (np.array(x[0]) - CENTER) / STD
+    expected = 1.7 * np.exp(-np.sum(y**2) / 2) / (2 * np.pi) ** 1.5 / np.prod(STD)
+    assert float(gaussian(x)[0]) == pytest.approx(expected, rel=1e-13)
+    tall = initial.gaussian(amplitude=3.0, center=CENTER, std=STD)
+    assert float(tall(jnp.array([CENTER]))[0]) == 3.0
+    both = initial.mixture([gaussian, tall])
+    assert float(both(x)[0]) == pytest.approx(float(gaussian(x)[0] + tall(x)[0]), rel=1e-14)
+    ring = initial.ring(amplitude=2.0, radius=0.8, width=0.2)
+    on_ring = jnp.array([[0.8 * np.cos(1.0), 0.8 * np.sin(1.0), 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.2]])
+    np.testing.assert_allclose(ring(on_ring), [2, 2 * np.exp(-8), 2 * np.exp(-1)], rtol=1e-12)
+    ball = initial.ball(amplitude=2.0, radius=1.0)
+    np.testing.assert_array_equal(ball(jnp.array([[0.0, 0.9], [0.8, 0.8]])), [2, 0])
+    np.testing.assert_array_equal(initial.uniform(amplitude=2.0)(x), [2.0])
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_on_a_radial_grid(ndim):
+    grid = jc.RadialGrid(2.5, 60, ndim=ndim)
+    for condition in (
+        initial.gaussian(mass=1.7, std=0.4),
+        initial.ball(mass=1.7, radius=1.0),
+        initial.uniform(mass=1.7),
+    ):
+        assert float(grid.integrate(condition.on_grid(grid))) == pytest.approx(1.7, rel=1e-6)
+
+
+def test_a_ball_that_is_cut_by_a_wall_is_not_made_heavier():
+    grid = jc.Grid.box((0.0, -2.0), (2.0, 2.0), (40, 80))
+    half = float(grid.integrate(initial.ball(mass=1.7, radius=1.0).on_grid(grid)))
+    assert half == pytest.approx(0.85, rel=0.01)
+
+
+def test_perturbed_is_as_noisy_as_told():
+    grid = BOXES[2]
+    field = np.asarray(initial.perturbed(2.0, noise=0.1, seed=1).on_grid(grid))
+    assert np.all(np.abs(field / 2 - 1) <= 0.1) and np.std(field / 2) == pytest.approx(0.1 / np.sqrt(3), rel=0.1)
+    assert not np.array_equal(field, initial.perturbed(2.0, noise=0.1, seed=2).on_grid(grid))
+
+
+def test_particles_are_themselves():
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    condition, grid = initial.particles(x, mass=2.0), BOXES[2]
+    np.testing.assert_array_equal(condition.sample(jax.random.key(0), 50, grid), x)
+    on_grid = condition.on_grid(grid)
+    assert float(grid.integrate(on_grid)) == pytest.approx(2.0)
+    counts, _, _ = np.histogram2d(*x.T, bins=grid.shape, range=list(zip(grid.lower, grid.upper, strict=True)))
+    np.testing.assert_allclose(on_grid, counts * 2.0 / 50 / grid.cell_volume, atol=1e-12)
+    with pytest.raises(ValueError, match="The initial condition has 50 particles, the method 60"):
+        condition.sample(jax.random.key(0), 60, grid)
+
+
+def test_samples_outside_are_brought_back_by_the_walls():
+    grid = jc.Grid.box(0.0, 1.0, 8, jc.Periodic())
+    x = initial.gaussian(mass=1.0, center=0.9, std=0.1).sample(jax.random.key(0), 4096, grid, initial.Sobol())
+    assert np.all((x >= 0) & (x <= 1)) and np.mean(x < 0.5) == pytest.approx(scipy.stats.norm.sf(1.0), abs=2e-3)
+
+
+def central(f, at, h=1e-5):
+    return (np.asarray(f(at + h)) - np.asarray(f(at - h))) / (2 * h)
+
+
+SAMPLE_PARAMETERS = {
+    "gaussian center": (lambda p: initial.gaussian(mass=1.0, center=(p, 0.1), std=(0.3, 0.2)), 0.2),
+    "gaussian std": (lambda p: initial.gaussian(mass=1.0, center=(0.2, 0.1), std=(p, 0.2)), 0.3),
+    "ring radius": (lambda p: initial.ring(mass=1.0, radius=p, width=0.1), 0.8),
+    "ring width": (lambda p: initial.ring(mass=1.0, radius=0.8, width=p), 0.1),
+    "ring center": (lambda p: initial.ring(mass=1.0, radius=0.8, width=0.1, center=(p, 0.0)), 0.1),
+    "ball radius": (lambda p: initial.ball(mass=1.0, radius=p), 0.8),
+    "part of a mixture": (
+        lambda p: initial.mixture([initial.gaussian(mass=1.0, center=p, std=0.2), initial.ball(mass=2.0, radius=0.5)]),
+        0.3,
+    ),
+    "cell values": (lambda p: initial.array(1 + 0.3 * jnp.sin(p * jnp.arange(33 * 28.0)).reshape(33, 28)), 0.7),
+}
+
+
+@pytest.mark.parametrize("points", [initial.Random(), initial.Sobol()], ids=["random", "sobol"])
+@pytest.mark.parametrize("name", SAMPLE_PARAMETERS)
+def test_gradients_of_samples(name, points):
+    """Positions follow the numbers of their distribution: pathwise, and right for every particle."""
+    build, at = SAMPLE_PARAMETERS[name]
+    sample = jax.jit(lambda p: build(p).sample(jax.random.key(3), 200, BOXES[2], points))
+    slope = np.asarray(jax.jacfwd(sample)(at))
+    numeric = central(sample, at)
+    # A particle on the edge between two cells or two parts jumps, and has no derivative there.
+    smooth = np.abs(numeric) < 50
+    assert np.mean(smooth) > 0.95 and np.max(np.abs(slope)) > 0.1
+    np.testing.assert_allclose(slope[smooth], numeric[smooth], rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_of_gaussian_samples_are_exact():
+    def sample(center, std):
+        return initial.gaussian(mass=1.0, center=center, std=std).sample(jax.random.key(3), 100, BOXES[2])
+
+    center, std = jnp.array([0.1, -0.2]), jnp.array([0.2, 0.3])
+    by_center, by_std = jax.jacfwd(sample, argnums=(0, 1))(center, std)
+    np.testing.assert_allclose(by_center, np.broadcast_to(np.eye(2), (100, 2, 2)), atol=1e-14)
+    expected = (sample(center, std) - center) / std
+    np.testing.assert_allclose(by_std, np.asarray(expected)[:, :, None] * np.eye(2), atol=1e-12)
+
+
+FIELD_PARAMETERS = SAMPLE_PARAMETERS | {
+    "mass": (lambda p: initial.gaussian(mass=p, std=0.3), 1.2),
+    "amplitude": (lambda p: initial.ring(amplitude=p, radius=0.8, width=0.2), 1.2),
+    "share of a mixture": (
+        lambda p: initial.mixture([initial.gaussian(mass=p, std=0.2), initial.gaussian(mass=2.0, std=0.5)]),
+        0.3,
+    ),
+    "mass of a ball": (lambda p: initial.ball(mass=p, radius=0.8), 1.2),
+    "uniform": (lambda p: initial.uniform(mass=p), 1.2),
+    "perturbation": (lambda p: initial.perturbed(1.0, noise=p), 0.3),
+}
+
+
+@pytest.mark.parametrize("name", set(FIELD_PARAMETERS) - {"ball radius"})
+def test_gradients_of_fields(name):
+    build, at = FIELD_PARAMETERS[name]
+    field = jax.jit(lambda p: build(p).on_grid(BOXES[2]))
+    slope = np.asarray(jax.jacfwd(field)(at))
+    assert np.max(np.abs(slope)) > 1e-2
+    np.testing.assert_allclose(slope, central(field, at), rtol=1e-6, atol=1e-7)
+
+
+def test_a_ring_has_a_gradient_on_its_axis():
+    ring = initial.ring(mass=1.0, radius=0.8, width=0.2)
+    np.testing.assert_array_equal(jax.grad(ring)(jnp.zeros(2)), [0, 0])
+
+
+@pytest.mark.parametrize(
+    "build, error, message",
+    [
+        (lambda: initial.gaussian(std=0.1), ValueError, "exactly one of `mass` and `amplitude`"),
+        (
+            lambda: initial.gaussian(mass=1.0, amplitude=1.0, std=0.1),
+            ValueError,
+            "exactly one of `mass` and `amplitude`",
+        ),
+        (lambda: initial.gaussian(mass=0.0, std=0.1), ValueError, "`mass` must be positive, got 0.0"),
+        (lambda: initial.gaussian(amplitude=-1.0, std=0.1), ValueError, "`amplitude` must not be negative"),
+        (lambda: initial.gaussian(mass=1.0, std=0.0), ValueError, "`std` must be positive"),
+        (lambda: initial.gaussian(mass=1.0, std=(0.1, -0.1)), ValueError, "`std` must be positive"),
+        (lambda: initial.gaussian(mass=1.0, std=0.1, center=np.nan), ValueError, "`center` must be finite"),
+        (lambda: initial.gaussian(mass=1.0, std=0.1, center="here"), TypeError, "`center` must be a number"),
+        (lambda: initial.mixture([]), ValueError, "`parts` must hold at least one initial condition"),
+        (
+            lambda: initial.mixture([initial.array(np.ones(3))]),
+            TypeError,
+            "`parts` must be initial conditions given by",
+        ),
+        (lambda: initial.ring(mass=1.0, radius=0.0, width=0.1), ValueError, "`radius` must be positive"),
+        (lambda: initial.ring(mass=1.0, radius=1.0, width=-0.1), ValueError, "`width` must be positive"),
+        (lambda: initial.ring(mass=1.0, radius=1.0, width=0.1, axis=3), ValueError, "`axis` must be 0, 1 or 2, got 3"),
+        (lambda: initial.ball(mass=1.0, radius=-1.0), ValueError, "`radius` must be positive"),
+        (lambda: initial.uniform(), ValueError, "exactly one of `mass` and `amplitude`"),
+        (lambda: initial.perturbed(-1.0), ValueError, "`value` must not be negative"),
+        (lambda: initial.perturbed(1.0, noise=1.5), ValueError, "`noise` must be at most 1"),
+        (lambda: initial.perturbed(1.0, seed=-1), ValueError, "`seed` must be at least 0, got -1"),
+        (lambda: initial.perturbed(1.0, seed=0.5), TypeError, "`seed` must be an integer"),
+        (lambda: initial.function(3.0), TypeError, "`f` must be a function of points"),
+        (lambda: initial.array([1.0, np.nan]), ValueError, "`values` must be finite"),
+        (lambda: initial.array([[1.0, 2.0], [3.0]]), TypeError, "`values` must be a number or an array"),
+        (lambda: initial.particles(np.ones(3)), ValueError, r"`positions` must have shape \(n, d\), got \(3,\)"),
+        (lambda: initial.particles([[0.0, np.inf]]), ValueError, "`positions` must be finite"),
+        (lambda: initial.particles(np.ones((3, 2)), mass=0.0), ValueError, "`mass` must be positive"),
+    ],
+)
+def test_refused(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
+
+
+def test_a_uniform_mass_has_no_value_without_a_grid():
+    with pytest.raises(ValueError, match="give `amplitude`"):
+        initial.uniform(mass=1.0)(jnp.zeros((1, 2)))
