@@ -123,7 +123,7 @@ def plane_wave(
 
     **Returns:** `(rho, c)`.
 
-    **Source:** derived in the project's PHKS reference, S3.
+    **Source:** derived by a first integral of the wave; the tests check its residual.
     """
     z = jnp.asarray(x, float) - speed * jnp.asarray(t, float)
     k = sensitivity / mobility
@@ -159,7 +159,7 @@ def logarithmic_wave(
 
     **Returns:** `(rho, c)`.
 
-    **Source:** Levine and Sleeman (1997) for the model; derived in the project's PHKS reference, S4.
+    **Source:** Levine and Sleeman (1997) for the model; derived as above; the tests check its residual.
     """
     s = jnp.sqrt(sensitivity * consumption * behind)
     phase = s * (jnp.asarray(x, float) - s * jnp.asarray(t, float)) / mobility

@@ -90,7 +90,7 @@ def self_similar(amplitude: float, food: float, mobility: float = 1.0, sensitivi
 
     **Raises:** `ValueError` naming the argument at fault.
 
-    **Source:** the family of Corrias, Perthame and Zaag (2003, 2004), made explicit in the project's PHKS reference.
+    **Source:** the family of Corrias, Perthame and Zaag (2003, 2004), made explicit here.
     Shooting on `ln K` with `ln y` as the variable, so `C` is never negative; about ten digits are right.
     """
     from scipy.integrate import solve_ivp  # imported here: only this needs it

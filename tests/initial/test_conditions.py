@@ -116,7 +116,7 @@ def test_a_ball_is_filled_evenly(ndim):
     y = np.asarray(condition.sample(jax.random.key(2), 5000, grid)) - np.array(CENTER[:ndim])
     shells = (np.linalg.norm(y, axis=1) / 1.1) ** ndim
     assert scipy.stats.kstest(shells, "uniform").pvalue > 1e-3
-    assert scipy.stats.kstest(y[:, 0] > 0, lambda s: np.where(s < 0, 0, np.where(s < 1, 0.5, 1))).statistic < 0.03
+    assert np.all(np.abs(np.mean(y > 0, axis=0) - 0.5) < 5 * 0.5 / np.sqrt(5000))
 
 
 def test_values_are_the_formulas():
@@ -164,7 +164,7 @@ def test_perturbed_is_as_noisy_as_told():
 def test_particles_are_themselves():
     x = np.random.default_rng(0).uniform(-1, 1, (50, 2))
     condition, grid = initial.particles(x, mass=2.0), BOXES[2]
-    np.testing.assert_array_equal(condition.sample(jax.random.key(0), 50, grid), x)
+    np.testing.assert_allclose(condition.sample(jax.random.key(0), 50, grid), x, atol=1e-15)
     on_grid = condition.on_grid(grid)
     assert float(grid.integrate(on_grid)) == pytest.approx(2.0)
     counts, _, _ = np.histogram2d(*x.T, bins=grid.shape, range=list(zip(grid.lower, grid.upper, strict=True)))
@@ -194,7 +194,7 @@ SAMPLE_PARAMETERS = {
         lambda p: initial.mixture([initial.gaussian(mass=1.0, center=p, std=0.2), initial.ball(mass=2.0, radius=0.5)]),
         0.3,
     ),
-    "cell values": (lambda p: initial.array(1 + 0.3 * jnp.sin(p * jnp.arange(33 * 28.0)).reshape(33, 28)), 0.7),
+    "cell values": (lambda p: initial.array(1 + 0.3 * jnp.sin(p + jnp.arange(33 * 28.0)).reshape(33, 28)), 0.7),
 }
 
 

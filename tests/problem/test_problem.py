@@ -1,0 +1,177 @@
+"""A problem's parts are checked against one another at the door, in words about the argument at fault."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxchemo as jc
+from jaxchemo import initial, models
+
+GRID = jc.Grid.box((-1.0, -1.0), (1.0, 1.0), (8, 10))
+BUMP = initial.gaussian(mass=1.0, std=0.4)
+
+
+def problem(**parts):
+    return jc.Problem(**({"model": jc.models.phks(0.1, 1.0), "grid": GRID, "density": BUMP, "signal": BUMP} | parts))
+
+
+TWO = models.Model(
+    {"u": models.Species(0.1), "v": models.Species(0.2)},
+    {"c": models.Signal(), "slaved": models.Signal(diffusivity=1.0, relaxation=0)},
+)
+
+
+def test_conditions_are_kept_by_name():
+    assert set(problem().density) == {"rho"} and set(problem().signal) == {"c"}
+    two = problem(model=TWO, density={"v": BUMP, "u": initial.uniform(mass=2.0)})
+    assert list(two.density) == ["u", "v"]  # in the order of the model
+    assert list(two.signal) == ["c"]  # a slaved signal has no initial condition
+
+
+def test_no_signal_where_there_is_none():
+    model = models.Model({"rho": models.Species(0.1)})
+    assert problem(model=model, signal=None).signal == {}
+    elliptic = jc.models.keller_segel(0.1, 1.0, relaxation=0)
+    assert problem(model=elliptic, signal=None).signal == {}
+
+
+def test_replace_keeps_the_rest_and_checks_again():
+    new = problem().replace(model=jc.models.phks(0.2, 3.0))
+    assert float(new.model.species["rho"].mobility) == 0.2 and new.grid == GRID
+    with pytest.raises(ValueError, match="`density` has shape"):
+        problem(density=initial.array(np.ones((8, 10)))).replace(grid=jc.Grid.box((0, 0), (1, 1), (8, 8)))
+    with pytest.raises(TypeError, match="A problem has 'model', 'grid', 'density' and 'signal', not 'mesh'"):
+        problem().replace(mesh=GRID)
+
+
+def test_every_number_is_a_leaf():
+    leaves = jax.tree.leaves(problem(density=initial.array(np.ones((8, 10)))))
+    # mobility, chi, rate, relaxation; the cell values; mass, center, std of the signal
+    assert len(leaves) == 4 + 1 + 3
+
+
+@pytest.mark.parametrize("first, second, kind", [(np.float32, np.float32, np.float32), (np.float32, float, float)])
+def test_fields_share_one_precision(first, second, kind):
+    ones = np.ones(GRID.shape)
+    density, signal = problem(
+        density=initial.array(ones.astype(first)), signal=initial.array(ones.astype(second))
+    ).fields()
+    assert density["rho"].dtype == signal["c"].dtype == kind
+
+
+def test_python_numbers_do_not_decide_the_precision():
+    single = initial.array(np.ones(GRID.shape, np.float32))
+    density, signal = problem(density=single, signal=initial.uniform(amplitude=2.0)).fields()
+    assert density["rho"].dtype == signal["c"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "parts, error, message",
+    [
+        ({"model": "phks"}, TypeError, "`model` must be a Model such as"),
+        ({"grid": (64, 64)}, TypeError, "`grid` must be a domain such as"),
+        ({"density": jnp.ones((8, 10))}, TypeError, "`density` must be an initial condition such as"),
+        ({"density": None}, ValueError, "`density` must have an initial condition for 'rho', got nothing"),
+        ({"signal": None}, ValueError, "`signal` must have an initial condition for 'c', got nothing"),
+        ({"density": {"u": BUMP}}, ValueError, "`density` must have an initial condition for 'rho', got 'u'"),
+        (
+            {"signal": {"c": BUMP, "d": BUMP}},
+            ValueError,
+            "`signal` must have an initial condition for 'c', got 'c' and 'd'",
+        ),
+        ({"signal": {"c": 1.0}}, TypeError, "`signal` must be an initial condition"),
+        ({"model": TWO}, ValueError, "`density` must be a dict by name: the model has 'u' and 'v'"),
+        (
+            {"model": TWO, "density": {"u": BUMP, "v": initial.array(np.ones(3))}},
+            ValueError,
+            r"`density\['v'\]` has shape \(3,\), but the grid has shape \(8, 10\)",
+        ),
+        (
+            {"density": initial.array(np.ones((10, 8)))},
+            ValueError,
+            r"`density` has shape \(10, 8\), but the grid has shape \(8, 10\)",
+        ),
+        (
+            {"signal": initial.array(-np.ones((8, 10)))},
+            ValueError,
+            "`signal` must not be negative, its smallest value is -1",
+        ),
+        (
+            {"density": initial.gaussian(mass=1.0, center=(0, 0, 0), std=0.5)},
+            ValueError,
+            "`density`: center has 3 coordinates, but the grid has 2 dimensions",
+        ),
+        (
+            {"signal": initial.gaussian(mass=1.0, std=(0.5, 0.5, 0.5))},
+            ValueError,
+            "`signal`: std has 3 coordinates, but the grid has 2 dimensions",
+        ),
+        (
+            {"signal": initial.mixture([BUMP, initial.ball(mass=1.0, center=(0, 0, 0), radius=0.5)])},
+            ValueError,
+            "`signal`: center has 3 coordinates",
+        ),
+        (
+            {"density": initial.gaussian(mass=1.0, std=0.1)},
+            ValueError,
+            r"`density` has a feature of size 0.1, narrower than one cell of the grid \(0.25\). "
+            r"A grid of at least \(20, 25\) cells",
+        ),
+        (
+            {"signal": initial.mixture([BUMP, initial.ring(mass=1.0, radius=0.5, width=0.05)])},
+            ValueError,
+            "`signal` has a feature of size 0.05, narrower than one cell",
+        ),
+        ({"density": initial.ball(mass=1.0, radius=0.2)}, ValueError, "`density` has a feature of size 0.2"),
+        (
+            {"density": initial.function(lambda x: x)},
+            ValueError,
+            r"`density`: the function must map points \(5, 2\) to values \(5,\), it gave \(5, 2\)",
+        ),
+        (
+            {"density": initial.particles([[0.0, 0.0], [0.0, 1.5], [2.0, 0.0]])},
+            ValueError,
+            "`density`: 2 of 3 particles lie outside the box .* the first is particle 1 at",
+        ),
+        (
+            {"density": initial.particles([[0.0, 0.0, 0.0]])},
+            ValueError,
+            "`density`: positions of dimension 3 do not fit the grid",
+        ),
+        (
+            {"grid": jc.Grid.box(0.0, 1.0, 8), "density": initial.ring(mass=1.0, radius=0.5, width=0.2)},
+            ValueError,
+            "`density`: a ring lives on a Grid in 2 or 3 dimensions",
+        ),
+        (
+            {"grid": jc.RadialGrid(1.0, 8, ndim=2), "density": initial.gaussian(mass=1.0, center=0.3, std=0.5)},
+            ValueError,
+            "`density`: only a condition that is symmetric about 0 fits a radial grid, center=0.3",
+        ),
+        (
+            {"grid": jc.RadialGrid(1.0, 8, ndim=2), "signal": initial.gaussian(mass=1.0, std=(0.3, 0.5))},
+            ValueError,
+            "`signal`: only a condition that is symmetric about 0 fits a radial grid, std=",
+        ),
+    ],
+)
+def test_refused(parts, error, message):
+    with pytest.raises(error, match=message):
+        problem(**parts)
+
+
+def test_numbers_that_are_traced_are_let_through():
+    """Inside a transformation the door stays open for what is not known, and shut for what is."""
+
+    def mass(std):
+        return problem(density=initial.gaussian(mass=1.0, std=std)).fields()[0]["rho"].sum()
+
+    assert jnp.isfinite(jax.jit(mass)(0.01))
+    with pytest.raises(ValueError, match="`density` has shape"):
+        jax.jit(lambda a: problem(density=initial.array(a)).fields()[0]["rho"].sum())(jnp.ones(3))
+
+
+def test_free_space_has_no_fields():
+    with pytest.raises(TypeError, match="`grid` must be a grid, to evaluate fields on"):
+        problem(grid=jc.FreeSpace(2)).fields()
