@@ -130,7 +130,8 @@ class TestSelfSimilar:
         assert np.allclose([slope(cells, column) for column in zip(*errors, strict=True)], -2, atol=0.25)
 
 
-BLOB = {  # S6: unit mass of std 0.5 in food exp(-r^2/2), at t = 0.5: mu -> second moment, rho(0), food, c(0), int rho ln rho
+# S6: unit mass of std 0.5 in food exp(-r^2/2) at t = 0.5. mobility: second moment, rho(0), food, c(0), int rho ln rho
+BLOB = {
     1.0: (3.24586, 0.073778, 15.50781, 0.915995, -4.36809),
     0.1: (0.706460, 0.512678, 15.40569, 0.752209, -2.07790),
 }
@@ -256,7 +257,7 @@ class TestWhatGoesWrong:
         failed = int(end.stats["failed_step"])
         before = jc.solve(two_blobs(), jc.FiniteVolume(), t1=0.2 * max(failed, 1), dt=0.2, throw=False)
         assert failed == 0 or before.result == jc.RESULTS.successful
-        with pytest.raises(jc.SolveError, match=f"Step {failed} .*stable one") as caught:
+        with pytest.raises(jc.SolveError, match=rf"Step {failed} .*stable one") as caught:
             jc.solve(two_blobs(), jc.FiniteVolume(), t1=2.0, dt=0.2)
         assert caught.value.solution.result == jc.RESULTS.unstable_step
 
@@ -290,102 +291,3 @@ class TestWhatGoesWrong:
             jc.solve(two_blobs(model=elliptic, signal=None), jc.FiniteVolume(), t1=1.0, dt=0.1)
         with pytest.raises(TypeError, match="`stepper`"):
             jc.FiniteVolume("rk4")
-
-
-class TestGradients:
-    settings = dict(t1=0.05, dt=0.005)
-
-    def functional(self, problem, stepper=jc.Strang(), adjoint=jc.Remat()):
-        end = jc.solve(problem, jc.FiniteVolume(stepper), **self.settings, adjoint=adjoint).final
-        weight = jnp.cos(jnp.arange(end.density.size).reshape(end.density.shape))
-        return jnp.sum(weight * end.density**2) + jnp.sum(end.signal * weight)
-
-    def of_leaves(self, v):
-        model = jc.models.phks(v[0], v[1], v[2])
-        density = jc.initial.gaussian(mass=v[3], center=(v[4], 0.1), std=v[5])
-        signal = jc.initial.gaussian(amplitude=v[6], center=(0.0, v[7]), std=v[8])
-        return two_blobs(12, model=model, density=density, signal=signal)
-
-    leaves = np.array([0.1, 1.0, 1.2, 2.0, -0.3, 0.6, 3.0, 0.2, 0.9])
-
-    def numeric(self, f, at, step=1e-5):
-        moved = [at + sign * step * np.eye(len(at))[k] for k in range(len(at)) for sign in (1, -1)]
-        values = np.array([float(f(jnp.asarray(v))) for v in moved]).reshape(-1, 2)
-        return (values[:, 0] - values[:, 1]) / (2 * step)
-
-    @pytest.mark.parametrize("stepper", [jc.Strang(), jc.Euler(), jc.SSPRK2(), jc.SSPRK3()], ids=repr)
-    def test_in_every_leaf_for_every_stepper(self, stepper):
-        def f(v):
-            return self.functional(self.of_leaves(v), stepper)
-
-        gradient, numeric = np.asarray(jax.grad(f)(jnp.asarray(self.leaves))), self.numeric(f, self.leaves)
-        assert np.all(np.abs(gradient - numeric) <= 1e-6 * np.maximum(np.abs(numeric), 1e-2 * np.abs(numeric).max()))
-
-    def test_every_adjoint_gives_the_same(self):
-        at = jnp.asarray(self.leaves)
-        remat, direct, segments = (
-            jax.grad(lambda v, a=a: self.functional(self.of_leaves(v), adjoint=a))(at)
-            for a in (jc.Remat(), jc.Direct(), jc.Remat(segments=2))
-        )
-        forward = jax.jacfwd(lambda v: self.functional(self.of_leaves(v), adjoint=jc.Forward()))(at)
-        for other in (direct, segments, forward):
-            assert np.allclose(remat, other, rtol=1e-11)
-
-    def test_forward_has_no_reverse(self):
-        with pytest.raises(ValueError, match="[Rr]everse"):
-            jax.grad(lambda v: self.functional(self.of_leaves(v), adjoint=jc.Forward()))(jnp.asarray(self.leaves))
-
-    def test_through_the_adaptive_reference(self):
-        def f(v):
-            full = jnp.asarray(self.leaves).at[:2].set(v)
-            return self.functional(self.of_leaves(full), jc.Adaptive(1e-11, 1e-13))
-
-        gradient, numeric = jax.grad(f)(jnp.asarray(self.leaves[:2])), self.numeric(f, self.leaves[:2], 1e-4)
-        assert np.allclose(gradient, numeric, rtol=1e-5)
-
-    def test_in_the_initial_fields(self):
-        problem = self.of_leaves(jnp.asarray(self.leaves))
-        rho, c = (one.on_grid(problem.grid) for one in (problem.density["rho"], problem.signal["c"]))
-
-        def f(rho, c):
-            return self.functional(problem.replace(density=jc.initial.array(rho), signal=jc.initial.array(c)))
-
-        gradient = jax.grad(f, argnums=(0, 1))(rho, c)
-        along = [jax.random.normal(jax.random.key(k), rho.shape) for k in (0, 1)]
-        ends = [f(rho + s * along[0] * rho, c + s * along[1] * c) for s in (1e-6, -1e-6)]
-        numeric = float(ends[0] - ends[1]) / 2e-6
-        analytic = float(jnp.vdot(gradient[0], along[0] * rho) + jnp.vdot(gradient[1], along[1] * c))
-        assert analytic == pytest.approx(numeric, rel=1e-6)
-
-    def test_with_radial_grids_and_walls_that_are_held(self):
-        def f(v):
-            grid = jc.RadialGrid(2.0, 16, 3, boundary=jc.Dirichlet({"rho": v[2]}))
-            start = [jc.initial.gaussian(amplitude=1.0, std=0.7), jc.initial.gaussian(amplitude=2.0, std=1.0)]
-            return self.functional(jc.Problem(jc.models.log_consumption(v[0], v[1]), grid, *start))
-
-        at = np.array([0.1, 0.4, 0.3])
-        assert np.allclose(jax.grad(f)(jnp.asarray(at)), self.numeric(f, at), rtol=1e-6)
-
-
-def test_a_batch_is_a_loop():
-    def end(v):
-        return jc.solve(
-            two_blobs(12, model=jc.models.phks(v[0], v[1])), jc.FiniteVolume(), t1=0.05, dt=0.005
-        ).final.density
-
-    at = jnp.array([[0.1, 1.0], [0.2, 0.5], [0.05, 2.0]])
-    assert np.allclose(jax.vmap(end)(at), jnp.stack([end(v) for v in at]), rtol=1e-13)
-
-
-def test_other_numbers_are_not_another_compilation():
-    def once(mobility, dt, mass):
-        problem = two_blobs(14, model=jc.models.phks(mobility, 1.0), density=jc.initial.gaussian(mass=mass, std=0.5))
-        return jc.solve(problem, jc.FiniteVolume(), t1=10 * dt, dt=dt)
-
-    from jaxchemo.integrate.solve import _solve
-
-    once(0.1, 0.005, 1.0)
-    before = _solve._cached._cache_size()
-    once(0.2, 0.004, 3.0)
-    once(0.1, 0.005, 1.0)
-    assert _solve._cached._cache_size() == before

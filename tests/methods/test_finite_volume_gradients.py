@@ -61,7 +61,7 @@ SHELLS = PHKS.replace(
     signal=initial.gaussian(amplitude=2.0, std=0.9),
 )
 PROBLEMS = {"phks": PHKS, "everything": EVERYTHING, "shells": SHELLS}
-# A ball has a jump: the field on a grid does not change with its radius and its center but where an edge passes a point.
+# A ball has a jump: the field on a grid does not change with its radius and its center but where its edge crosses one.
 STIFF = ("radius",)
 
 

@@ -63,7 +63,7 @@ def test_equations_without_values():
 
 def test_literals_are_checked_inside_transformations():
     """What is known is refused, whatever else is traced."""
-    with pytest.raises(ValueError, match="`rate` must not be negative, got -2.0"):
+    with pytest.raises(ValueError, match=r"`rate` must not be negative, got -2\.0"):
         jax.jit(lambda mobility: jc.models.phks(mobility, 1.0, consumption=-2.0).equations())(0.1)
     with pytest.raises(ValueError, match="`sensitivity` must be finite, got nan"):
         jax.jit(lambda mobility: jc.models.phks(mobility, float("nan")).equations())(0.1)
