@@ -22,6 +22,7 @@ import numpy as np
 import jaxchemo as jc
 from jaxchemo.domain import Grid, NoFlux
 from jaxchemo.fields import Drift, bernoulli, drift_diffusion
+from jaxchemo.methods import AbstractStepper
 from jaxchemo.methods.finite_volume import FieldState
 
 MOBILITY, SENSITIVITY = 0.1, 1.0
@@ -50,7 +51,7 @@ def our_step(n: int) -> Callable:
     return step
 
 
-def library_step(n: int, stepper: jc.methods.AbstractStepper) -> Callable:
+def library_step(n: int, stepper: AbstractStepper) -> Callable:
     """A whole step of the method, its checks for NaN and positivity included."""
     problem = jc.Problem(
         jc.models.phks(MOBILITY, SENSITIVITY),
