@@ -9,4 +9,4 @@ from jaxchemo.domain.grid import AbstractGrid as AbstractGrid
 from jaxchemo.domain.grid import Components as Components
 from jaxchemo.domain.grid import FreeSpace as FreeSpace
 from jaxchemo.domain.grid import Grid as Grid
-from jaxchemo.domain.grid import RadialGrid as RadialGrid
+from jaxchemo.domain.radial import RadialGrid as RadialGrid

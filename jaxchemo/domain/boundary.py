@@ -13,7 +13,8 @@ from jaxchemo import _checks
 Transform = Callable[[Array], Array]
 
 
-def _identity(value: Array) -> Array:
+def identity(value: Array) -> Array:
+    """The transform that changes nothing."""
     return value
 
 
@@ -28,7 +29,7 @@ class AbstractBoundary(eqx.Module):
         *,
         name: str | None = None,
         t: ArrayLike = 0.0,
-        transform: Transform = _identity,
+        transform: Transform = identity,
     ) -> Float[Array, " m *rest"]:
         """Ghost cells: `field` extended by `width` cells at both ends of its first axis, for stencils.
 
@@ -62,7 +63,7 @@ class NoFlux(AbstractBoundary):
     reflection. The two describe the same physics, so mass is conserved to round-off at both levels.
     """
 
-    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         return jnp.pad(field, [(width, width)] + [(0, 0)] * (field.ndim - 1), mode="symmetric")
 
     def fold(self, x, lower, upper):
@@ -82,7 +83,7 @@ class NoFlux(AbstractBoundary):
 class Periodic(AbstractBoundary):
     """The two ends are the same place: fields wrap around and so do particles."""
 
-    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         return jnp.pad(field, [(width, width)] + [(0, 0)] * (field.ndim - 1), mode="wrap")
 
     def fold(self, x, lower, upper):
@@ -125,7 +126,7 @@ class Dirichlet(AbstractBoundary):
         found = self.value.get(name) if isinstance(self.value, dict) else self.value
         return found(t) if callable(found) else found
 
-    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         value = self.value_of(name, t)
         if value is None:
             if field.shape[0] < 2:
@@ -161,7 +162,7 @@ class Mixed(AbstractBoundary):
         for name, side in (("low", self.low), ("high", self.high)):
             _checks.instance(name, side, (NoFlux, Dirichlet), "NoFlux() or Dirichlet(...)")
 
-    def pad(self, field, width=1, *, name=None, t=0.0, transform=_identity):
+    def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         low = self.low.pad(field, width, name=name, t=t, transform=transform)[:width]
         high = self.high.pad(field, width, name=name, t=t, transform=transform)[-width:]
         return jnp.concatenate([low, field, high])

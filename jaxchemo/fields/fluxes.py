@@ -10,11 +10,8 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.domain import AbstractGrid, Grid, NoFlux, RadialGrid
+from jaxchemo.domain.boundary import identity
 from jaxchemo.fields.bernoulli import smaller_bernoulli
-
-
-def _identity(value: Array) -> Array:
-    return value
 
 
 class Drift(NamedTuple):
@@ -31,7 +28,7 @@ class Drift(NamedTuple):
 
     potential: Float[Array, "..."]
     name: str | None = None
-    transform: Callable[[Array], Array] = _identity
+    transform: Callable[[Array], Array] = identity
     crowding: Callable[[Array], Array | float] | None = None
 
 
@@ -147,7 +144,9 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     inside = flux(_Inside(axis), distance[1:-1] if distance.ndim else distance)
     total = jnp.pad(inside, [(int(i == axis),) * 2 for i in range(inside.ndim)])
     if not _closed(grid, axis):
-        walls = flux(_Walls(axis, grid, t), distance[jnp.array((0, -1))] if distance.ndim else distance)
+        walls = _Walls(axis, grid, t)
+        reach = (distance[jnp.array((0, -1))] if distance.ndim else distance) * (1.0 if walls.ring else 0.5)
+        walls = flux(walls, reach)
         total = lax.dynamic_update_slice_in_dim(total, _cut(walls, axis, None, 1), 0, axis)
         total = lax.dynamic_update_slice_in_dim(total, _cut(walls, axis, 1, None), total.shape[axis] - 1, axis)
     return grid.divergence(total, axis)
@@ -165,7 +164,7 @@ class _Inside(NamedTuple):
 
     axis: int
 
-    def sides(self, cells, name=None, transform=_identity) -> tuple[Array, Array]:
+    def sides(self, cells, name=None, transform=identity) -> tuple[Array, Array]:
         """Values below and above each face."""
         return _cut(cells, self.axis, None, -1), _cut(cells, self.axis, 1, None)
 
@@ -184,20 +183,29 @@ class _Walls(NamedTuple):
     grid: AbstractGrid
     t: ArrayLike
 
-    def sides(self, cells, name=None, transform=_identity) -> tuple[Array, Array]:
-        """Values below and above each face."""
+    @property
+    def ring(self) -> bool:
+        """Whether the two ends are one face."""
+        return isinstance(self.grid, Grid) and self.grid.periodic[self.axis]
+
+    def sides(self, cells, name=None, transform=identity) -> tuple[Array, Array]:
+        """Values below and above each face: two cells on a ring, else the last cell and the wall half a cell away."""
         # No boundary looks further than two cells from its ends.
         ends = jnp.concatenate([_cut(cells, self.axis, None, 2), _cut(cells, self.axis, -2, None)], self.axis)
         padded = self.grid.pad(ends, self.axis, name=name, t=self.t, transform=transform)
-        return jnp.take(padded, jnp.array((0, 4)), self.axis), jnp.take(padded, jnp.array((1, 5)), self.axis)
+        ghost, first, last, beyond = (jnp.take(padded, jnp.array([k]), self.axis) for k in (0, 1, 4, 5))
+        if not self.ring:
+            # Fitted between the cell and the wall: between the cell and its ghost, the flux would carry the ghost's
+            # negative density with the drift, and an absorbing wall would drain cells that drift away from it.
+            ghost, beyond = 0.5 * (ghost + first), 0.5 * (last + beyond)
+        return jnp.concatenate([ghost, last], self.axis), jnp.concatenate([first, beyond], self.axis)
 
     def mean(self, cells: Array) -> Array:
         """Mean of the cells below and above each face: of one and the same cell at a wall, of both ends on a ring."""
         if not cells.ndim:
             return cells
         ends = jnp.take(cells, jnp.array((0, -1)), self.axis)
-        ring = isinstance(self.grid, Grid) and self.grid.periodic[self.axis]
-        return 0.5 * (ends + jnp.flip(ends, self.axis)) if ring else ends
+        return 0.5 * (ends + jnp.flip(ends, self.axis)) if self.ring else ends
 
 
 def _cut(array: Array, axis: int, start: int | None, stop: int | None) -> Array:

@@ -15,7 +15,6 @@ from jaxchemo.models import Consumption, Signal
 from jaxchemo.particles import deposit, gather, mollify, prefilter
 from jaxchemo.particles.interpolators import AbstractInterpolator
 
-Fields = dict[str, Float[Array, "..."]]
 Positions = dict[str, Components]
 Weights = dict[str, Float[Array, "..."]]
 
@@ -110,8 +109,12 @@ class Exposure(AbstractFieldUpdate):
         return condition.on_grid(grid) * jnp.exp(-rate * mollify(stored[0], grid, width))
 
 
-class Exponential(AbstractFieldUpdate):
-    """The grid holds the signal, and each step solves its kinetics exactly with the density frozen: positive always."""
+class AbstractOnGrid(AbstractFieldUpdate):
+    """The grid holds the signal itself, and each step advances its kinetics with the density frozen."""
+
+    @abc.abstractmethod
+    def advance(self, value: Array, production: Array | float, loss_rate: Array | float, dt: Array | float) -> Array:
+        """`value` after a time `dt` of `production - loss_rate * value`."""
 
     def check(self, name, signal):
         pass
@@ -120,16 +123,19 @@ class Exponential(AbstractFieldUpdate):
         return condition.on_grid(grid)
 
     def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
-        densities = _densities(x, weights, grid, deposit_order, width)
+        densities = {
+            name: mollify(deposit(xs, weights[name] / grid.cell_volume, grid, deposit_order), grid, width)
+            for name, xs in x.items()
+        }
 
-        def one(name: str, field: Array) -> Array:
-            kinetics, step = signals[name].kinetics, signals[name].paced(dt)
+        def one(name: str, value: Array) -> Array:
+            kinetics = signals[name].kinetics
             if kinetics is None:
-                return field
-            production = kinetics.production(densities, stored, name)
-            return exponential_step(field, production, kinetics.loss_rate(densities, stored, name), step)
+                return value
+            gain, loss = kinetics.production(densities, stored, name), kinetics.loss_rate(densities, stored, name)
+            return self.advance(value, gain, loss, signals[name].paced(dt))
 
-        return {name: one(name, field) for name, field in stored.items()}
+        return {name: one(name, value) for name, value in stored.items()}
 
     def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
         return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)
@@ -138,35 +144,21 @@ class Exponential(AbstractFieldUpdate):
         return stored
 
 
-class Explicit(AbstractFieldUpdate):
-    """The grid holds the signal, and each step is an explicit Euler step of its kinetics, as in the NSIPF paper.
+class Exponential(AbstractOnGrid):
+    """Solves the kinetics of each step exactly, with the density frozen: the signal stays positive always."""
+
+    def advance(self, value, production, loss_rate, dt):
+        return exponential_step(value, production, loss_rate, dt)
+
+
+class Explicit(AbstractOnGrid):
+    """An explicit Euler step of the kinetics, as in the NSIPF paper.
 
     It keeps the signal positive only while `dt * max(density) <= 1`; a histogram of few particles has a large maximum.
     """
 
-    def check(self, name, signal):
-        pass
-
-    def init(self, condition, grid):
-        return condition.on_grid(grid)
-
-    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
-        densities = _densities(x, weights, grid, deposit_order, width)
-
-        def one(name: str, field: Array) -> Array:
-            kinetics, step = signals[name].kinetics, signals[name].paced(dt)
-            if kinetics is None:
-                return field
-            production = kinetics.production(densities, stored, name)
-            return field + step * (production - kinetics.loss_rate(densities, stored, name) * field)
-
-        return {name: one(name, field) for name, field in stored.items()}
-
-    def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
-        return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)
-
-    def on_grid(self, stored, condition, signal, grid, width):
-        return stored
+    def advance(self, value, production, loss_rate, dt):
+        return value + dt * (production - loss_rate * value)
 
 
 def _consumption(name: str, signal: Signal) -> Consumption:
@@ -177,12 +169,6 @@ def _consumption(name: str, signal: Signal) -> Consumption:
             f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
         )
     return signal.kinetics
-
-
-def _densities(x: Positions, weights: Weights, grid: Grid, order: int, width: float) -> Fields:
-    return {
-        name: mollify(deposit(xs, weights[name] / grid.cell_volume, grid, order), grid, width) for name, xs in x.items()
-    }
 
 
 def _value_and_gradient(condition: AbstractProfile, x: Components) -> tuple[Array, Components]:

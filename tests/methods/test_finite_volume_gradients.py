@@ -70,7 +70,7 @@ def functional(method, adjoint):
 
     def value(problem):
         saveat = jc.SaveAt(t1=False)
-        final = jc.solve(problem, method, t1=0.24, dt=0.03, adjoint=adjoint, saveat=saveat).final
+        final = jc.solve(problem, method, t1=0.27, dt=0.03, adjoint=adjoint, saveat=saveat).final
         fields = jax.tree.leaves((final.density, final.signal))
         waves = [jnp.cos(0.7 * i + jnp.arange(field.size)).reshape(field.shape) for i, field in enumerate(fields)]
         return sum(jnp.sum((1 + wave) * field**2) for wave, field in zip(waves, fields, strict=True))
@@ -93,25 +93,28 @@ def in_one_vector(problem, value):
 def central_differences(value, at, h):
     """Sixth-order central differences in each coordinate."""
     steps = h * jnp.maximum(jnp.abs(at), 0.1)
+    weights = jnp.array([-1.0, 9.0, -45.0, 45.0, -9.0, 1.0]) / 60
 
     def derivative(i):
         e = steps[i] * jax.nn.one_hot(i, at.size, dtype=at.dtype)
-        pairs = [value(at + k * e) - value(at - k * e) for k in (1, 2, 3)]
-        return (45 * pairs[0] - 9 * pairs[1] + pairs[2]) / (60 * steps[i])
+        values = jax.vmap(lambda k: value(at + k * e))(jnp.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0]))
+        return weights @ values / steps[i]
 
     return jax.lax.map(derivative, jnp.arange(at.size))
 
 
 CASES = [
     *[(name, jc.Strang(), jc.Remat(), "reverse") for name in PROBLEMS],
-    ("everything", jc.Strang(), jc.Direct(), "reverse"),
+    ("everything", jc.SSPRK3(), jc.Direct(), "reverse"),
     ("everything", jc.Strang(), jc.Forward(), "forward"),
-    ("everything", jc.Strang(jc.Euler()), jc.Remat(segments=2), "reverse"),
-    *[("everything", stepper, jc.Remat(), "reverse") for stepper in (jc.Euler(), jc.SSPRK2(), jc.SSPRK3())],
-    ("phks", jc.SSPRK3(), jc.Forward(), "forward"),
     ("phks", jc.Euler(), jc.Direct(), "reverse"),
+    ("phks", jc.Euler(), jc.Forward(), "forward"),
+    ("phks", jc.SSPRK2(), jc.Remat(segments=2), "reverse"),
+    ("phks", jc.SSPRK3(), jc.Remat(), "reverse"),
+    ("phks", jc.SSPRK3(), jc.Forward(), "forward"),
+    ("phks", jc.Strang(jc.Euler()), jc.Direct(), "reverse"),
     ("phks", jc.Adaptive(rtol=1e-12, atol=1e-13), jc.Remat(), "reverse"),
-    ("everything", jc.Adaptive(rtol=1e-12, atol=1e-13), jc.Direct(), "reverse"),
+    pytest.param("everything", jc.Adaptive(rtol=1e-12, atol=1e-13), jc.Direct(), "reverse", marks=pytest.mark.slow),
 ]
 
 

@@ -1,0 +1,140 @@
+"""The functions that users call to build initial conditions, with their arguments checked."""
+
+from collections.abc import Callable, Sequence
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from jaxchemo import _checks
+from jaxchemo.initial.conditions import AbstractProfile
+from jaxchemo.initial.gridded import FromArray, Particles, Perturbed
+from jaxchemo.initial.profiles import Ball, Function, Gaussian, Mixture, Ring, Size, Uniform
+
+
+def _one_of(mass: ArrayLike | None, amplitude: ArrayLike | None) -> Size:
+    if (mass is None) == (amplitude is None):
+        raise ValueError(f"Give exactly one of `mass` and `amplitude`, got mass={mass}, amplitude={amplitude}.")
+    if mass is not None:
+        return Size(_checks.positive("mass", mass), is_mass=True)
+    return Size(_checks.non_negative("amplitude", amplitude), is_mass=False)
+
+
+def gaussian(
+    *,
+    mass: ArrayLike | None = None,
+    amplitude: ArrayLike | None = None,
+    center: ArrayLike | Sequence[float] = 0.0,
+    std: ArrayLike | Sequence[float],
+) -> Gaussian:
+    """A Gaussian bump.
+
+    **Arguments:**
+
+    - `mass` or `amplitude`: its integral over the whole space, or its height; exactly one.
+    - `center`: middle [length]; one number for all coordinates, or one each. Default 0.
+    - `std`: standard deviation per coordinate, positive [length]; one number, or one each.
+
+    **Raises:** `ValueError` naming the argument at fault.
+    """
+    std = _checks.positive("std", _vector("std", std))
+    return Gaussian(_one_of(mass, amplitude), _vector("center", center), std)
+
+
+def mixture(parts: Sequence[AbstractProfile]) -> Mixture:
+    """The sum of several profiles: `mixture([gaussian(...), gaussian(...)])`. Particles are shared out by mass."""
+    if not parts:
+        raise ValueError("`parts` must hold at least one initial condition, got none.")
+    return Mixture(
+        tuple(_checks.instance("parts", p, AbstractProfile, "initial conditions given by formulas") for p in parts)
+    )
+
+
+def ring(
+    *,
+    mass: ArrayLike | None = None,
+    amplitude: ArrayLike | None = None,
+    center: ArrayLike | Sequence[float] = 0.0,
+    radius: ArrayLike,
+    width: ArrayLike,
+    axis: int = 2,
+) -> Ring:
+    """A ring in 2D, or a torus tube in 3D, with a Gaussian cross-section.
+
+    **Arguments:**
+
+    - `mass` or `amplitude`: its integral, or its height on the ring; exactly one.
+    - `center`: middle of the ring [length]. Default 0.
+    - `radius`: radius of the ring, positive [length].
+    - `width`: standard deviation of the cross-section, positive [length].
+    - `axis`: in 3D, the coordinate axis that the ring turns about. Default 2, the last.
+
+    **Raises:** `ValueError` naming the argument at fault.
+    """
+    if axis not in (0, 1, 2):
+        raise ValueError(f"`axis` must be 0, 1 or 2, got {axis}.")
+    radius, width = _checks.positive("radius", radius), _checks.positive("width", width)
+    return Ring(_one_of(mass, amplitude), _vector("center", center), radius, width, axis)
+
+
+def ball(
+    *,
+    mass: ArrayLike | None = None,
+    amplitude: ArrayLike | None = None,
+    center: ArrayLike | Sequence[float] = 0.0,
+    radius: ArrayLike,
+) -> Ball:
+    """A uniform ball (disk in 2D, interval in 1D).
+
+    **Arguments:**
+
+    - `mass` or `amplitude`: its integral, or its value inside; exactly one.
+    - `center`: middle [length]. Default 0.
+    - `radius`: positive [length]. On a grid the field has no gradient in it; as particles it does.
+    """
+    return Ball(_one_of(mass, amplitude), _vector("center", center), _checks.positive("radius", radius))
+
+
+def uniform(*, mass: ArrayLike | None = None, amplitude: ArrayLike | None = None) -> Uniform:
+    """The same value everywhere: `mass` over the whole box, or `amplitude`, the value; exactly one."""
+    return Uniform(_one_of(mass, amplitude))
+
+
+def perturbed(value: ArrayLike, noise: ArrayLike = 0.01, seed: int = 0) -> Perturbed:
+    """A uniform field with noise: `value * (1 + noise * u)`, `u` uniform in (-1, 1), independent in each cell.
+
+    **Arguments:**
+
+    - `value`: the mean, non-negative.
+    - `noise`: relative size of the perturbation, between 0 and 1. Default 0.01.
+    - `seed`: of the noise. Default 0.
+    """
+    noise = _checks.non_negative("noise", noise)
+    if _checks.is_concrete(noise) and float(noise) > 1:
+        raise ValueError(f"`noise` must be at most 1, or the field turns negative, got {float(noise):g}.")
+    return Perturbed(_checks.non_negative("value", value), noise, _checks.natural("seed", seed, at_least=0))
+
+
+def function(f: Callable[[Array], Array]) -> Function:
+    """A function `f` that maps points `(..., d)` to non-negative values `(...)`, written with `jax.numpy`."""
+    if not callable(f):
+        raise TypeError(f"`f` must be a function of points (..., d), got {f!r}.")
+    return Function(f)
+
+
+def array(values: ArrayLike) -> FromArray:
+    """Cell values `values` of the grid's shape, finite and non-negative."""
+    return FromArray(_checks.real("values", values))
+
+
+def particles(positions: ArrayLike, mass: ArrayLike = 1.0) -> Particles:
+    """Particles at `positions` `(n, d)` [length] that share `mass` equally; on a grid, their histogram."""
+    positions = _checks.real("positions", positions)
+    if positions.ndim != 2:
+        raise ValueError(f"`positions` must have shape (n, d), got {positions.shape}.")
+    return Particles(positions, _checks.positive("mass", mass))
+
+
+def _vector(name: str, value: ArrayLike | Sequence[float]) -> Array:
+    return _checks.real(
+        name, jnp.stack([jnp.asarray(v, float) for v in value]) if isinstance(value, tuple | list) else value
+    )
