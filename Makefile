@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+# Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
+WORKERS := -n 2 --dist worksteal
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help install demo test test-slow test-all lint format bench docs notebooks clean
@@ -26,13 +28,13 @@ demo: $(INSTALLED)  ## finite volumes and particles on one problem: figures in o
 	$(BIN)/jaxchemo compare two-blobs --methods fv,sipf --out out/two-blobs
 
 test: $(INSTALLED)  ## the quick tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-slow: $(INSTALLED)  ## only the slow tests
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m slow
 
 test-all: $(INSTALLED)  ## every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(WORKERS)
 
 lint: $(INSTALLED)  ## style, formatting, types, and the floors between the rooms
 	$(BIN)/ruff check

@@ -93,7 +93,8 @@ def _check_resolved(label: str, condition: AbstractInitial, grid: AbstractGrid) 
     finest = condition.finest
     if not _checks.is_concrete(finest):
         return
-    coarsest = max(float(np.min(np.asarray(length))) for length in grid.lengths)
+    with jax.ensure_compile_time_eval():  # the cells are known, also where a problem is built under jit
+        coarsest = max(float(jnp.min(length)) for length in grid.lengths)
     if float(finest) < coarsest:
         extent = np.array(grid.shape) * coarsest / max(float(finest), 1e-300)
         needed = tuple(int(np.ceil(n)) for n in extent)

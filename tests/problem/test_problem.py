@@ -170,6 +170,8 @@ def test_numbers_that_are_traced_are_let_through():
     assert jnp.isfinite(jax.jit(mass)(0.01))
     with pytest.raises(ValueError, match="`density` has shape"):
         jax.jit(lambda a: problem(density=initial.array(a)).fields()[0]["rho"].sum())(jnp.ones(3))
+    cloud = jnp.zeros((5, 2))
+    assert jax.jit(lambda x: problem(density=initial.particles(x)).fields()[0]["rho"].sum())(cloud) > 0
 
 
 def test_free_space_has_no_fields():
