@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import time
@@ -23,8 +24,9 @@ def arguments(doc: str | None) -> argparse.Namespace:
 
 def device() -> str:
     """The device's name as it goes into tables and file names."""
-    kind = jax.devices()[0].device_kind
-    return kind if jax.default_backend() != "cpu" else f"CPU {platform.machine()}"
+    if jax.default_backend() != "cpu":
+        return jax.devices()[0].device_kind
+    return f"CPU {platform.machine()} {os.cpu_count()} cores"
 
 
 def interleaved(candidates: Mapping[str, Callable[[], Any]], rounds: int = 7) -> dict[str, float]:

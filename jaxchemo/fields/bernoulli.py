@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 # Bernoulli numbers B_2, B_4, ..., from which both series below are made.
@@ -45,17 +46,22 @@ def smaller_bernoulli(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """
     # exp(-|w|) = s (1 - T) / (1 + T) with s = 2^-k, T = tanh(r/2) and |w| = k ln 2 + r. Nothing cancels in
     # 1 - exp(-|w|) = ((1 - s) + T (1 + s)) / (1 + T), so no series near zero is needed. The expm1 and tanh of XLA's CPU
-    # backend cost ten times as much, its exp with a series near zero twice. The bounds keep 0/0 away from w = 0, where
-    # the quotient is 1 to the last bit, and 2^-k a normal number.
+    # backend cost ten times as much, its exp with a series near zero about the same as all of this.
     kind = jnp.finfo(w.dtype)
-    size = jnp.clip(jnp.abs(w), 1e-30, -math.log(2) * (kind.minexp + 1))
-    k = jnp.round(size * (1 / math.log(2)))
+    integer = jnp.int32 if kind.bits <= 32 else jnp.int64
+    size, largest = (
+        jnp.abs(w) + 1e-30,
+        -math.log(2) * (kind.minexp + 1),
+    )  # off 0/0, where the quotient is 1; 2^-k normal
+    size = jnp.where(size > largest, largest, size)
+    # Adding `shift` leaves k, the nearest integer, in the lowest bits: half the work of rounding and converting.
+    shift = jnp.asarray(1.5 * 2.0**kind.nmant, w.dtype)
+    count = _bits(size * (1 / math.log(2)) + shift, integer) - _bits(shift, integer)
+    k = count.astype(w.dtype)
     # ln 2 in two parts, of which the first has so few bits that k times it is exact.
     r = size - k * 0.693359375 + k * 2.1219444005469058e-4
     t = r * _polynomial(_TANH[: 4 if kind.bits <= 32 else None], r * r)
-    integer = jnp.int32 if kind.bits <= 32 else jnp.int64
-    exponent = (1 - kind.minexp - k.astype(integer)) << kind.nmant
-    s = jax.lax.bitcast_convert_type(exponent, w.dtype)
+    s = _bits((1 - kind.minexp - count) << kind.nmant, w.dtype)
     return size * s * (1 - t) / ((1 - s) + t * (1 + s))
 
 
@@ -76,3 +82,7 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     for coefficient in coefficients[-2::-1]:
         total = total * x + coefficient
     return total
+
+
+def _bits(x: Array, kind: DTypeLike) -> Array:
+    return jax.lax.bitcast_convert_type(x, kind)

@@ -136,7 +136,7 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
             low, high = faces.sides(potential, signal, transform)
             factor = 1.0 if crowding is None else faces.mean(jnp.asarray(crowding(density)))
             rise = rise + factor * (high - low)
-        return fitted_flux(below, above, rise / diffusivity, diffusivity / distance)
+        return fitted_flux(below, above, rise * (1 / diffusivity), diffusivity / distance)
 
     # Inner faces read their two cells from slices, and only walls that are not closed need ghosts. To pad whole arrays
     # first is shorter, and five times slower on XLA's CPU backend: it fuses the pad into the flux and no longer
