@@ -49,10 +49,8 @@ def smaller_bernoulli(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     # backend cost ten times as much, its exp with a series near zero about the same as all of this.
     kind = jnp.finfo(w.dtype)
     integer = jnp.int32 if kind.bits <= 32 else jnp.int64
-    size, largest = (
-        jnp.abs(w) + 1e-30,
-        -math.log(2) * (kind.minexp + 1),
-    )  # off 0/0, where the quotient is 1; 2^-k normal
+    largest = -math.log(2) * (kind.minexp + 1)  # 2^-k stays a normal number
+    size = jnp.abs(w) + 1e-30  # not 0/0, and the quotient is 1 to the last bit
     size = jnp.where(size > largest, largest, size)
     # Adding `shift` leaves k, the nearest integer, in the lowest bits: half the work of rounding and converting.
     shift = jnp.asarray(1.5 * 2.0**kind.nmant, w.dtype)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +135,7 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
         diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
             return diffusivity / distance * (below - above)
-        rise = 0.0
+        rise: Any = 0.0
         for potential, signal, transform, crowding in drifts:
             low, high = faces.sides(potential / scale, signal, lambda s, transform=transform: transform(s) / scale)
             factor = 1.0 if crowding is None else faces.mean(jnp.asarray(crowding(density)))
