@@ -8,7 +8,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.analysis import boltzmann, diagnostics, exact
-from jaxchemo.methods.finite_volume import FieldState
+from jaxchemo.methods.finite_volume import FieldState, SemiDiscrete
 
 
 def slope(x, y):
@@ -98,6 +98,59 @@ class TestWaves:
             for stepper in (jc.Adaptive(1e-9, 1e-11), jc.Adaptive(1e-9, 1e-11, solver=diffrax.Kvaerno5()))
         ]
         assert np.allclose(*ends, rtol=1e-7)
+
+
+class TestManufactured:
+    """S5: fields that solve the equations with sources, in two dimensions, on cells that are not square."""
+
+    mobility, sensitivity = 0.3, 0.8
+
+    def density(self, x, t):
+        return 1 + 0.4 * jnp.cos(2 * jnp.pi * x[0]) * jnp.cos(jnp.pi * x[1]) * jnp.exp(-t)
+
+    def signal(self, x, t):
+        return 2 + 0.5 * jnp.sin(2 * jnp.pi * x[0]) * jnp.cos(jnp.pi * x[1]) * jnp.cos(t)
+
+    def source(self, x, t):
+        def flux(x):
+            gradients = jax.grad(self.density)(x, t), jax.grad(self.signal)(x, t)
+            return -self.mobility * gradients[0] + self.sensitivity * self.density(x, t) * gradients[1]
+
+        rho, c = self.density(x, t), self.signal(x, t)
+        rates = jax.grad(self.density, 1)(x, t), jax.grad(self.signal, 1)(x, t)
+        return rates[0] + jnp.trace(jax.jacfwd(flux)(x)), rates[1] + rho * c
+
+    def error(self, n):
+        grid = jc.Grid.box((0.0, 0.0), (1.0, 1.0), (n, n // 2), boundary=[jc.Periodic(), jc.NoFlux()])
+        system = SemiDiscrete(jc.models.phks(self.mobility, self.sensitivity), grid)
+
+        def fields(t):
+            return [grid.average(jnp.vectorize(lambda x, f=f: f(x, t), signature="(d)->()")) for f in self.both]
+
+        def rates(state, t):
+            rate, added = system.rates(state, t), jnp.vectorize(lambda x: self.source(x, t), signature="(d)->(),()")
+            extra = [grid.average(lambda x, k=k: added(x)[k]) for k in (0, 1)]
+            return FieldState({"rho": rate.density["rho"] + extra[0]}, {"c": rate.signal["c"] + extra[1]})
+
+        steps = n * n // 16
+        dt = 0.1 / steps
+        start = FieldState(*({name: field} for name, field in zip(("rho", "c"), fields(0.0), strict=True)))
+        end = jax.jit(
+            lambda state: jax.lax.fori_loop(0, steps, lambda k, y: jc.SSPRK3().stages(rates, y, k * dt, dt), state)
+        )(start)
+        rho, c = fields(0.1)
+        return float(jnp.max(jnp.abs(end.density["rho"] - rho))), float(jnp.max(jnp.abs(end.signal["c"] - c)))
+
+    @property
+    def both(self):
+        return self.density, self.signal
+
+    @pytest.mark.slow
+    def test_second_order_in_space(self):
+        cells = [16, 32, 64]
+        errors = np.array([self.error(n) for n in cells])
+        for kind in (0, 1):
+            assert slope(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2), errors
 
 
 def test_uniform_fields_follow_the_formula():
