@@ -83,13 +83,3 @@ def listed(items: Iterable[str]) -> str:
     """`'a', 'b' and 'c'`."""
     quoted = [repr(item) for item in items]
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted) or "nothing"
-
-
-def number(value: Any) -> str:
-    """A float leaf as a reader wants to see it in a `repr`: its value where it has one."""
-    if value is None:
-        return "0"
-    if not is_concrete(value):
-        return "?"
-    array = np.asarray(value)
-    return f"{array.item():g}" if array.ndim == 0 else np.array2string(array, precision=4, separator=", ", threshold=6)

@@ -1,6 +1,7 @@
 """A problem: a model, a domain and initial conditions, checked against one another at the door."""
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,10 @@ class Problem(eqx.Module):
         if unknown := set(changes) - set(parts):
             raise TypeError(f"A problem has {_checks.listed(parts)}, not {_checks.listed(sorted(unknown))}.")
         return Problem(**{**parts, **changes})
+
+    def __repr__(self) -> str:
+        parts = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self))
+        return "Problem(\n" + textwrap.indent(",\n".join(parts), "  ") + "\n)"
 
     def fields(self) -> tuple[Fields, Fields]:
         """Densities and signals on the grid at the initial time, by name, all of one dtype."""

@@ -6,7 +6,7 @@ import equinox as eqx
 class RESULTS(eqx.Enumeration):
     """How a run ended. `RESULTS[result]` is the sentence; `result == RESULTS.successful` asks whether all went well."""
 
-    successful = ""
+    successful = "successful"
     nonfinite = (
         "The solution is no longer finite (NaN or infinity). A smaller `dt` or smoother initial conditions would do."
     )

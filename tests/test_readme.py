@@ -19,4 +19,5 @@ def test_the_first_example_runs_as_written():
         value, gradient = jax.value_and_grad(names["misfit"], argnums=(0, 1))(0.12, 0.9)
     assert float(value) > 0 and gradient[0] > 0 > gradient[1]
     fv, sipf = names["fv"].final, names["sipf"].final
-    assert np.linalg.norm(fv.signal - sipf.signal) / np.linalg.norm(fv.signal) < 0.01
+    # Sampling noise of the food: 0.027, 0.013 and 0.007 for 5,000, 20,000 and 80,000 particles.
+    assert np.linalg.norm(fv.signal - sipf.signal) / np.linalg.norm(fv.signal) < 0.02

@@ -56,7 +56,7 @@ class Outcome:
             distance = float(relative_distance(*densities, grid, WIDTH))
         return {
             "method": repr(self.method),
-            "result": RESULTS[self.solution.result] or "successful",
+            "result": RESULTS[self.solution.result],
             "shape": list(grid.shape),
             "num_particles": getattr(self.method, "num_particles", None),
             "num_steps": int(stats["num_steps"]),

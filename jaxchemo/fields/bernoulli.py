@@ -12,6 +12,8 @@ _NUMBERS = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 /
 _EVEN = tuple((2 * n, number / math.factorial(2 * n)) for n, number in enumerate(_NUMBERS, start=1))
 # tanh(r/2) / r = 1/2 - r^2/24 + ..., in powers of r^2.
 _TANH = tuple(2 * (2**k - 1) * number for k, number in _EVEN)
+# B(w) + w/2 = 1 + w^2/12 - ..., less 1 and divided by w^2, in powers of w^2.
+_VALUE = tuple(number for k, number in _EVEN)
 # Slope of B(w) + w/2, which is odd: w/6 - w^3/180 + ..., divided by w, in powers of w^2.
 _SLOPE = tuple(k * number for k, number in _EVEN)
 
@@ -65,13 +67,18 @@ def smaller_bernoulli(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 @smaller_bernoulli.defjvp
 def _smaller_bernoulli_jvp(primals, tangents):
+    # The value, too, can be differentiated as it is written here: forward over reverse mode through a loop, which is
+    # how `jax.hessian` works, forgets this rule. Hence a series near zero, where the quotient above would lose all
+    # digits of its slope, and for each branch an argument that is safe for it.
     (w,), (dw,) = primals, tangents
-    value = smaller_bernoulli(w)
     near = jnp.abs(w) < 0.75
-    # Each branch is given arguments that are safe for it, or the one not taken would put NaN into higher derivatives.
-    odd = jnp.where(near, w, 0)
-    series = odd * _polynomial(_SLOPE, odd * odd) - jnp.where(w > 0, 0.5, -0.5)
-    slope = jnp.where(near, series, value * (1 - value - jnp.abs(w)) / jnp.where(near, 1, w))
+    odd, far = jnp.where(near, w, 0), jnp.where(near, 1, w)
+    square = odd * odd
+    terms = 5 if jnp.finfo(w.dtype).bits <= 32 else None
+    even = 1 + square * _polynomial(_VALUE[:terms], square)
+    value = jnp.where(near, even - 0.5 * jnp.where(w > 0, odd, -odd), smaller_bernoulli(far))
+    series = odd * _polynomial(_SLOPE[:terms], square) - jnp.where(w > 0, 0.5, -0.5)
+    slope = jnp.where(near, series, value * (1 - value - jnp.abs(w)) / far)
     return value, slope.astype(w.dtype) * dw
 
 

@@ -3,15 +3,15 @@
 import abc
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxchemo._show import Shown
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.initial.points import AbstractPoints, Random
 
 
-class AbstractInitial(eqx.Module):
+class AbstractInitial(Shown):
     """A non-negative field at the initial time."""
 
     @abc.abstractmethod

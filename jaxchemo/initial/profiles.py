@@ -11,16 +11,20 @@ from jax.scipy.special import erf, ndtri
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
+from jaxchemo._show import Shown, number
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.initial.conditions import AbstractProfile
 from jaxchemo.initial.gridded import FromArray
 
 
-class Size(eqx.Module):
+class Size(Shown):
     """How much there is of a profile: its integral, or its height."""
 
     value: Float[Array, ""]
     is_mass: bool = eqx.field(static=True)
+
+    def __repr__(self) -> str:
+        return f"{'mass' if self.is_mass else 'amplitude'} {number(self.value)}"
 
     def height(self, volume: Array) -> Array:
         """Height of a profile whose integral is `volume` times its height."""

@@ -5,6 +5,7 @@ import math
 from typing import Any, Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
@@ -93,6 +94,8 @@ class Plan:
             raise ValueError(f"`t1` must be larger than `t0`, got t0={t0:g} and t1={t1:g}.")
         if method.stochastic and key is None:
             raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
+        if key is not None and not isinstance(key, jax.Array):
+            raise TypeError(f"`key` must be a random key such as jax.random.key(0), got {key!r}.")
         method.check(problem)
         if isinstance(dt, str):
             if dt != "auto":

@@ -10,11 +10,12 @@ import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
+from jaxchemo._show import Shown, number
 
 Fields = dict[str, Float[Array, "..."]]
 
 
-class AbstractKinetics(eqx.Module):
+class AbstractKinetics(Shown):
     """What happens to a signal at a point: `kinetics(rho, s) = production(rho, s) - loss_rate(rho, s) * s`."""
 
     @abc.abstractmethod
@@ -53,7 +54,7 @@ class Consumption(AbstractKinetics):
         return self.rate * densities[self.species]
 
     def describe(self, name):
-        return f"- {_checks.number(self.rate)} {self.species} {name}"
+        return f"- {number(self.rate)} {self.species} {name}"
 
 
 class Production(AbstractKinetics):
@@ -82,7 +83,7 @@ class Production(AbstractKinetics):
         return self.decay
 
     def describe(self, name):
-        return f"+ {_checks.number(self.rate)} {self.species} - {_checks.number(self.decay)} {name}"
+        return f"+ {number(self.rate)} {self.species} - {number(self.decay)} {name}"
 
 
 class Uptake(AbstractKinetics):
@@ -111,8 +112,8 @@ class Uptake(AbstractKinetics):
         return self.rate * densities[self.species] / (signals[name] + self.half)
 
     def describe(self, name):
-        k = _checks.number(self.half)
-        return f"- {_checks.number(self.rate)} {self.species} {name} / ({name} + {k})"
+        k = number(self.half)
+        return f"- {number(self.rate)} {self.species} {name} / ({name} + {k})"
 
 
 class Sum(AbstractKinetics):
@@ -134,7 +135,7 @@ class Sum(AbstractKinetics):
         return " ".join(part.describe(name) for part in self.parts)
 
 
-class AbstractGrowth(eqx.Module):
+class AbstractGrowth(Shown):
     """Growth per cell: `growth(rho, s) = rate(rho, s) * rho`."""
 
     @abc.abstractmethod
@@ -160,7 +161,7 @@ class Logistic(AbstractGrowth):
         return self.speed * (1 - density / self.capacity)
 
     def describe(self, density):
-        return f"+ {_checks.number(self.speed)} {density} (1 - {density}/{_checks.number(self.capacity)})"
+        return f"+ {number(self.speed)} {density} (1 - {density}/{number(self.capacity)})"
 
 
 class Monod(AbstractGrowth):
@@ -188,4 +189,4 @@ class Monod(AbstractGrowth):
 
     def describe(self, density):
         n = self.nutrient
-        return f"+ {_checks.number(self.speed)} {density} {n} / ({n} + {_checks.number(self.half)})"
+        return f"+ {number(self.speed)} {density} {n} / ({n} + {number(self.half)})"

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
+from jaxchemo._show import Shown, number
 from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics
 from jaxchemo.models.sensitivity import AbstractSensitivity
 
 
-class Species(eqx.Module):
+class Species(Shown):
     """Cells that diffuse, drift along signals, and may grow.
 
     **Arguments:**
@@ -41,7 +42,7 @@ class Species(eqx.Module):
         self.growth = _checks.instance("growth", growth, (AbstractGrowth, type(None)), "a growth law or None")
 
 
-class Signal(eqx.Module):
+class Signal(Shown):
     """A chemical that cells sense: `relaxation d_t s = diffusivity lap s + kinetics`.
 
     **Arguments:**
@@ -132,12 +133,12 @@ class Model(eqx.Module):
         for name, one in self.species.items():
             drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in one.taxis.items())
             growth = f" {one.growth.describe(name)}" if one.growth is not None else ""
-            lines.append(f"d_t {name} = div( {_checks.number(one.mobility)} grad {name}{drifts} ){growth}")
+            lines.append(f"d_t {name} = div( {number(one.mobility)} grad {name}{drifts} ){growth}")
         for name, signal in self.signals.items():
             left = "0" if signal.slaved else f"d_t {name}"
-            if not signal.slaved and _checks.number(signal.relaxation) != "1":
-                left = f"{_checks.number(signal.relaxation)} {left}"
-            terms = [f"{_checks.number(signal.diffusivity)} lap {name}"] if signal.diffuses else []
+            if not signal.slaved and number(signal.relaxation) != "1":
+                left = f"{number(signal.relaxation)} {left}"
+            terms = [f"{number(signal.diffusivity)} lap {name}"] if signal.diffuses else []
             terms += [signal.kinetics.describe(name)] if signal.kinetics is not None else []
             lines.append(f"{left} = {' '.join(terms) or '0'}")
         return "\n".join(lines)

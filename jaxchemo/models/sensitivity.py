@@ -2,15 +2,15 @@
 
 import abc
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
+from jaxchemo._show import Shown, number
 
 
-class AbstractSensitivity(eqx.Module):
+class AbstractSensitivity(Shown):
     """The drift `V = response(density) * grad potential(signal)` of a species up (or down) a signal.
 
     A grid scheme needs only differences of `potential`, which is what lets its face flux be fitted exactly; a particle
@@ -49,7 +49,7 @@ class Linear(AbstractSensitivity):
         return 1.0
 
     def describe(self, signal, density):
-        return f"{_checks.number(self.chi)} grad {signal}"
+        return f"{number(self.chi)} grad {signal}"
 
 
 class Logarithmic(AbstractSensitivity):
@@ -76,7 +76,7 @@ class Logarithmic(AbstractSensitivity):
         return 1.0
 
     def describe(self, signal, density):
-        return f"{_checks.number(self.chi)} grad ln({signal} + {_checks.number(self.offset)})"
+        return f"{number(self.chi)} grad ln({signal} + {number(self.offset)})"
 
 
 class Receptor(AbstractSensitivity):
@@ -102,8 +102,8 @@ class Receptor(AbstractSensitivity):
         return 1.0
 
     def describe(self, signal, density):
-        k = _checks.number(self.dissociation)
-        return f"{_checks.number(self.chi)} grad({signal} / ({k} + {signal}))"
+        k = number(self.dissociation)
+        return f"{number(self.chi)} grad({signal} / ({k} + {signal}))"
 
 
 class LogWindow(AbstractSensitivity):
@@ -131,8 +131,8 @@ class LogWindow(AbstractSensitivity):
         return 1.0
 
     def describe(self, signal, density):
-        ki, ka = _checks.number(self.inactive), _checks.number(self.active)
-        return f"{_checks.number(self.chi)} grad ln((1 + {signal}/{ki}) / (1 + {signal}/{ka}))"
+        ki, ka = number(self.inactive), number(self.active)
+        return f"{number(self.chi)} grad ln((1 + {signal}/{ki}) / (1 + {signal}/{ka}))"
 
 
 class VolumeFilling(AbstractSensitivity):
@@ -158,4 +158,4 @@ class VolumeFilling(AbstractSensitivity):
         return self.law.response(density) * (1 - density / self.capacity)
 
     def describe(self, signal, density):
-        return f"(1 - {density}/{_checks.number(self.capacity)}) {self.law.describe(signal, density)}"
+        return f"(1 - {density}/{number(self.capacity)}) {self.law.describe(signal, density)}"

@@ -28,7 +28,7 @@ def test_the_final_time_is_kept_by_default():
     np.testing.assert_array_equal(solution.ys.density[0], solution.final.density)
     assert int(solution.stats["num_steps"]) == 20 and int(solution.stats["failed_step"]) == -1
     assert float(solution.stats["dt"]) == 0.01
-    assert solution.result == jc.RESULTS.successful and jc.RESULTS[solution.result] == ""
+    assert solution.result == jc.RESULTS.successful and jc.RESULTS[solution.result] == "successful"
 
 
 SAVES = {
@@ -234,6 +234,7 @@ GOOD = {"problem": PROBLEM, "method": FV, "t1": 0.2, "dt": 0.01}
         ),
         ({"dt": 1.0}, ValueError, r"`dt` must divide .* dt=0.2 \(1 steps\) would do"),
         ({"method": jc.ParticleField(10)}, ValueError, "`key` is missing: ParticleField is stochastic"),
+        ({"method": jc.ParticleField(10), "key": 0}, TypeError, "`key` must be a random key .*, got 0"),
         ({"saveat": jc.SaveAt(ts=[0.055])}, ValueError, "`ts` holds 0.055, which is not a step of the run"),
         ({"saveat": jc.SaveAt(ts=[0.3])}, ValueError, "`ts` holds 0.3, .* the nearest step is at t=0.2"),
         ({"saveat": jc.SaveAt(ts=[-0.1])}, ValueError, "`ts` holds -0.1, .* the nearest step is at t=0"),

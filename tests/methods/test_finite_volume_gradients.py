@@ -164,6 +164,20 @@ def test_gradient_through_saved_states(adjoint):
     assert float(jax.grad(loss)(0.1)) == pytest.approx(numeric, rel=1e-8)
 
 
+def test_second_derivatives_in_single_precision():
+    """Where the food is flat to the last bit, and forward over reverse mode through a loop forgets custom rules."""
+
+    def spread(chi):
+        bump = jc.initial.gaussian(mass=1.0, center=0.5, std=0.1)
+        problem = jc.Problem(jc.models.phks(0.1, chi), jc.Grid.box(0, 1, 50), bump, bump)
+        return jc.solve(problem, jc.FiniteVolume(), t1=0.01, dt=1e-3).final.density.var()
+
+    with jax.enable_x64(False):
+        found = float(jax.hessian(spread)(jnp.float32(1.0)))
+    exact = float(jax.jacfwd(jax.jacfwd(spread))(1.0))
+    assert found == pytest.approx(exact, rel=1e-3)
+
+
 def test_second_derivatives():
     value, at, _ = in_one_vector(SHELLS, functional(jc.FiniteVolume(), jc.Remat()))
     gradient = jax.jit(jax.grad(value))

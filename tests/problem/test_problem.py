@@ -177,3 +177,10 @@ def test_numbers_that_are_traced_are_let_through():
 def test_free_space_has_no_fields():
     with pytest.raises(TypeError, match="`grid` must be a grid, to evaluate fields on"):
         problem(grid=jc.FreeSpace(2)).fields()
+
+
+def test_a_problem_reads_as_its_equations_and_numbers():
+    shown = repr(problem())
+    assert "d_t rho = div( 0.1 grad rho - rho 1 grad c )" in shown
+    assert "density={'rho': Gaussian(size=mass 1, center=0, std=0.4)}" in shown
+    assert repr(initial.array(np.ones(GRID.shape))) == "FromArray(values=float64[8, 10])"
