@@ -50,6 +50,8 @@ def smaller_bernoulli(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     # 1 - exp(-|w|) = ((1 - s) + T (1 + s)) / (1 + T), so no series near zero is needed. The expm1 and tanh of XLA's CPU
     # backend cost ten times as much, its exp with a series near zero about the same as all of this.
     kind = jnp.finfo(w.dtype)
+    if kind.bits < 32:  # too few bits for what follows
+        return smaller_bernoulli(w.astype(jnp.float32)).astype(w.dtype)
     integer = jnp.int32 if kind.bits <= 32 else jnp.int64
     largest = -math.log(2) * (kind.minexp + 1)  # 2^-k stays a normal number
     size = jnp.abs(w) + 1e-30  # not 0/0, and the quotient is 1 to the last bit

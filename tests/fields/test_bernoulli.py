@@ -31,7 +31,7 @@ def sample(dtype):
     ).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(np.float32, 5e-7), (np.float64, 2e-15)])
+@pytest.mark.parametrize("dtype, tolerance", [(jnp.bfloat16, 8e-3), (np.float32, 5e-7), (np.float64, 2e-15)])
 def test_relative_error(dtype, tolerance):
     w = sample(dtype)
     down, up = jax.jit(bernoulli_pair)(jnp.asarray(w))
