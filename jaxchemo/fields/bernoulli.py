@@ -12,8 +12,6 @@ _NUMBERS = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 /
 _EVEN = tuple((2 * n, number / math.factorial(2 * n)) for n, number in enumerate(_NUMBERS, start=1))
 # tanh(r/2) / r = 1/2 - r^2/24 + ..., in powers of r^2.
 _TANH = tuple(2 * (2**k - 1) * number for k, number in _EVEN)
-# B(w) + w/2 = 1 + w^2/12 - ..., less 1 and divided by w^2, in powers of w^2.
-_VALUE = tuple(number for k, number in _EVEN)
 # Slope of B(w) + w/2, which is odd: w/6 - w^3/180 + ..., divided by w, in powers of w^2.
 _SLOPE = tuple(k * number for k, number in _EVEN)
 
@@ -47,40 +45,38 @@ def smaller_bernoulli(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     `w > 0`, so that the jumps cancel.
     """
     # exp(-|w|) = s (1 - T) / (1 + T) with s = 2^-k, T = tanh(r/2) and |w| = k ln 2 + r. Nothing cancels in
-    # 1 - exp(-|w|) = ((1 - s) + T (1 + s)) / (1 + T), so no series near zero is needed. The expm1 and tanh of XLA's CPU
-    # backend cost ten times as much, its exp with a series near zero about the same as all of this.
+    # 1 - exp(-|w|) = ((1 - s) + T (1 + s)) / (1 + T), so no series near zero is needed, only the factor |w| = r taken
+    # out where k = 0. The expm1 and tanh of XLA's CPU backend cost ten times as much, its exp with a series near zero
+    # about the same as all of this. It can be differentiated as it is written, to round-off and also at zero: forward
+    # over reverse mode through a loop, which is how `jax.hessian` works, forgets the rule below.
     kind = jnp.finfo(w.dtype)
     if kind.bits < 32:  # too few bits for what follows
         return smaller_bernoulli(w.astype(jnp.float32)).astype(w.dtype)
-    integer = jnp.int32 if kind.bits <= 32 else jnp.int64
+    integer = jnp.int32 if kind.bits == 32 else jnp.int64
     largest = -math.log(2) * (kind.minexp + 1)  # 2^-k stays a normal number
-    size = jnp.abs(w) + 1e-30  # not 0/0, and the quotient is 1 to the last bit
+    size = jnp.where(w > 0, w, -w)
     size = jnp.where(size > largest, largest, size)
     # Adding `shift` leaves k, the nearest integer, in the lowest bits: half the work of rounding and converting.
     shift = jnp.asarray(1.5 * 2.0**kind.nmant, w.dtype)
     count = _bits(size * (1 / math.log(2)) + shift, integer) - _bits(shift, integer)
-    k = count.astype(w.dtype)
+    k, zero = count.astype(w.dtype), count == 0
     # ln 2 in two parts, of which the first has so few bits that k times it is exact.
     r = size - k * 0.693359375 + k * 2.1219444005469058e-4
-    t = r * _polynomial(_TANH[: 4 if kind.bits <= 32 else None], r * r)
-    s = _bits((1 - kind.minexp - count) << kind.nmant, w.dtype)
-    return size * s * (1 - t) / ((1 - s) + t * (1 + s))
+    ratio = _polynomial(_TANH[: 4 if kind.bits == 32 else None], r * r)
+    t, s = r * ratio, _bits((1 - kind.minexp - count) << kind.nmant, w.dtype)
+    return jnp.where(zero, 1, size) * s * (1 - t) / jnp.where(zero, 2 * ratio, (1 - s) + t * (1 + s))
 
 
 @smaller_bernoulli.defjvp
 def _smaller_bernoulli_jvp(primals, tangents):
-    # The value, too, can be differentiated as it is written here: forward over reverse mode through a loop, which is
-    # how `jax.hessian` works, forgets this rule. Hence a series near zero, where the quotient above would lose all
-    # digits of its slope, and for each branch an argument that is safe for it.
     (w,), (dw,) = primals, tangents
+    value = smaller_bernoulli(w)
     near = jnp.abs(w) < 0.75
-    odd, far = jnp.where(near, w, 0), jnp.where(near, 1, w)
-    square = odd * odd
+    # Each branch is given arguments that are safe for it, or the one not taken would put NaN into higher derivatives.
+    odd = jnp.where(near, w, 0)
     terms = 5 if jnp.finfo(w.dtype).bits <= 32 else None
-    even = 1 + square * _polynomial(_VALUE[:terms], square)
-    value = jnp.where(near, even - 0.5 * jnp.where(w > 0, odd, -odd), smaller_bernoulli(far))
-    series = odd * _polynomial(_SLOPE[:terms], square) - jnp.where(w > 0, 0.5, -0.5)
-    slope = jnp.where(near, series, value * (1 - value - jnp.abs(w)) / far)
+    series = odd * _polynomial(_SLOPE[:terms], odd * odd) - jnp.where(w > 0, 0.5, -0.5)
+    slope = jnp.where(near, series, value * (1 - value - jnp.abs(w)) / jnp.where(near, 1, w))
     return value, slope.astype(w.dtype) * dw
 
 

@@ -105,6 +105,7 @@ def test_entropy_falls_at_the_rate_of_its_dissipation(kind):
     assert order(sizes, errors) == pytest.approx(2, abs=0.2), errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GRIDS)
 def test_entropy_converges_to_the_integral(kind):
     """Against quadrature of the formula on a far finer grid."""

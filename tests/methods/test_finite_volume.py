@@ -76,7 +76,7 @@ class TestWaves:
             assert slope(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2)
         assert errors[-1].max() < 4e-4
 
-    @pytest.mark.parametrize("wave", WAVES, ids=NAMES)
+    @pytest.mark.parametrize("wave", [pytest.param(WAVES[0], marks=pytest.mark.slow), WAVES[1]], ids=NAMES)
     @pytest.mark.parametrize("stepper", [jc.Euler(), jc.SSPRK2(), jc.SSPRK3(), jc.Strang()], ids=repr)
     def test_the_steppers_own_order_in_time(self, wave, stepper):
         # Against the semi-discrete solution on the same grid, so that the error of space is not in it.
@@ -89,6 +89,7 @@ class TestWaves:
             errors.append(float(jnp.max(jnp.abs(end.density - reference.density))))
         assert slope(steps, errors) == pytest.approx(stepper.order, abs=0.2)
 
+    @pytest.mark.slow
     def test_an_implicit_solver_gives_the_same(self):
         import diffrax
 
@@ -175,6 +176,7 @@ class TestSelfSimilar:
         apart = float(grid.integrate(jnp.abs(end.density - rho)) / grid.integrate(rho))
         return profile, diagnostics(problem)(end), apart, float(jnp.max(jnp.abs(end.signal - c)))
 
+    @pytest.mark.slow
     def test_mass_spread_and_order(self):
         cells, errors = [50, 100, 200], []
         for n in cells:

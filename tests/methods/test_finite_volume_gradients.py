@@ -111,7 +111,7 @@ CASES = [
     ("phks", jc.SSPRK3(), jc.Remat(), "reverse"),
     ("phks", jc.SSPRK3(), jc.Forward(), "forward"),
     ("phks", jc.Strang(jc.Euler()), jc.Direct(), "reverse"),
-    ("phks", jc.Adaptive(rtol=1e-12, atol=1e-13), jc.Remat(), "reverse"),
+    pytest.param("phks", jc.Adaptive(rtol=1e-12, atol=1e-13), jc.Remat(), "reverse", marks=pytest.mark.slow),
     *[
         pytest.param("everything", stepper, adjoint, mode, marks=pytest.mark.slow)
         for stepper, adjoint, mode in [

@@ -202,7 +202,7 @@ class TestGradients:
             assert analytic == pytest.approx(float(numeric), rel=1e-5)
             assert abs(analytic) > 1e-6
 
-    @pytest.mark.parametrize("adjoint", [jc.Remat(), jc.Direct()], ids=repr)
+    @pytest.mark.parametrize("adjoint", [jc.Remat(), pytest.param(jc.Direct(), marks=pytest.mark.slow)], ids=repr)
     def test_in_every_leaf_of_the_model(self, adjoint):
         self.check(
             lambda v: self.functional(two_blobs(model=jc.models.phks(*v)), adjoint=adjoint),
@@ -233,6 +233,7 @@ class TestGradients:
         backward = jax.grad(lambda v: self.functional(two_blobs(model=jc.models.phks(0.1, v))))(jnp.array(1.0))
         assert float(tangent) == pytest.approx(float(backward), rel=1e-10)
 
+    @pytest.mark.slow
     def test_in_the_initial_conditions(self):
         def f(v):
             density = jc.initial.gaussian(mass=v[0], center=(v[1], 0.0), std=v[2])
