@@ -8,9 +8,10 @@ INSTALLED := $(VENV)/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
 WORKERS := -n 2 --dist worksteal
+NETWORKS := phks-3d phks-3d-cnn phks-2d
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help install demo test test-slow test-all lint format bench docs notebooks clean
+.PHONY: help install demo train test test-slow test-all lint format bench docs notebooks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -24,8 +25,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e ".[io,viz,cli,dev]"
 	@touch $@
 
-demo: $(INSTALLED)  ## finite volumes and particles on one problem: figures in out/two-blobs
-	$(BIN)/jaxchemo compare two-blobs --methods fv,sipf --out out/two-blobs
+demo: $(INSTALLED)  ## finite volumes, particles, and particles with a network: figures in out/two-blobs
+	$(BIN)/jaxchemo compare two-blobs --methods fv,sipf,nsipf --out out/two-blobs
+
+train: $(INSTALLED)  ## the networks that are shipped, anew (about ten minutes on two cores)
+	@set -e; for name in $(NETWORKS); do \
+	  $(BIN)/jaxchemo train $$name --out out/train/$$name; \
+	  cp out/train/$$name/$$name.npz out/train/$$name/$$name.json jaxchemo/nn/weights/; \
+	done
 
 test: $(INSTALLED)  ## the quick tests
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"

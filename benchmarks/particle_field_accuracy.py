@@ -62,7 +62,11 @@ def _random(seed: int) -> Case:
     return Case(jc.models.phks(mobility, 1.0), jc.initial.mixture(cells), jc.initial.mixture([main, *food]), 0.01)
 
 
-CASES = {"two": _two, "rings": _rings, "random-1": functools.partial(_random, 9101)}
+CASES = {
+    "two": _two,
+    "rings": _rings,
+    **{f"random-{k}": functools.partial(_random, 9100 + k) for k in (1, 2, 3)},
+}
 
 SCHEMES = {
     "histogram / trilinear": dict(deposit_order=0, field=jc.Exponential(), interpolator=jc.BSpline(1)),

@@ -1,5 +1,9 @@
 """jaxchemo: chemotaxis in JAX. One problem, many methods, gradients through whole trajectories."""
 
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from jaxchemo import initial as initial
 from jaxchemo import models as models
 from jaxchemo.domain import Dirichlet as Dirichlet
@@ -37,3 +41,13 @@ from jaxchemo.particles.interpolators import Histospline as Histospline
 from jaxchemo.particles.interpolators import ModerateInteraction as ModerateInteraction
 from jaxchemo.problem import Problem as Problem
 from jaxchemo.results import RESULTS as RESULTS
+
+if _TYPE_CHECKING:
+    from jaxchemo import nn as nn
+
+
+def __getattr__(name: str) -> _Any:
+    # The room of the networks needs flax, which takes a while to import: it opens when it is first asked for.
+    if name == "nn":
+        return _importlib.import_module("jaxchemo.nn")
+    raise AttributeError(f"module 'jaxchemo' has no attribute {name!r}")

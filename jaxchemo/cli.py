@@ -1,11 +1,11 @@
-"""The command line: `jaxchemo list`, `jaxchemo run NAME`, `jaxchemo compare NAME`. Names live here, and only here."""
+"""The command line: `jaxchemo list`, `run NAME`, `compare NAME`, `train NAME`. Names live here, and only here."""
 
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
@@ -13,7 +13,7 @@ import tyro
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from jaxchemo.experiments import Experiment, RecoverParameters
+    from jaxchemo.experiments import Experiment, Study
     from jaxchemo.methods import AbstractMethod
 
 
@@ -51,11 +51,13 @@ Particles = Annotated[int | None, _numbers("--particles", int, "INT", "a whole n
 FinalTime = Annotated[float | None, _numbers("--t1", float, "FLOAT", "a number"), _PLAIN]
 Step = Annotated[float | None, _numbers("--dt", float, "FLOAT", "a number"), _PLAIN]
 Seed = Annotated[int | None, _numbers("--seed", int, "INT", "a whole number"), _PLAIN]
+Epochs = Annotated[int | None, _numbers("--epochs", int, "INT", "a whole number"), _PLAIN]
+Network = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint=" ")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit code: 0, 1 for a run that went wrong, 2 for input that is refused."""
-    commands = {"list": list_experiments, "run": run, "compare": compare}
+    commands = {"list": list_experiments, "run": run, "compare": compare, "train": train}
     try:
         return tyro.extras.subcommand_cli_from_dict(
             commands,
@@ -74,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def list_experiments() -> int:
-    """Lists experiments and methods."""
+    """Lists experiments, methods and networks."""
     from rich.table import Table
 
     from jaxchemo.experiments import EXPERIMENTS
@@ -82,11 +84,17 @@ def list_experiments() -> int:
     console = _console()
     table = Table("experiment", "what it shows", "dimensions", title="Experiments", title_justify="left")
     for one in EXPERIMENTS:
-        table.add_row(one.name, one.title, "2" if _is_inference(one) else "2, 3")
+        table.add_row(one.name, one.title, "2" if _is_study(one) else "2, 3")
     console.print(table)
     table = Table("method", "what it is", title="Methods", title_justify="left")
     for name, (about, _) in _methods().items():
         table.add_row(name, about)
+    console.print(table)
+    from jaxchemo.nn import RECIPES
+
+    table = Table("network", "what it is", "dimensions", title="Networks", title_justify="left")
+    for recipe in RECIPES:
+        table.add_row(recipe.name, recipe.title, str(recipe.ndim))
     console.print(table)
     return 0
 
@@ -101,6 +109,7 @@ def run(
     t1: FinalTime = None,
     dt: Step = None,
     seed: Seed = None,
+    network: Network = None,
 ) -> int:
     """Runs an experiment by one method, and leaves its solution, a summary and figures in a folder.
 
@@ -114,15 +123,16 @@ def run(
         t1: Final time. Default: the experiment's.
         dt: Time step. Default: the experiment's.
         seed: Of the random numbers. Default: 0.
+        network: Weights for nsipf, from `jaxchemo train`. Default: those shipped for the dimension.
     """
     experiment = _experiment(name)
     folder = _folder(out, name)
-    if _is_inference(experiment):
-        given = {"--method": method, "--ndim": ndim, "--particles": particles, "--t1": t1}
+    if _is_study(experiment):
+        given = {"--method": method, "--ndim": ndim, "--particles": particles, "--t1": t1, "--network": network}
         for option in (option for option, value in given.items() if value is not None):
             raise Refused(f"`{option}` does not apply to {name!r}: it takes --shape, --dt, --seed and --out.")
-        return _recover(experiment, folder, shape, dt, seed)
-    return _simulate(experiment, [method or "fv"], folder, ndim, shape, particles, t1, dt, seed)
+        return _study(experiment, folder, shape, dt, seed)
+    return _simulate(experiment, [method or "fv"], folder, ndim, shape, particles, t1, dt, seed, network)
 
 
 def compare(
@@ -135,6 +145,7 @@ def compare(
     t1: FinalTime = None,
     dt: Step = None,
     seed: Seed = None,
+    network: Network = None,
 ) -> int:
     """Runs an experiment by several methods and compares them, in a table and in figures.
 
@@ -148,17 +159,79 @@ def compare(
         t1: Final time. Default: the experiment's.
         dt: Time step. Default: the experiment's.
         seed: Of the random numbers. Default: 0.
+        network: Weights for nsipf, from `jaxchemo train`. Default: those shipped for the dimension.
     """
     experiment = _experiment(name)
-    if _is_inference(experiment):
-        raise Refused(f"{name!r} is an inference, not one run by several methods: `jaxchemo run {name}` would do.")
+    if _is_study(experiment):
+        raise Refused(
+            f"{name!r} makes its own runs, and is not one run by several methods: `jaxchemo run {name}` would do."
+        )
     chosen = list(dict.fromkeys(part.strip() for part in methods.split(",") if part.strip()))
     if not chosen:
         raise Refused(f"`--methods` must name at least one method, got {methods!r}.")
-    return _simulate(experiment, chosen, _folder(out, name), ndim, shape, particles, t1, dt, seed)
+    return _simulate(experiment, chosen, _folder(out, name), ndim, shape, particles, t1, dt, seed, network)
 
 
-def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed) -> int:
+def train(name: Name, out: Folder = None, seed: Seed = None, epochs: Epochs = None) -> int:
+    """Trains a network, and leaves its weights, how they were made, and the loss curve in a folder.
+
+    An interrupted training goes on from its last epoch when it is started again.
+
+    Args:
+        name: Name of the network; `jaxchemo list` shows them.
+        out: Folder to write. Default: out/NAME.
+        seed: Of the data, the first weights and the batches. Default: 0.
+        epochs: How long. Default: the network's.
+    """
+    import dataclasses
+    import time
+
+    from jaxchemo import nn, plotting
+    from jaxchemo.experiments import nearest
+    from jaxchemo.experiments.outcome import surroundings
+
+    recipes = {recipe.name: recipe for recipe in nn.RECIPES}
+    if name not in recipes:
+        raise Refused(f"There is no network {name!r}. {nearest(name, list(recipes))}")
+    folder, console, recipe = _folder(out, name), _console(), recipes[name]
+    if epochs is not None:
+        if epochs < 1:
+            raise Refused(f"`--epochs` must be at least 1, got {epochs}.")
+        recipe = dataclasses.replace(recipe, epochs=epochs)
+    console.print(f"[bold]{name}[/bold]: {recipe.title}")
+    checkpoint, clock = folder / "training.checkpoint", time.perf_counter()
+    try:
+        resumed = checkpoint.exists()
+        if resumed:
+            console.print(f"going on from {checkpoint}")
+        trained = nn.train(recipe, seed=seed or 0, checkpoint=checkpoint, progress=True)
+    except FloatingPointError as error:
+        print(f"jaxchemo: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, TypeError, OSError) as error:
+        raise Refused(error) from error
+    seconds = None if resumed else round(time.perf_counter() - clock, 1)
+    record = {
+        "title": recipe.title,
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed or 0,
+        "metrics": {measure: values[-1] for measure, values in trained.history.items()},
+        "start": trained.start,
+        "seconds": seconds,
+        **surroundings(),
+        "history": trained.history,
+    }
+    nn.save(folder / name, trained.interpolator, **record)
+    plotting.training(trained.history, trained.start, title=f"{name}: {recipe.title}").savefig(folder / "loss.png")
+    checkpoint.unlink(missing_ok=True)
+    for measure, value in record["metrics"].items():
+        before = f"   (before training {trained.start[measure]:.4g})" if measure in trained.start else ""
+        console.print(f"{measure:>12} {value:.4g}{before}")
+    _say_where(console, folder)
+    return 0
+
+
+def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed, network) -> int:
     ndim, seed = 3 if ndim is None else ndim, seed or 0
     from jaxchemo.experiments.figures import draw
     from jaxchemo.experiments.outcome import Outcome, describe, measure, surroundings
@@ -168,7 +241,13 @@ def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed) -
     console = _console()
     outcomes = {}
     try:
-        methods = {name: _method(name, particles or experiment.num_particles, particles) for name in names}
+        chosen = {name: _method(name) for name in names}
+        if particles is not None and particles < 1:
+            raise Refused(f"`--particles` must be at least 1, got {particles}.")
+        if network is not None and "nsipf" not in names:
+            raise Refused("`--network` is for the method nsipf, which is not among those asked for.")
+        parts = Parts(particles or experiment.num_particles, ndim, network)
+        methods = {name: build(parts) for name, build in chosen.items()}
         problem = experiment.problem(ndim, shape)
         console.print(f"[bold]{experiment.name}[/bold] in {ndim}D: {experiment.title}")
         console.print(problem.model.equations(), style="cyan", highlight=False)
@@ -193,62 +272,71 @@ def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed) -
     return 0
 
 
-def _recover(experiment, folder, shape, dt, seed) -> int:
+def _study(study, folder, shape, dt, seed) -> int:
     import dataclasses
 
-    from jaxchemo.experiments.figures import draw_recovery
     from jaxchemo.experiments.outcome import surroundings
 
     console = _console()
     if shape is not None and len(set(shape)) > 1:
-        raise Refused(f"`--shape` must be one number for {experiment.name!r}, got {shape}.")
-    changes = {"cells": shape and shape[0], "dt": dt}
-    experiment = dataclasses.replace(experiment, **{k: v for k, v in changes.items() if v is not None})
-    console.print(f"[bold]{experiment.name}[/bold]: {experiment.title}")
+        raise Refused(f"`--shape` must be one number for {study.name!r}, got {shape}.")
+    console.print(f"[bold]{study.name}[/bold]: {study.title}")
     try:
-        with console.status("recovering: compiling gradients through the simulation takes most of the time"):
-            found = experiment.run(seed or 0)
+        study = study.resized(shape and shape[0], dt)
+        with console.status(study.busy):
+            found = study.run(seed or 0)
     except (ValueError, TypeError) as error:
         raise Refused(error) from error
-    named = {"experiment": experiment.name, "title": experiment.title, "parameters": dataclasses.asdict(experiment)}
-    numbers = experiment.numbers(found)
-    _write(folder, {**named, "seed": seed or 0, **numbers, **surroundings()})
-    draw_recovery(experiment, found, folder / "recovery.png")
-    for name, n in numbers["recovered"].items():
-        console.print(f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})")
-    for name in ("levenberg_marquardt", "nelder_mead"):
-        simulations = numbers[name]["simulations"]
-        console.print(f"{name.replace('_', '-'):>20}: {simulations} simulations to the same misfit")
+    named = {"experiment": study.name, "title": study.title, "parameters": dataclasses.asdict(study)}
+    _write(folder, {**named, "seed": seed or 0, **study.numbers(found), **surroundings()})
+    study.draw(found, folder)
+    for line in study.lines(found):
+        console.print(line)
     _say_where(console, folder)
     return 0
 
 
-def _methods() -> dict[str, tuple[str, Callable[[int], "AbstractMethod"]]]:
-    """What each method's name stands for, and how it is built for a number of particles."""
+class Parts(NamedTuple):
+    """What methods are built from."""
+
+    particles: int
+    ndim: int
+    network: Path | None
+
+
+def _methods() -> dict[str, tuple[str, Callable[[Parts], "AbstractMethod"]]]:
+    """What each method's name stands for, and how it is built."""
     import jaxchemo as jc
 
-    def paper(particles: int) -> jc.ParticleField:
-        return jc.ParticleField(particles, deposit_order=0, field=jc.Explicit(), interpolator=jc.CubicSpline())
+    def paper(parts: Parts) -> jc.ParticleField:
+        return jc.ParticleField(parts.particles, deposit_order=0, field=jc.Explicit(), interpolator=jc.CubicSpline())
+
+    def neural(parts: Parts) -> jc.ParticleField:
+        shipped = "phks-2d" if parts.ndim == 2 else "phks-3d"
+        network = jc.nn.pretrained(shipped) if parts.network is None else jc.nn.load(parts.network)
+        return jc.ParticleField(parts.particles, interpolator=network)
 
     return {
-        "fv": ("finite volumes with fitted fluxes", lambda particles: jc.FiniteVolume()),
-        "sipf": ("particles and field: cloud in cell, exposure, histospline", jc.ParticleField),
+        "fv": ("finite volumes with fitted fluxes", lambda parts: jc.FiniteVolume()),
+        "sipf": (
+            "particles and field: cloud in cell, exposure, histospline",
+            lambda parts: jc.ParticleField(parts.particles),
+        ),
+        "nsipf": ("the same with a trained network as interpolator", neural),
         "sipf-paper": ("particles and field as in the paper: histogram, explicit, cubic spline", paper),
     }
 
 
-def _method(name: str, particles: int, asked: int | None) -> "AbstractMethod":
+def _method(name: str) -> Callable[[Parts], "AbstractMethod"]:
     from jaxchemo.experiments import nearest
 
     known = _methods()
     if name not in known:
         raise Refused(f"There is no method {name!r}. {nearest(name, list(known))}")
-    if asked is not None and asked < 1:
-        raise Refused(f"`--particles` must be at least 1, got {asked}.")
-    return known[name][1](particles)
+    return known[name][1]
 
 
-def _experiment(name: str) -> "Experiment | RecoverParameters":
+def _experiment(name: str) -> "Experiment | Study":
     from jaxchemo.experiments import find
 
     try:
@@ -257,10 +345,10 @@ def _experiment(name: str) -> "Experiment | RecoverParameters":
         raise Refused(error) from error
 
 
-def _is_inference(experiment: Any) -> bool:
-    from jaxchemo.experiments import RecoverParameters
+def _is_study(experiment: Any) -> bool:
+    from jaxchemo.experiments import Study
 
-    return isinstance(experiment, RecoverParameters)
+    return isinstance(experiment, Study)
 
 
 def _folder(out: Path | None, name: str) -> Path:

@@ -51,9 +51,13 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
     ("argv", "sentence"),
     [
         (["run", "two-blob"], "There is no experiment 'two-blob'. Did you mean 'two-blobs'?"),
-        (["compare", "nothing-like-it"], "There are: one-blob, two-blobs, annuli, recover-parameters."),
+        (["compare", "nothing-like-it"], "There are: one-blob, two-blobs, annuli, recover-parameters, propagation-"),
         (["run", "one-blob", "--method", "spif"], "There is no method 'spif'. Did you mean 'sipf'?"),
-        (["compare", "one-blob", "--methods", "fv,xyz"], "There is no method 'xyz'. There are: fv, sipf, sipf-paper."),
+        (["compare", "one-blob", "--methods", "fv,xyz"], "There is no method 'xyz'. There are: fv, sipf, nsipf, "),
+        (["run", "one-blob", "--method", "nsipf", "--network", "/nowhere"], "No such file"),
+        (["run", "one-blob", "--network", "weights"], "`--network` is for the method nsipf"),
+        (["train", "phks-5d"], "There is no network 'phks-5d'. Did you mean"),
+        (["train", "phks-2d", "--epochs", "0"], "`--epochs` must be at least 1, got 0."),
         (["compare", "one-blob", "--methods", ","], "`--methods` must name at least one method"),
         (["run", "one-blob", "--dt", "-0.1"], "`dt` must be positive, got -0.1."),
         (["run", "one-blob", "--dt", "0.3"], "`dt` must divide t1 - t0 = 1 into whole steps"),
@@ -64,7 +68,7 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
         (["run", "one-blob", "--method", "sipf", "--particles", "0"], "`--particles` must be at least 1, got 0."),
         (["run", "one-blob", "--seed", "-1"], "`seed` must be at least 0, got -1."),
         (["run", "recover-parameters", "--method", "fv"], "`--method` does not apply to 'recover-parameters'"),
-        (["compare", "recover-parameters"], "'recover-parameters' is an inference"),
+        (["compare", "recover-parameters"], "'recover-parameters' makes its own runs"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(argv, sentence, tmp_path, capsys):

@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 
@@ -139,3 +139,33 @@ class Experiment(abc.ABC):
         key = jax.random.key(_checks.natural("seed", seed, at_least=0))
         problem = self.problem(ndim, shape)
         return run(problem, method, t1=t1, dt=dt, key=key, saveat=saveat, store=store, progress=progress)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study(abc.ABC):
+    """An experiment that is not one run by one method: it makes its own runs, and draws what it found."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    busy: ClassVar[str]  # what to say while it runs
+
+    @abc.abstractmethod
+    def run(self, seed: int = 0) -> Any:
+        """Everything that was found."""
+
+    @abc.abstractmethod
+    def numbers(self, found: Any) -> dict[str, Any]:
+        """What was found, ready for JSON."""
+
+    @abc.abstractmethod
+    def lines(self, found: Any) -> list[str]:
+        """What was found, in a few lines for a reader."""
+
+    @abc.abstractmethod
+    def draw(self, found: Any, folder: Path) -> Path:
+        """Draws it into `folder`, and returns the file."""
+
+    @abc.abstractmethod
+    def resized(self, cells: int | None, dt: float | None) -> "Study":
+        """The same on another grid, or with another time step."""

@@ -2,14 +2,21 @@
 
 import difflib
 
-from jaxchemo.experiments.base import Experiment
+from jaxchemo.experiments.base import Experiment, Study
+from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.recover import RecoverParameters
 
-EXPERIMENTS: tuple[Experiment | RecoverParameters, ...] = (OneBlob(), TwoBlobs(), Annuli(), RecoverParameters())
+EXPERIMENTS: tuple[Experiment | Study, ...] = (
+    OneBlob(),
+    TwoBlobs(),
+    Annuli(),
+    RecoverParameters(),
+    PropagationOfChaos(),
+)
 
 
-def find(name: str) -> Experiment | RecoverParameters:
+def find(name: str) -> Experiment | Study:
     """The experiment of this name.
 
     **Raises:** `ValueError` that names the nearest one.

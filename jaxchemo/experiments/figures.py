@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from jaxchemo import plotting
 from jaxchemo.experiments.base import Experiment
-from jaxchemo.experiments.recover import NAMES, UNITS, RecoverParameters, Recovery
 from jaxchemo.integrate import Solution
 from jaxchemo.problem import Problem
 
@@ -51,24 +50,3 @@ def draw(
     drawn.append(plotting.animate(problem, solutions, folder / "film.gif", normal=normal))
     tell(drawn[-1])
     return drawn
-
-
-def draw_recovery(experiment: RecoverParameters, found: Recovery, path: Path) -> Path:
-    """Draws an inference into the file `path`: the fit, the descent of the misfit, and the recovered values."""
-    recovered = experiment.numbers(found)["recovered"]
-    figure = plotting.recovery(
-        found.problem,
-        times=experiment.times,
-        observed=found.observed,
-        fitted=found.fitted,
-        noise=experiment.noise,
-        descents={
-            "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.down_to(found.target),
-            "Nelder-Mead, without": found.nelder_mead.down_to(found.target),
-        },
-        lowest=min(found.levenberg_marquardt.misfit),
-        target=found.target,
-        values={name: {**recovered[name], "unit": unit} for name, unit in zip(NAMES, UNITS, strict=True)},
-    )
-    figure.savefig(path)
-    return path

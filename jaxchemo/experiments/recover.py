@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from jaxchemo import _checks
+from jaxchemo.experiments.base import Study
 from jaxchemo.experiments.food import TwoBlobs
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import FiniteVolume
@@ -76,7 +78,7 @@ class Recovery:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecoverParameters:
+class RecoverParameters(Study):
     """Mobility and sensitivity of `two-blobs` in 2D, from densities at a few times with independent Gaussian noise.
 
     Gradients through the simulation feed Levenberg-Marquardt in the logarithms of the parameters; scipy's Nelder-Mead
@@ -101,6 +103,8 @@ class RecoverParameters:
         "Densities of the two blobs in 2D are observed with noise at three times. Gradients through the whole "
         "simulation recover mobility and sensitivity with error bars; simulations are counted against Nelder-Mead."
     )
+
+    busy: ClassVar[str] = "recovering: compiling gradients through the simulation takes most of the time"
 
     system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
     cells: int = 48
@@ -166,6 +170,41 @@ class RecoverParameters:
                 for name, one in descents.items()
             },
         }
+
+    def lines(self, found: Recovery) -> list[str]:
+        numbers = self.numbers(found)
+        lines = [
+            f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})"
+            for name, n in numbers["recovered"].items()
+        ]
+        for name in ("levenberg_marquardt", "nelder_mead"):
+            simulations = numbers[name]["simulations"]
+            lines.append(f"{name.replace('_', '-'):>20}: {simulations} simulations to the same misfit")
+        return lines
+
+    def draw(self, found: Recovery, folder: Path) -> Path:
+        from jaxchemo import plotting
+
+        recovered = self.numbers(found)["recovered"]
+        figure = plotting.recovery(
+            found.problem,
+            times=self.times,
+            observed=found.observed,
+            fitted=found.fitted,
+            noise=self.noise,
+            descents={
+                "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.down_to(found.target),
+                "Nelder-Mead, without": found.nelder_mead.down_to(found.target),
+            },
+            lowest=min(found.levenberg_marquardt.misfit),
+            target=found.target,
+            values={name: {**recovered[name], "unit": unit} for name, unit in zip(NAMES, UNITS, strict=True)},
+        )
+        figure.savefig(folder / "recovery.png")
+        return folder / "recovery.png"
+
+    def resized(self, cells: int | None, dt: float | None) -> "RecoverParameters":
+        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)
 
     def _densities(self, problem: Problem, logs: Float[Array, " p"]) -> Float[Array, "k x y"]:
         mobility, sensitivity = jnp.exp(logs)

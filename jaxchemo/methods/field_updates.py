@@ -6,17 +6,19 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
+from jaxchemo import _checks
 from jaxchemo.domain import Components, Grid
 from jaxchemo.initial import AbstractInitial, AbstractProfile
 from jaxchemo.methods.steppers import exponential_step
 from jaxchemo.models import Consumption, Signal
 from jaxchemo.particles import deposit, gather, mollify, prefilter
-from jaxchemo.particles.interpolators import AbstractInterpolator
+from jaxchemo.particles.interpolators import AbstractInterpolator, Sampling
 
 Positions = dict[str, Components]
 Weights = dict[str, Float[Array, "..."]]
+Felt = tuple[Float[Array, " p"], Components]
 
 
 class AbstractFieldUpdate(eqx.Module):
@@ -53,10 +55,13 @@ class AbstractFieldUpdate(eqx.Module):
         x: Components,
         grid: Grid,
         interpolator: AbstractInterpolator,
-        deposit_order: int,
+        samplings: dict[str, Sampling],
         width: float,
     ) -> tuple[Float[Array, " p"], Components]:
-        """Value `(P,)` and gradient of the signal at the particles."""
+        """Value `(P,)` and gradient of the signal at the particles.
+
+        `samplings` says for each species how its particles would have sampled their own exposure.
+        """
 
     @abc.abstractmethod
     def on_grid(
@@ -91,22 +96,68 @@ class Exposure(AbstractFieldUpdate):
 
         return {name: one(name, kept) for name, kept in stored.items()}
 
-    def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
+    def felt(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         exposure, coefficients = stored
-        rate = signal.paced(_consumption("s", signal).rate)
-        prepared = interpolator.prepare(mollify(exposure, grid, width), grid, deposit_order)
+        eaten = _consumption("s", signal)
+        rate = signal.paced(eaten.rate)
+        prepared = interpolator.prepare(mollify(exposure, grid, width), grid, samplings[eaten.species])
         total, slope = interpolator.at(prepared, x, grid)
         if isinstance(condition, AbstractProfile):
-            start, start_slope = _value_and_gradient(condition, x)
+            start = _value_and_gradient(condition, x)
         else:
-            start, start_slope = gather(coefficients, x, grid, 3)
-        left = jnp.exp(-rate * total)
-        gradient = tuple(left * (g0 - rate * start * g) for g0, g in zip(start_slope, slope, strict=True))
-        return start * left, gradient
+            start = gather(coefficients, x, grid, 3)
+        return _left(start, (total, slope), rate)
 
     def on_grid(self, stored, condition, signal, grid, width):
         rate = signal.paced(_consumption("s", signal).rate)
         return condition.on_grid(grid) * jnp.exp(-rate * mollify(stored[0], grid, width))
+
+
+class Prescribed(AbstractFieldUpdate):
+    """An exposure that is given, step by step, whatever the particles do: they are then independent of one another.
+
+    These are the limit particles of propagation of chaos: with the same key, they take the same random steps as the
+    particles of any other run.
+
+    **Arguments:**
+
+    - `exposures`: the exposure after each step, `(steps, *shape)` [mass x time / length^d]; later it stays the last.
+    - `grid`: of the exposures; the same box as the problem's, with other cells if need be.
+    - `deposit_order`: B-spline order that smeared them. Default 0: they are cell averages.
+    """
+
+    coefficients: Float[Array, "steps *shape"]
+    grid: Grid
+
+    def __init__(self, exposures: Float[Array, "steps *shape"], grid: Grid, deposit_order: int = 0):
+        if exposures.shape[1:] != grid.shape:
+            raise ValueError(f"`exposures` must have shape (steps, *{grid.shape}), got {exposures.shape}.")
+        self.coefficients = jax.vmap(lambda one: prefilter(one, grid, 3, deposit_order))(exposures)
+        self.grid = grid
+
+    def check(self, name, signal):
+        _consumption(name, signal)
+
+    def init(self, condition, grid):
+        _checks.instance("signal", condition, AbstractProfile, "an initial condition given by a formula")
+        return jnp.zeros((), jnp.int32)
+
+    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+        return {name: step + 1 for name, step in stored.items()}
+
+    def felt(self, stored, condition, signal, x, grid, interpolator, samplings, width):
+        assert isinstance(condition, AbstractProfile)
+        exposure = gather(self._now(stored), x, self.grid, 3)
+        return _left(_value_and_gradient(condition, x), exposure, signal.paced(_consumption("s", signal).rate))
+
+    def on_grid(self, stored, condition, signal, grid, width):
+        centers = tuple(grid.centers.reshape(-1, grid.ndim).T)
+        exposure = gather(self._now(stored), centers, self.grid, 3)[0].reshape(grid.shape)
+        return condition.on_grid(grid) * jnp.exp(-signal.paced(_consumption("s", signal).rate) * exposure)
+
+    def _now(self, step: Int[Array, ""]) -> Float[Array, "*shape"]:
+        """Spline coefficients after so many steps: none before the first, and after the last those of the last."""
+        return jnp.where(step > 0, self.coefficients[step - 1], 0)
 
 
 class AbstractOnGrid(AbstractFieldUpdate):
@@ -137,7 +188,7 @@ class AbstractOnGrid(AbstractFieldUpdate):
 
         return {name: one(name, value) for name, value in stored.items()}
 
-    def felt(self, stored, condition, signal, x, grid, interpolator, deposit_order, width):
+    def felt(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)
 
     def on_grid(self, stored, condition, signal, grid, width):
@@ -169,6 +220,13 @@ def _consumption(name: str, signal: Signal) -> Consumption:
             f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
         )
     return signal.kinetics
+
+
+def _left(start: Felt, exposure: Felt, rate: Array) -> Felt:
+    """What is left of a signal, and its gradient, from those of the initial signal and of the exposure."""
+    left = jnp.exp(-rate * exposure[0])
+    slopes = zip(start[1], exposure[1], strict=True)
+    return start[0] * left, tuple(left * (g0 - rate * start[0] * g) for g0, g in slopes)
 
 
 def _value_and_gradient(condition: AbstractProfile, x: Components) -> tuple[Array, Components]:

@@ -14,7 +14,7 @@ from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.field_updates import AbstractFieldUpdate, Exposure
 from jaxchemo.particles import deposit, mollify
 from jaxchemo.particles.increments import AbstractIncrements, Normal
-from jaxchemo.particles.interpolators import AbstractInterpolator, AbstractMollifier, Histospline
+from jaxchemo.particles.interpolators import AbstractInterpolator, AbstractMollifier, Histospline, Sampling
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -53,7 +53,8 @@ class ParticleField(AbstractMethod):
     - `num_particles`: particles per species. Default 20,000.
     - `deposit_order`: B-spline order of the deposit, 0 (histogram) to 3. Default 1, cloud in cell.
     - `field`: how the signal is stored and consumed: `Exposure()` (default), `Exponential()` or `Explicit()`.
-    - `interpolator`: how particles see the field: `Histospline()` (default), `CubicSpline()`, `BSpline(order)`.
+    - `interpolator`: how particles see the field: `Histospline()` (default), `CubicSpline()`, `BSpline(order)`, or a
+      network such as `jc.nn.pretrained("phks-3d")`.
     - `increments`: Brownian increments: `Normal()` (default), `ThreePoint()`, `Antithetic()`.
     - `points`: initial positions: `Sobol()` (default) or `Random()`.
     - `mollifier`: an extra Gaussian kernel, `FixedWidth(eps)` or `ModerateInteraction(scale, beta)`. Default: none.
@@ -102,6 +103,8 @@ class ParticleField(AbstractMethod):
 
     def check(self, problem):
         grid = _box(problem)
+        finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
+        self.interpolator.check(grid, finest)
         for side in grid.boundaries:
             for wall in (side.low, side.high) if isinstance(side, Mixed) else (side,):
                 if isinstance(wall, Dirichlet) and not _absorbing(wall):
@@ -144,10 +147,11 @@ class ParticleField(AbstractMethod):
         stored = self.field.update(
             state.stored, state.positions, state.weights, model.signals, grid, dt, self.deposit_order, self._width(grid)
         )
+        samplings = self._samplings(problem, state.weights, (jnp.asarray(n) + 1) * dt)
         positions, weights = {}, {}
         for i, (name, species) in enumerate(model.species.items()):
             x = state.positions[name]
-            drift = self._drift(problem, name, x, state.weights[name], stored)
+            drift = self._drift(problem, name, x, state.weights[name], stored, samplings)
             noise = self.increments(jax.random.fold_in(key, i), x, grid)
             size = jnp.sqrt(2 * species.mobility * dt)
             moved = tuple((xi + dt * v + size * z).astype(xi.dtype) for xi, v, z in zip(x, drift, noise, strict=True))
@@ -160,9 +164,10 @@ class ParticleField(AbstractMethod):
     def stable_dt(self, problem, state):
         """A step in which a particle diffuses and drifts by no more than half a cell in the mean."""
         bounds = []
+        samplings = self._samplings(problem, state.weights, 0.0)
         for name, species in problem.model.species.items():
             x = state.positions[name]
-            drift = self._drift(problem, name, x, state.weights[name], state.stored)
+            drift = self._drift(problem, name, x, state.weights[name], state.stored, samplings)
             for h, v in zip(_box(problem).spacing, drift, strict=True):
                 bounds.append((0.5 * h) ** 2 / (2 * species.mobility))
                 bounds.append(0.5 * h / jnp.maximum(jnp.sqrt(jnp.mean(v**2)), jnp.finfo(jnp.result_type(v)).tiny))
@@ -185,8 +190,24 @@ class ParticleField(AbstractMethod):
     def _width(self, grid: Grid) -> float:
         return 0.0 if self.mollifier is None else self.mollifier.width(self.num_particles, grid.ndim)
 
+    def _samplings(self, problem: Problem, weights: dict[str, Any], elapsed: Array | float) -> dict[str, Sampling]:
+        """How the particles of each species have sampled the exposure of the time `elapsed`."""
+        cell = _box(problem).cell_volume
+
+        def one(name: str, weight: Array) -> Sampling:
+            diffused = 2 * problem.model.species[name].mobility * elapsed
+            return Sampling(self.deposit_order, elapsed * jnp.max(weight) / cell, diffused)
+
+        return {name: one(name, weight) for name, weight in weights.items()}
+
     def _drift(
-        self, problem, name: str, x: Components, weights: Float[Array, "..."], stored: dict[str, Any]
+        self,
+        problem: Problem,
+        name: str,
+        x: Components,
+        weights: Float[Array, "..."],
+        stored: dict[str, Any],
+        samplings: dict[str, Sampling],
     ) -> tuple[Float[Array, " p"] | float, ...]:
         grid, model = _box(problem), problem.model
         drift: tuple[Any, ...] = (0.0,) * grid.ndim
@@ -198,7 +219,7 @@ class ParticleField(AbstractMethod):
                 x,
                 grid,
                 self.interpolator,
-                self.deposit_order,
+                samplings,
                 self._width(grid),
             )
             strength = law.slope(value) * self._response(law, x, weights, grid)

@@ -1,6 +1,7 @@
-"""From a coarse field to its value and gradient at the particles: one interface for splines and, later, networks."""
+"""From a coarse field to its value and gradient at the particles: one interface for splines and for networks."""
 
 import abc
+from typing import Any
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -11,6 +12,21 @@ from jaxchemo.particles.prefilter import prefilter
 from jaxchemo.particles.transfer import gather
 
 
+class Sampling(eqx.Module):
+    """How particles made a field: its blur and the size of its shot noise, for interpolators that weigh the two.
+
+    **Fields:**
+
+    - `deposit_order`: B-spline order of the deposit that smeared the field.
+    - `quantum`: what one particle would have left in a cell had it never left it [units of the field].
+    - `diffused`: mean squared distance that a particle has diffused meanwhile along an axis [length^2].
+    """
+
+    deposit_order: int = eqx.field(static=True)
+    quantum: Float[Array, ""]
+    diffused: Float[Array, ""]
+
+
 class AbstractInterpolator(eqx.Module):
     """A pure function of field, positions and its own parameters, differentiable in all three.
 
@@ -18,19 +34,22 @@ class AbstractInterpolator(eqx.Module):
     """
 
     @abc.abstractmethod
-    def prepare(self, field: Float[Array, "*shape"], grid: Grid, deposit_order: int | None) -> Float[Array, "..."]:
+    def prepare(self, field: Float[Array, "*shape"], grid: Grid, sampling: Sampling | None) -> Any:
         """What `at` needs of the field.
 
         **Arguments:**
 
         - `field`: one value per cell.
         - `grid`: where.
-        - `deposit_order`: B-spline order that smeared the field when it was deposited; `None` for point values.
+        - `sampling`: how particles made the field; `None` for point values.
         """
 
     @abc.abstractmethod
-    def at(self, prepared: Float[Array, "..."], x: Components, grid: Grid) -> tuple[Float[Array, " p"], Components]:
+    def at(self, prepared: Any, x: Components, grid: Grid) -> tuple[Float[Array, " p"], Components]:
         """Value `(P,)` and gradient (a tuple of `(P,)` per axis) at the particles."""
+
+    def check(self, grid: Grid, finest: Array | float) -> None:
+        """Refuses, in a sentence, what it cannot work on; `finest` is the smallest length of the initial densities."""
 
 
 class BSpline(AbstractInterpolator):
@@ -43,7 +62,7 @@ class BSpline(AbstractInterpolator):
 
     order: int = eqx.field(static=True, default=1)
 
-    def prepare(self, field, grid, deposit_order):
+    def prepare(self, field, grid, sampling):
         return field
 
     def at(self, prepared, x, grid):
@@ -53,7 +72,7 @@ class BSpline(AbstractInterpolator):
 class CubicSpline(AbstractInterpolator):
     """The cubic spline through the field's values: the classical choice, and the NSIPF paper's baseline."""
 
-    def prepare(self, field, grid, deposit_order):
+    def prepare(self, field, grid, sampling):
         return prefilter(field, grid, 3)
 
     def at(self, prepared, x, grid):
@@ -76,8 +95,8 @@ class Histospline(AbstractInterpolator):
         if self.order not in (1, 2, 3):
             raise ValueError(f"`order` must be 1, 2 or 3, got {self.order}.")
 
-    def prepare(self, field, grid, deposit_order):
-        return prefilter(field, grid, self.order, deposit_order)
+    def prepare(self, field, grid, sampling):
+        return prefilter(field, grid, self.order, None if sampling is None else sampling.deposit_order)
 
     def at(self, prepared, x, grid):
         return gather(prepared, x, grid, self.order)

@@ -1,6 +1,7 @@
 """Figures and films of solutions: functions of a problem and its solutions that return matplotlib figures."""
 
 from jaxchemo.plotting.animation import animate as animate
+from jaxchemo.plotting.decay import decays as decays
 from jaxchemo.plotting.diagnostics import diagnostics as diagnostics
 from jaxchemo.plotting.fields import cross_sections as cross_sections
 from jaxchemo.plotting.fields import density_slices as density_slices
@@ -8,3 +9,4 @@ from jaxchemo.plotting.fields import signal_slices as signal_slices
 from jaxchemo.plotting.particles import particles as particles
 from jaxchemo.plotting.recovery import recovery as recovery
 from jaxchemo.plotting.table import comparison_table as comparison_table
+from jaxchemo.plotting.training import training as training

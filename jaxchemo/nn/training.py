@@ -1,0 +1,174 @@
+"""The training loop: epochs of updates, with progress, validation, and a checkpoint from which it goes on."""
+
+import abc
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxchemo import _checks
+from jaxchemo.io import checkpoint as checkpoints
+from jaxchemo.particles.interpolators import AbstractInterpolator
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe(abc.ABC):
+    """How a network is trained, with every number written down.
+
+    **Arguments:**
+
+    - `name`: of the network; `title`: what it is, in a few words.
+    - `ndim`: dimension of the space.
+    - `epochs`: between them the network is validated, and saved if there is a file for it.
+    - `updates`: in an epoch.
+    - `learning_rate`: of Adam, at the start; it falls to zero as a cosine.
+    - `averaging`: weight of the past in the running mean of the parameters, which is what is kept.
+    """
+
+    name: str
+    title: str
+    ndim: int = 3
+    epochs: int = 20
+    updates: int = 30
+    learning_rate: float = 6e-3
+    averaging: float = 0.99
+
+    @abc.abstractmethod
+    def start(self, key: PRNGKeyArray) -> AbstractInterpolator:
+        """The untrained interpolator."""
+
+    @abc.abstractmethod
+    def data(self, seed: int) -> Any:
+        """What it is trained and validated on."""
+
+    @abc.abstractmethod
+    def gradient(self, interpolator: AbstractInterpolator, data: Any, rng: np.random.Generator) -> tuple[float, Any]:
+        """The loss of a random batch, and its gradient in the parameters."""
+
+    @abc.abstractmethod
+    def validate(self, interpolator: AbstractInterpolator, data: Any) -> dict[str, float]:
+        """Measures on data that training does not see; always the same names, `validation` first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What came out of a training.
+
+    **Fields:**
+
+    - `interpolator`: trained.
+    - `history`: for each measure its value after every epoch, `loss` (the mean over the epoch) first. Before the first
+      update, the measures are those in `start`.
+    """
+
+    interpolator: AbstractInterpolator
+    history: dict[str, list[float]]
+    start: dict[str, float]
+
+
+class _State(eqx.Module):
+    epoch: Array
+    interpolator: AbstractInterpolator
+    average: AbstractInterpolator
+    optimiser: Any
+    history: Float[Array, "epochs measures"]
+
+
+def train(
+    recipe: Recipe, *, seed: int = 0, checkpoint: str | Path | None = None, progress: bool | str = False
+) -> Training:
+    """Trains a network. The same recipe, seed and machine give the same network, bit for bit, interrupted or not.
+
+    **Arguments:**
+
+    - `recipe`: how.
+    - `seed`: of the data, the initial parameters and the batches. Default 0.
+    - `checkpoint`: file to which each epoch is saved; if it is there, training goes on from it. Default: none.
+    - `progress`: whether to show a bar (with this text). Default: no.
+
+    **Raises:** `ValueError` for a checkpoint of another training; `StoreError` for one that cannot be read;
+    `FloatingPointError` if nothing finite is left of an epoch.
+    """
+    seed = _checks.natural("seed", seed, at_least=0)
+    schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.epochs * recipe.updates)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
+    interpolator = recipe.start(jax.random.key(seed))
+
+    @eqx.filter_jit
+    def update(state: _State, gradient: Any, step: Array) -> _State:
+        parameters = eqx.filter(state.interpolator, eqx.is_inexact_array)
+        change, inner = optimiser.update(gradient, state.optimiser, parameters)
+        interpolator = eqx.apply_updates(state.interpolator, change)
+        past = jnp.minimum(recipe.averaging, (step + 1) / (step + 10))  # at first there is little of a past
+        average = jax.tree.map(
+            lambda a, p: past * a + (1 - past) * p if eqx.is_inexact_array(a) else a, state.average, interpolator
+        )
+        return _State(state.epoch, interpolator, average, inner, state.history)
+
+    with _bar(progress, recipe) as show:
+        data = recipe.data(seed)
+        start = recipe.validate(interpolator, data)
+        names = ["loss", *start]
+        blank = jnp.full((recipe.epochs, len(names)), jnp.nan)
+        moments = optimiser.init(eqx.filter(interpolator, eqx.is_inexact_array))
+        state = _State(jnp.asarray(0), interpolator, interpolator, moments, blank)
+        header = {"recipe": repr(recipe), "seed": seed}
+        if checkpoint is not None and Path(checkpoint).exists():
+            state = checkpoints.load(checkpoint, header, state)[1]
+        for epoch in range(int(state.epoch), recipe.epochs):
+            rng = np.random.default_rng([seed, epoch])
+            losses = []
+            for step in range(epoch * recipe.updates, (epoch + 1) * recipe.updates):
+                loss, gradient = recipe.gradient(state.interpolator, data, rng)
+                losses.append(loss)
+                state = update(state, gradient, jnp.asarray(step))
+                show(step + 1, float(np.mean(losses)), None)
+            found = recipe.validate(state.average, data)
+            row = jnp.asarray([float(np.mean(losses)), *found.values()])
+            if not np.all(np.isfinite(np.asarray(row))):
+                raise FloatingPointError(f"Training is no longer finite in epoch {epoch + 1}: {found}.")
+            state = _State(
+                jnp.asarray(epoch + 1),
+                state.interpolator,
+                state.average,
+                state.optimiser,
+                state.history.at[epoch].set(row),
+            )
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, header, state)
+            show((epoch + 1) * recipe.updates, float(row[0]), found["validation"])
+    history = dict(zip(names, np.asarray(state.history, float).T.tolist(), strict=True))
+    return Training(state.average, history, start)
+
+
+@contextlib.contextmanager
+def _bar(progress: bool | str, recipe: Recipe) -> Iterator[Callable[[int, float, float | None], None]]:
+    """A function that shows how many updates are done, the loss, and the validation of the last epoch."""
+    if progress is False:
+        yield lambda *_: None
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    except ImportError:  # the bar is a comfort of the [cli] extra, not a need
+        yield lambda *_: None
+        return
+    text = TextColumn("{task.description}  loss {task.fields[loss]}  validation {task.fields[validation]}")
+    with Progress(text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        label = progress if isinstance(progress, str) else recipe.name
+        task = bar.add_task(label, total=recipe.epochs * recipe.updates, loss="...", validation="...")
+
+        def show(done: int, loss: float, validation: float | None) -> None:
+            bar.update(task, completed=done, loss=f"{loss:.4g}")
+            if validation is not None:
+                bar.update(task, validation=f"{validation:.4g}")
+
+        yield show
