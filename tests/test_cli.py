@@ -119,3 +119,22 @@ def test_help_is_quick_to_import():
     code = f"import sys, jaxchemo.cli; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_train_leaves_weights_that_nsipf_can_use(tmp_path, capsys, monkeypatch):
+    from jaxchemo import nn
+
+    tiny = nn.Patches(
+        name="phks-2d", title="tiny", ndim=2, epochs=2, updates=2, channels=2, batch=2, patches=8, held_out=2
+    )
+    monkeypatch.setattr(nn, "RECIPES", (tiny,))
+    out = tmp_path / "trained"
+    assert main(["train", "phks-2d", "--out", str(out), "--seed", "3", "--epochs", "1"]) == 0
+    assert "validation" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == {"phks-2d.npz", "phks-2d.json", "loss.png"}
+    about = json.loads((out / "phks-2d.json").read_text())
+    assert about["seed"] == 3 and about["recipe"]["epochs"] == 1 and "validation" in about["metrics"]
+    options = ["--network", str(out / "phks-2d.json"), "--out", str(tmp_path / "run"), *TINY]
+    assert main(["run", "one-blob", "--method", "nsipf", *options]) == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert "SuperResolution" in summary["method"]

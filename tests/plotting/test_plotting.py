@@ -179,3 +179,14 @@ def test_comparison_table():
     console.print(plotting.comparison_table(runs))
     text = console.export_text()
     assert "8×8" in text and "20,000" in text and "0.0123" in text and "distance to fv" in text
+
+
+def test_training_and_decays_are_labelled(tmp_path):
+    history = {"loss": [1.0, 0.5], "validation": [0.9, 0.8]}
+    figure = plotting.training(history, {"validation": 1.0}, title="a network")
+    assert [ax.get_xlabel() for ax in figure.axes] == ["epoch", "epoch"]
+    assert len(figure.axes[1].lines[0].get_xdata()) == 3  # with the start
+    curves = {"one": np.array([[0.1, 0.2], [0.05, 0.04]])}
+    figure = plotting.decays([10, 100], curves, xlabel="P", ylabel="error", slopes=(-0.5,))
+    assert figure.axes[0].get_xscale() == "log" and len(figure.axes[0].lines) == 2
+    figure.savefig(tmp_path / "decays.png")
