@@ -13,8 +13,6 @@ from jaxchemo.nn.super_resolution import refine
 from jaxchemo.particles import deposit
 from jaxchemo.particles.interpolators import Sampling
 
-BOUNDARIES = [jc.NoFlux(), jc.Periodic()]
-
 
 def shaken(interpolator, size=0.3):
     """With every parameter moved at random: an untrained network is the classical scheme, and would test nothing."""
@@ -64,8 +62,15 @@ def seen(interpolator, field, x, grid, scale=1.0):
     return jnp.stack([value, *slope])
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES, ids=repr)
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize(
+    "ndim, boundary",
+    [
+        (2, jc.NoFlux()),
+        (2, jc.Periodic()),
+        pytest.param(3, jc.NoFlux(), marks=pytest.mark.slow),
+        pytest.param(3, jc.Periodic(), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("network", NETWORKS)
 class TestEveryNetwork:
     def test_constants_are_exact(self, network, ndim, boundary):
@@ -117,7 +122,7 @@ def test_refining_a_quadratic_spline_changes_nothing(ndim):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_occupied_blocks_give_what_the_whole_grid_gives(ndim):
     grid = box(ndim, n=13)  # not a multiple of the blocks
     field, x = field_of(grid), cloud(ndim)
