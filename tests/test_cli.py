@@ -121,6 +121,7 @@ def test_help_is_quick_to_import():
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_train_leaves_weights_that_nsipf_can_use(tmp_path, capsys, monkeypatch):
     from jaxchemo import nn
 

@@ -1,9 +1,7 @@
 """`run`: the host loop for long work, over chunks of the same rollout: progress, storage, restart."""
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from jaxchemo import _checks
+from jaxchemo import _checks, _progress
 from jaxchemo.domain import Grid
 from jaxchemo.integrate import loop
 from jaxchemo.integrate.adjoint import Forward
@@ -91,7 +89,7 @@ def run(
         frames.recall(disk, save(problem, method, carry.state), sum(n <= done for n in plan.saves))
 
     seconds = 0.0
-    with _bar(progress, plan.num_steps, f"{method.name}") as show:
+    with _progress.bar(progress, plan.num_steps, method.name) as show:
         show(done)
         if not resumed and 0 in plan.saves:
             frames.add(0, save(problem, method, carry.state))
@@ -180,21 +178,3 @@ def _coordinates(problem: Problem) -> dict[str, np.ndarray]:
         return {name: np.asarray(axis) for name, axis in zip("xyz", grid.axes, strict=False)}
     radii = getattr(grid, "radii", None)
     return {} if radii is None else {"r": np.asarray(radii)}
-
-
-@contextlib.contextmanager
-def _bar(progress: bool | str, total: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A function that shows how many steps are done."""
-    if progress is False:
-        yield lambda done: None
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    except ImportError:  # the bar is a comfort of the [cli] extra, not a need
-        yield lambda done: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(progress if isinstance(progress, str) else label, total=total)
-        yield lambda done: bar.update(task, completed=done)

@@ -1,9 +1,7 @@
 """The training loop: epochs of updates, with progress, validation, and a checkpoint from which it goes on."""
 
 import abc
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxchemo import _checks
+from jaxchemo import _checks, _progress
 from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.particles.interpolators import AbstractInterpolator
 
@@ -30,6 +28,7 @@ class Recipe(abc.ABC):
     - `epochs`: between them the network is validated, and saved if there is a file for it.
     - `updates`: in an epoch.
     - `learning_rate`: of Adam, at the start; it falls to zero as a cosine.
+    - `resolution`: least and most cells across the smallest blob of cells in what it is trained on.
     - `averaging`: weight of the past in the running mean of the parameters, which is what is kept.
     """
 
@@ -39,6 +38,7 @@ class Recipe(abc.ABC):
     epochs: int = 20
     updates: int = 30
     learning_rate: float = 6e-3
+    resolution: tuple[float, float] = (0.6, 6.0)
     averaging: float = 0.99
 
     @abc.abstractmethod
@@ -113,7 +113,7 @@ def train(
         )
         return _State(state.epoch, interpolator, average, inner, state.history)
 
-    with _bar(progress, recipe) as show:
+    with _progress.bar(progress, recipe.epochs * recipe.updates, recipe.name) as show:
         data = recipe.data(seed)
         start = recipe.validate(interpolator, data)
         names = ["loss", *start]
@@ -123,14 +123,16 @@ def train(
         header = {"recipe": repr(recipe), "seed": seed}
         if checkpoint is not None and Path(checkpoint).exists():
             state = checkpoints.load(checkpoint, header, state)[1]
-        for epoch in range(int(state.epoch), recipe.epochs):
+        done = int(state.epoch)
+        validation = float(state.history[done - 1, 1]) if done else start["validation"]
+        for epoch in range(done, recipe.epochs):
             rng = np.random.default_rng([seed, epoch])
             losses = []
             for step in range(epoch * recipe.updates, (epoch + 1) * recipe.updates):
                 loss, gradient = recipe.gradient(state.interpolator, data, rng)
                 losses.append(loss)
                 state = update(state, gradient, jnp.asarray(step))
-                show(step + 1, float(np.mean(losses)), None)
+                show(step + 1, f"loss {np.mean(losses):.4g}, validation {validation:.4g}")
             found = recipe.validate(state.average, data)
             row = jnp.asarray([float(np.mean(losses)), *found.values()])
             if not np.all(np.isfinite(np.asarray(row))):
@@ -144,31 +146,6 @@ def train(
             )
             if checkpoint is not None:
                 checkpoints.save(checkpoint, header, state)
-            show((epoch + 1) * recipe.updates, float(row[0]), found["validation"])
+            validation = found["validation"]
     history = dict(zip(names, np.asarray(state.history, float).T.tolist(), strict=True))
     return Training(state.average, history, start)
-
-
-@contextlib.contextmanager
-def _bar(progress: bool | str, recipe: Recipe) -> Iterator[Callable[[int, float, float | None], None]]:
-    """A function that shows how many updates are done, the loss, and the validation of the last epoch."""
-    if progress is False:
-        yield lambda *_: None
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    except ImportError:  # the bar is a comfort of the [cli] extra, not a need
-        yield lambda *_: None
-        return
-    text = TextColumn("{task.description}  loss {task.fields[loss]}  validation {task.fields[validation]}")
-    with Progress(text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        label = progress if isinstance(progress, str) else recipe.name
-        task = bar.add_task(label, total=recipe.epochs * recipe.updates, loss="...", validation="...")
-
-        def show(done: int, loss: float, validation: float | None) -> None:
-            bar.update(task, completed=done, loss=f"{loss:.4g}")
-            if validation is not None:
-                bar.update(task, validation=f"{validation:.4g}")
-
-        yield show

@@ -225,6 +225,7 @@ class TestGradients:
             lambda v: self.functional(two_blobs(model=jc.models.phks(*v)), method), jnp.array([0.1, 1.0]), np.eye(2)
         )
 
+    @pytest.mark.slow
     def test_in_forward_mode(self):
         def f(v):
             return self.functional(two_blobs(model=jc.models.phks(0.1, v)), adjoint=jc.Forward())

@@ -96,7 +96,7 @@ class TestEveryNetwork:
         np.testing.assert_allclose(turned[jnp.array(order)], plain, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_untrained_networks_are_the_classical_schemes(ndim):
     grid, x = box(ndim), cloud(ndim)
     field = field_of(grid)
@@ -180,7 +180,11 @@ def test_derivatives_in_field_positions_and_parameters_agree_with_differences(ne
         assert float(slope) == pytest.approx(float(difference), rel=1e-5, abs=1e-6)
 
 
-@pytest.mark.parametrize("network", [jc.nn.ScaleMixing, lambda **more: jc.nn.SuperResolution(2, **more)])
+@pytest.mark.parametrize(
+    "network",
+    [jc.nn.ScaleMixing, pytest.param(lambda **more: jc.nn.SuperResolution(2, **more), marks=pytest.mark.slow)],
+    ids=["mixing", "convolutional"],
+)
 def test_straight_through_holds_what_the_network_sees(network):
     grid, x = box(2), cloud(2)
     field = field_of(grid)

@@ -1,6 +1,7 @@
 """Training: deterministic, resumable, in the closed loop and on patches; and its data against exact answers."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +14,14 @@ from jaxchemo.nn.patches import CELLS, draw_patches
 from jaxchemo.nn.radial import SHELLS, Numbers, solve_radial
 from jaxchemo.particles import mollify
 
-TINY = jc.nn.Patches(
-    name="tiny", title="a tiny one", ndim=2, epochs=3, updates=4, channels=3, batch=4, patches=12, held_out=4
-)
+
+class Shared(jc.nn.Patches):
+    """Patches that are drawn once for all the tests that train on them."""
+
+    data = functools.cache(jc.nn.Patches.data)
+
+
+TINY = Shared(name="tiny", title="a tiny one", ndim=2, epochs=3, updates=4, channels=3, batch=4, patches=12, held_out=4)
 CLOSED = jc.nn.ClosedLoop(
     name="closed", title="a tiny one", ndim=2, epochs=2, updates=2, loops=(jc.nn.Loop(12, 64),), cases=6, held_out=2
 )
