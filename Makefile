@@ -9,6 +9,8 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
 WORKERS := -n 2 --dist worksteal
 NETWORKS := phks-3d phks-3d-cnn phks-2d
+# Quick tests compile much and compute little. The slow ones run code as users do.
+QUICK := XLA_FLAGS=--xla_backend_optimization_level=0
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help install demo train test test-slow test-all lint format bench docs notebooks clean
@@ -35,7 +37,7 @@ train: $(INSTALLED)  ## the networks that are shipped, anew (about ten minutes o
 	done
 
 test: $(INSTALLED)  ## the quick tests
-	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
+	$(QUICK) $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-slow: $(INSTALLED)  ## only the slow tests
 	$(BIN)/python -m pytest $(WORKERS) -m slow

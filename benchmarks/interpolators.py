@@ -152,6 +152,8 @@ def compare(problems: Problems, grids: tuple[int, ...], numbers: tuple[int, ...]
                         row |= {"density": found[:, 0].mean(), "s.e.": _error(found[:, 0]), "floor": lowest[p]}
                         row |= {"moment": found[:, 1].mean(), "gradient": found[:, 2].mean(), "seeds": seeds}
                         mine.append(row | {"each": found[:, 0].tolist()})
+                # Each cell of the table compiles its own programs, and a process may only map so many into its memory.
+                jax.clear_caches()
         base = {_cell(row): row for row in mine if row["scheme"] == "default"}
         for row in mine:
             default = base[_cell(row)]

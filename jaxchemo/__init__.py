@@ -12,6 +12,9 @@ from jaxchemo.domain import Grid as Grid
 from jaxchemo.domain import NoFlux as NoFlux
 from jaxchemo.domain import Periodic as Periodic
 from jaxchemo.domain import RadialGrid as RadialGrid
+from jaxchemo.fields import CrankNicolson as CrankNicolson
+from jaxchemo.fields import ExactLinear as ExactLinear
+from jaxchemo.fields import ImplicitEuler as ImplicitEuler
 from jaxchemo.integrate import Direct as Direct
 from jaxchemo.integrate import Forward as Forward
 from jaxchemo.integrate import Remat as Remat

@@ -55,6 +55,10 @@ class AbstractBoundary(eqx.Module):
     def absorbs(self) -> bool:
         """Whether particles can be lost here: if not, no weights are carried for them."""
 
+    @abc.abstractmethod
+    def closed_to(self, name: str | None) -> bool:
+        """Whether nothing of the field `name` passes here."""
+
 
 class NoFlux(AbstractBoundary):
     """Zero *total* flux: neither diffusion nor taxis carries anything through the wall.
@@ -79,6 +83,9 @@ class NoFlux(AbstractBoundary):
     def absorbs(self) -> bool:
         return False
 
+    def closed_to(self, name):
+        return True
+
 
 class Periodic(AbstractBoundary):
     """The two ends are the same place: fields wrap around and so do particles."""
@@ -96,11 +103,15 @@ class Periodic(AbstractBoundary):
     def absorbs(self) -> bool:
         return False
 
+    def closed_to(self, name):
+        return False
+
 
 class Dirichlet(AbstractBoundary):
     """Prescribed values at the wall; a particle that reaches it is absorbed.
 
-    A field without a prescribed value (a signal that does not diffuse needs none) is continued linearly.
+    Nothing passes of a species or signal without a prescribed value: `Dirichlet({"oxygen": 1.0})` holds the oxygen and
+    keeps the cells in. The signal that they sense there is continued linearly.
 
     **Arguments:**
 
@@ -151,6 +162,9 @@ class Dirichlet(AbstractBoundary):
     def absorbs(self) -> bool:
         return True
 
+    def closed_to(self, name):
+        return isinstance(self.value, dict) and name not in self.value
+
 
 class Mixed(AbstractBoundary):
     """A different boundary at each end of an axis: `Mixed(NoFlux(), Dirichlet(1.0))`. Periodic ends come in pairs."""
@@ -179,3 +193,6 @@ class Mixed(AbstractBoundary):
     @property
     def absorbs(self) -> bool:
         return self.low.absorbs or self.high.absorbs
+
+    def closed_to(self, name):
+        return self.low.closed_to(name) and self.high.closed_to(name)

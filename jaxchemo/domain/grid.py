@@ -57,6 +57,14 @@ class AbstractGrid(eqx.Module):
         """`field` with one ghost cell at both ends of `axis`, as its boundary says."""
 
     @abc.abstractmethod
+    def closed(self, axis: int, name: str | None) -> tuple[bool, bool]:
+        """Whether nothing of the field `name` passes the two ends of `axis`."""
+
+    @abc.abstractmethod
+    def keeps_all(self, name: str | None) -> bool:
+        """Whether nothing of the field `name` leaves the domain or comes in."""
+
+    @abc.abstractmethod
     def face_distance(self, axis: int) -> Float[Array, "..."] | float:
         """Distance between the cell centres on the two sides of each face of `axis`, ghosts included [length]."""
 
@@ -171,6 +179,14 @@ class Grid(AbstractGrid):
     def pad(self, field, axis, *, name=None, t=0.0, transform=identity):
         first = jnp.moveaxis(field, axis, 0)
         return jnp.moveaxis(self.boundaries[axis].pad(first, 1, name=name, t=t, transform=transform), 0, axis)
+
+    def closed(self, axis, name):
+        side = self.boundaries[axis]
+        low, high = (side.low, side.high) if isinstance(side, Mixed) else (side, side)
+        return low.closed_to(name), high.closed_to(name)
+
+    def keeps_all(self, name):
+        return all(ring or all(self.closed(axis, name)) for axis, ring in enumerate(self.periodic))
 
     def face_distance(self, axis):
         return self.spacing[axis]

@@ -94,6 +94,12 @@ class RadialGrid(AbstractGrid):
     def pad(self, field, axis, *, name=None, t=0.0, transform=identity):
         return Mixed(NoFlux(), self.outer).pad(field, 1, name=name, t=t, transform=transform)
 
+    def closed(self, axis, name):
+        return True, self.outer.closed_to(name)
+
+    def keeps_all(self, name):
+        return self.outer.closed_to(name)
+
     def face_distance(self, axis):
         middle = 0.5 * (self._faces[1:] + self._faces[:-1])
         ends = 2 * (self._faces[-1] - middle[-1])

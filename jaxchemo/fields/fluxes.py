@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Float
 
-from jaxchemo.domain import AbstractGrid, Grid, NoFlux, RadialGrid
+from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.domain.boundary import identity
 from jaxchemo.fields.bernoulli import smaller_bernoulli
 
@@ -147,20 +147,16 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     # vectorises it. Six fluxes per cell in one pass, rolled arrays and a concatenation with the walls also lost.
     inside = flux(_Inside(axis), distance[1:-1] if distance.ndim else distance)
     total = jnp.pad(inside, [(int(i == axis),) * 2 for i in range(inside.ndim)])
-    if not _closed(grid, axis):
+    closed = grid.closed(axis, name)
+    if not all(closed):
         walls = _Walls(axis, grid, t)
         reach = (distance[jnp.array((0, -1))] if distance.ndim else distance) * (1.0 if walls.ring else 0.5)
         walls = flux(walls, reach)
-        total = lax.dynamic_update_slice_in_dim(total, _cut(walls, axis, None, 1), 0, axis)
-        total = lax.dynamic_update_slice_in_dim(total, _cut(walls, axis, 1, None), total.shape[axis] - 1, axis)
+        for end, place in ((0, 0), (1, total.shape[axis] - 1)):
+            if not closed[end]:
+                wall = _cut(walls, axis, end, end + 1)
+                total = lax.dynamic_update_slice_in_dim(total, wall, place, axis)
     return grid.divergence(total, axis)
-
-
-def _closed(grid: AbstractGrid, axis: int) -> bool:
-    """Whether no flux passes the two end faces of an axis."""
-    if isinstance(grid, Grid):
-        return isinstance(grid.boundaries[axis], NoFlux)
-    return isinstance(grid, RadialGrid) and isinstance(grid.outer, NoFlux)
 
 
 class _Inside(NamedTuple):

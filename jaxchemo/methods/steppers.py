@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxchemo import _checks
+from jaxchemo.domain import AbstractGrid
+from jaxchemo.fields import AbstractSpreading
 
 State = Any
 Scalar = Array | float
@@ -25,11 +27,20 @@ class AbstractSystem(eqx.Module):
 
     @abc.abstractmethod
     def transport(self, state: State, t: Scalar) -> State:
-        """Rates of change by what moves between cells; `None` for what does not move."""
+        """Rates of change of the densities by what moves between cells; `None` for what does not move."""
 
     @abc.abstractmethod
-    def react(self, state: State, dt: Scalar, *, reverse: bool) -> State:
-        """What happens within cells over a time `dt`, exactly; `reverse` asks for the opposite order of its parts."""
+    def react(
+        self, state: State, t: Scalar, dt: Scalar, spreading: AbstractSpreading | None, *, reverse: bool
+    ) -> State:
+        """Everything else over a time `dt` from `t`: growth, kinetics, and signals that spread.
+
+        `reverse` asks for the opposite order of its parts.
+        """
+
+    @abc.abstractmethod
+    def complete(self, state: State, t: Scalar) -> State:
+        """The state with the signals that follow the densities at once."""
 
 
 class AbstractStepper(eqx.Module):
@@ -39,6 +50,9 @@ class AbstractStepper(eqx.Module):
     @abc.abstractmethod
     def order(self) -> int:
         """Order of accuracy in the step [dimensionless]."""
+
+    def check(self, grid: AbstractGrid) -> None:
+        """Refuses, in a sentence, a grid that it cannot work on."""
 
     @abc.abstractmethod
     def advance(
@@ -55,11 +69,18 @@ class AbstractRungeKutta(AbstractStepper):
     def tableau(self) -> tuple[tuple[float, float], ...]:
         """For each stage, the share of the initial state that is mixed into its Euler step, and its time in steps."""
 
-    def stages(self, rates: Rates, state: State, t: Scalar, dt: Scalar) -> State:
-        """The state one step later, for rates of change `rates(state, t)`."""
+    def stages(
+        self,
+        rates: Rates,
+        state: State,
+        t: Scalar,
+        dt: Scalar,
+        complete: Callable[[State, Scalar], State] = lambda state, t: state,
+    ) -> State:
+        """The state one step later, for rates of change `rates(state, t)`; `complete` mends what they leave alone."""
 
-        def stage(now: State, row: Array | tuple[float, float]) -> tuple[State, None]:
-            share, offset = row
+        def stage(now: State, row: Array | tuple[float, float, float]) -> tuple[State, None]:
+            share, offset, following = row
             # Without a barrier the compiler computes what stages share, the weights of every face, before the loop, and
             # reads it back from memory in each: half as slow again at 128^3.
             now = jax.lax.optimization_barrier(now)
@@ -67,15 +88,18 @@ class AbstractRungeKutta(AbstractStepper):
             def mixed(rate: Array | None, first: Array, last: Array) -> Array:
                 return last if rate is None else (share * first + (1 - share) * (last + dt * rate)).astype(last.dtype)
 
-            return jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None), None
+            found = jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None)
+            return complete(found, t + following * dt), None
 
-        if len(self.tableau) == 1:
-            return stage(state, self.tableau[0])[0]
+        ends = (*(offset for _, offset in self.tableau[1:]), 1.0)
+        rows = [(*row, end) for row, end in zip(self.tableau, ends, strict=True)]
+        if len(rows) == 1:
+            return stage(state, rows[0])[0]
         # A loop, if a short one: unrolled, the CPU compiler computes the stage before again in each flux of the next.
-        return jax.lax.scan(stage, state, jnp.asarray(self.tableau))[0]
+        return jax.lax.scan(stage, state, jnp.asarray(rows))[0]
 
     def advance(self, system, state, t, dt):
-        return self.stages(system.rates, state, t, dt), True
+        return self.stages(system.rates, state, t, dt, system.complete), True
 
 
 class Euler(AbstractRungeKutta):
@@ -115,29 +139,41 @@ class SSPRK3(AbstractRungeKutta):
 
 
 class Strang(AbstractStepper):
-    """Half a step of exact reactions, a step of transport, half a step of exact reactions: second order.
+    """Half a step of reactions, a step of the cells' transport, half a step of reactions: second order.
 
-    Consumption is integrated exactly (`s exp(-dt rho)` with the density frozen), so the signal stays positive and never
-    grows for every step size. Second order needs reaction rates that do not depend on the signal itself.
+    Kinetics and growth are integrated exponentially (consumption as `s exp(-dt rho)`), so what is positive stays so at
+    every step. A signal that diffuses spreads and decays implicitly in the same halves: its diffusivity does not limit
+    the step, only the motion of the cells does.
 
     **Arguments:**
 
-    - `transport`: the step of the transport part. Default `SSPRK2()`.
+    - `transport`: the step of the cells. Default `SSPRK2()`.
+    - `spreading`: the step of signals that diffuse: `ExactLinear()`, `CrankNicolson()` or `ImplicitEuler()`. Default
+      `None`: exact on boxes, Crank-Nicolson on shells.
     """
 
     inner: AbstractRungeKutta
+    spreading: AbstractSpreading | None
 
-    def __init__(self, transport: AbstractRungeKutta = SSPRK2()):
+    def __init__(self, transport: AbstractRungeKutta = SSPRK2(), spreading: AbstractSpreading | None = None):
         self.inner = _checks.instance("transport", transport, AbstractRungeKutta, "Euler(), SSPRK2() or SSPRK3()")
+        self.spreading = _checks.instance(
+            "spreading", spreading, (AbstractSpreading, type(None)), "ExactLinear(), CrankNicolson() or ImplicitEuler()"
+        )
 
     @property
     def order(self) -> int:
-        return min(2, self.inner.order)
+        return min(2, self.inner.order, 2 if self.spreading is None else self.spreading.order)
+
+    def check(self, grid):
+        if self.spreading is not None:
+            self.spreading.check(grid)
 
     def advance(self, system, state, t, dt):
-        state = system.react(state, 0.5 * dt, reverse=False)
-        state = self.inner.stages(system.transport, state, t, dt)
-        return system.react(state, 0.5 * dt, reverse=True), True
+        half = 0.5 * dt
+        state = system.react(state, t, half, self.spreading, reverse=False)
+        state = self.inner.stages(system.transport, state, t, dt, system.complete)
+        return system.react(state, t + half, half, self.spreading, reverse=True), True
 
 
 class Adaptive(AbstractStepper):
@@ -173,7 +209,7 @@ class Adaptive(AbstractStepper):
         import diffrax
 
         end = diffrax.diffeqsolve(
-            diffrax.ODETerm(lambda t, y, args: system.rates(y, jnp.asarray(t))),
+            diffrax.ODETerm(lambda t, y, args: _rates(system, y, jnp.asarray(t))),
             self.solver,
             t0=t,
             t1=t + dt,
@@ -183,7 +219,16 @@ class Adaptive(AbstractStepper):
             max_steps=self.max_steps,
             throw=False,
         )
-        return jax.tree.map(lambda y: y[-1], end.ys), end.result == diffrax.RESULTS.successful
+        last = system.complete(jax.tree.map(lambda y: y[-1], end.ys), jnp.asarray(t + dt))
+        return last, end.result == diffrax.RESULTS.successful
+
+
+def _rates(system: AbstractSystem, state: State, t: Array) -> State:
+    """Rates of change of everything, with zeros for what follows at once."""
+    state = system.complete(state, t)
+    rates = system.rates(state, t)
+    # The rates come first: where they are `None`, the state has an array.
+    return jax.tree.map(lambda r, y: jnp.zeros_like(y) if r is None else r, rates, state, is_leaf=lambda r: r is None)
 
 
 def exponential_step(value: Array, production: Scalar, rate: Scalar, dt: Scalar) -> Array:

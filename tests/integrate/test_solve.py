@@ -239,11 +239,6 @@ GOOD = {"problem": PROBLEM, "method": FV, "t1": 0.2, "dt": 0.01}
         ({"saveat": jc.SaveAt(ts=[0.3])}, ValueError, "`ts` holds 0.3, .* the nearest step is at t=0.2"),
         ({"saveat": jc.SaveAt(ts=[-0.1])}, ValueError, "`ts` holds -0.1, .* the nearest step is at t=0"),
         ({"problem": PROBLEM.replace(grid=jc.FreeSpace(2))}, TypeError, "`grid` must be cells"),
-        (
-            {"problem": PROBLEM.replace(model=jc.models.keller_segel(0.1, 1.0, relaxation=0), signal=None)},
-            TypeError,
-            "FiniteVolume steps signals in time, but 'c' is slaved",
-        ),
     ],
 )
 def test_refused(changes, error, message):

@@ -8,7 +8,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.analysis import boltzmann, diagnostics, exact
-from jaxchemo.methods.finite_volume import FieldState, SemiDiscrete
+from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
 
 
 def slope(x, y):
@@ -340,11 +340,8 @@ class TestWhatGoesWrong:
         steps = int(run.stats["num_steps"])
         assert run.result == jc.RESULTS.successful and steps * float(run.stats["dt"]) == pytest.approx(0.3)
 
-    def test_refuses_free_space_and_slaved_signals(self):
+    def test_refuses_free_space_and_what_is_no_stepper(self):
         with pytest.raises(TypeError, match="`grid` must be cells"):
             jc.solve(two_blobs(grid=jc.FreeSpace(2)), jc.FiniteVolume(), t1=1.0, dt=0.1)
-        elliptic = jc.models.keller_segel(1.0, 1.0, relaxation=0)
-        with pytest.raises(TypeError, match="'c' is slaved"):
-            jc.solve(two_blobs(model=elliptic, signal=None), jc.FiniteVolume(), t1=1.0, dt=0.1)
         with pytest.raises(TypeError, match="`stepper`"):
             jc.FiniteVolume("rk4")

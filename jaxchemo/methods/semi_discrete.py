@@ -1,0 +1,188 @@
+"""A model on a grid: rates of change of its cells, whole and in parts, for any time stepper."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxchemo.domain import AbstractGrid, Dirichlet, Grid, Mixed
+from jaxchemo.fields import (
+    AbstractSpreading,
+    CrankNicolson,
+    Drift,
+    ExactLinear,
+    diffusion,
+    drift_diffusion,
+    helmholtz,
+    outflow_rate,
+)
+from jaxchemo.methods.steppers import AbstractSystem, exponential_step
+from jaxchemo.models import Model
+
+
+class FieldState(eqx.Module):
+    """Cell averages of the densities and signals, by name; also their rates of change (`None`: it stays as it is)."""
+
+    density: dict[str, Any]
+    signal: dict[str, Any]
+
+
+class SemiDiscrete(AbstractSystem):
+    """A model on a grid: ordinary differential equations for its cells."""
+
+    model: Model
+    grid: AbstractGrid
+
+    def check(self) -> None:
+        """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
+        fields = FieldState(*(dict.fromkeys(names, jnp.zeros(self.grid.shape)) for names in self._names()))
+        for name, one in self.model.signals.items():
+            if one.diffuses and any(isinstance(w, Dirichlet) and w.value_of(name, 0.0) is None for w in self._walls()):
+                raise ValueError(
+                    f"The signal {name!r} diffuses, but a Dirichlet wall holds no value for it: "
+                    f"give one, such as Dirichlet({{{name!r}: 0.0, ...}}), or another wall."
+                )
+            if one.slaved and not one.diffuses:
+                raise ValueError(
+                    f"The signal {name!r} is slaved and does not diffuse: give it a `diffusivity` or a `relaxation`."
+                )
+            if one.slaved and jax.eval_shape(lambda n=name: jnp.asarray(self._kinetics(n, fields)[1])).ndim:
+                raise ValueError(
+                    f"The signal {name!r} is slaved, so it must decay at one rate everywhere, as in "
+                    f"Production(..., decay=...); where cells consume it, give it a `relaxation` > 0."
+                )
+
+    def rates(self, state, t):
+        density = dict(self.transport(state, t).density)
+        for name, species in self.model.species.items():
+            if species.growth is not None:
+                u = state.density[name]
+                density[name] = density[name] + u * species.growth.rate(u, state.signal)
+        return FieldState(density, {name: self._signal_rate(name, state, t) for name in self.model.signals})
+
+    def transport(self, state, t):
+        density = {
+            name: drift_diffusion(
+                state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t
+            )
+            for name, one in self.model.species.items()
+        }
+        return FieldState(density, dict.fromkeys(self.model.signals))
+
+    def react(self, state, t, dt, spreading, *, reverse):
+        # The parts of the second half come in the opposite order of the first, which makes the whole step symmetric.
+        parts = [*((self._signal, name) for name in self._free()), *((self._grow, name) for name in state.density)]
+        for part, name in reversed(parts) if reverse else parts:
+            state = part(name, state, t, dt, spreading)
+        return self.complete(state, t + dt)
+
+    def complete(self, state, t):
+        signal = dict(state.signal)
+        for name, one in self.model.signals.items():
+            if one.slaved and one.diffusivity is not None:
+                gain, loss = self._kinetics(name, state)
+                source = jnp.broadcast_to(gain, self.grid.shape).astype(signal[name].dtype)
+                signal[name] = helmholtz(source, loss, one.diffusivity, self.grid, name=name, t=t)
+        return FieldState(state.density, signal)
+
+    def loss_rates(self, state: FieldState, t: Array | float, *, explicit: bool) -> list[Float[Array, "..."]]:
+        """For each density how fast a cell loses what it holds by transport; if all of it is explicit, for each field
+        and by everything [1 / time]."""
+        rates = []
+        for name, one in self.model.species.items():
+            u = state.density[name]
+            rate = outflow_rate(u, one.mobility, self.grid, self._drifts(name, state), name=name, t=t)
+            if explicit and one.growth is not None:
+                rate = rate - jnp.minimum(one.growth.rate(u, state.signal), 0)
+            rates.append(rate)
+        for name, one in self.model.signals.items():
+            if not explicit or one.slaved:
+                continue
+            s = state.signal[name]
+            rate = jnp.zeros_like(s) + self._kinetics(name, state)[1]
+            if one.diffusivity is not None:
+                rate = rate + outflow_rate(s, one.diffusivity, self.grid, name=name, t=t)
+            rates.append(one.paced(rate))
+        return rates
+
+    def _drifts(self, name: str, state: FieldState) -> list[Drift]:
+        return [
+            # A signal that does not diffuse has no boundary condition: its potential is continued, not fixed.
+            Drift(
+                law.potential(state.signal[signal]),
+                signal if self.model.signals[signal].diffuses else None,
+                law.potential,
+                law.response,
+            )
+            for signal, law in self.model.species[name].taxis.items()
+        ]
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        return list(self.model.species), list(self.model.signals)
+
+    def _walls(self) -> list[Any]:
+        sides = self.grid.boundaries if isinstance(self.grid, Grid) else [getattr(self.grid, "outer", None)]
+        return [wall for side in sides for wall in ((side.low, side.high) if isinstance(side, Mixed) else (side,))]
+
+    def _free(self) -> list[str]:
+        """The signals that have an equation in time."""
+        return [name for name, one in self.model.signals.items() if not one.slaved]
+
+    def _kinetics(self, name: str, state: FieldState) -> tuple[Array | float, Array | float]:
+        """Production and loss rate of a signal."""
+        kinetics = self.model.signals[name].kinetics
+        if kinetics is None:
+            return 0.0, 0.0
+        parts = state.density, state.signal, name
+        return kinetics.production(*parts), kinetics.loss_rate(*parts)
+
+    def _signal_rate(self, name: str, state: FieldState, t) -> Array | None:
+        one, value = self.model.signals[name], state.signal[name]
+        if one.slaved:
+            return None
+        gain, loss = self._kinetics(name, state)
+        rate = gain - loss * value
+        if one.diffusivity is not None:
+            rate = rate + diffusion(value, one.diffusivity, self.grid, name=name, t=t)
+        return jnp.broadcast_to(one.paced(rate), value.shape)
+
+    def _signal(self, name: str, state: FieldState, t, dt, spreading: AbstractSpreading | None) -> FieldState:
+        """A signal after a time `dt`, with everything else held."""
+        one, value = self.model.signals[name], state.signal[name]
+        if one.kinetics is None and one.diffusivity is None:
+            return state
+        middle = t + 0.5 * dt
+
+        def step(seen: Array, dt) -> Array:
+            gain, loss = self._kinetics(name, with_signal(seen))
+            if one.diffusivity is None:
+                return exponential_step(value, gain, loss, one.paced(dt))
+            # What decays at one rate everywhere is solved with the spreading; the rest, where it is more, beside it.
+            uniform = jnp.min(loss) if jnp.ndim(loss) else loss
+            faster = jnp.exp(-0.5 * (loss - uniform) * one.paced(dt)) if jnp.ndim(loss) else 1.0
+            spread = self._spreading(spreading).advance(
+                faster * value, gain, uniform, one.diffusivity, one.paced(dt), self.grid, name=name, t=middle
+            )
+            return faster * spread
+
+        def with_signal(new: Array) -> FieldState:
+            return FieldState(state.density, state.signal | {name: new})
+
+        # Rates are taken in the middle of the step. Where they do not depend on the signal itself, the compiler finds
+        # that the first half step is not needed.
+        return with_signal(step(step(value, 0.5 * dt), dt))
+
+    def _spreading(self, chosen: AbstractSpreading | None) -> AbstractSpreading:
+        if chosen is not None:
+            return chosen
+        return ExactLinear() if isinstance(self.grid, Grid) else CrankNicolson()
+
+    def _grow(self, name: str, state: FieldState, t, dt, spreading) -> FieldState:
+        growth, u = self.model.species[name].growth, state.density[name]
+        if growth is None:
+            return state
+        middle = u * jnp.exp(0.5 * dt * growth.rate(u, state.signal))
+        grown = u * jnp.exp(dt * growth.rate(middle, state.signal))
+        return FieldState(state.density | {name: grown}, state.signal)
