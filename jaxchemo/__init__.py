@@ -31,6 +31,8 @@ from jaxchemo.methods import Explicit as Explicit
 from jaxchemo.methods import Exponential as Exponential
 from jaxchemo.methods import Exposure as Exposure
 from jaxchemo.methods import FiniteVolume as FiniteVolume
+from jaxchemo.methods import IMEXEuler as IMEXEuler
+from jaxchemo.methods import IMEXRosenbrock as IMEXRosenbrock
 from jaxchemo.methods import ParticleField as ParticleField
 from jaxchemo.methods import Snapshot as Snapshot
 from jaxchemo.methods import Strang as Strang

@@ -8,6 +8,7 @@ from jaxchemo.fields.fluxes import drift_diffusion as drift_diffusion
 from jaxchemo.fields.fluxes import fitted_flux as fitted_flux
 from jaxchemo.fields.fluxes import outflow_rate as outflow_rate
 from jaxchemo.fields.helmholtz import helmholtz as helmholtz
+from jaxchemo.fields.helmholtz import inverse as inverse
 from jaxchemo.fields.spreading import AbstractSpreading as AbstractSpreading
 from jaxchemo.fields.spreading import CrankNicolson as CrankNicolson
 from jaxchemo.fields.spreading import ExactLinear as ExactLinear

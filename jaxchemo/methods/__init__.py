@@ -15,4 +15,6 @@ from jaxchemo.methods.steppers import AbstractRungeKutta as AbstractRungeKutta
 from jaxchemo.methods.steppers import AbstractStepper as AbstractStepper
 from jaxchemo.methods.steppers import Adaptive as Adaptive
 from jaxchemo.methods.steppers import Euler as Euler
+from jaxchemo.methods.steppers import IMEXEuler as IMEXEuler
+from jaxchemo.methods.steppers import IMEXRosenbrock as IMEXRosenbrock
 from jaxchemo.methods.steppers import Strang as Strang

@@ -6,7 +6,7 @@ from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
-from jaxchemo.methods.steppers import AbstractRungeKutta, AbstractStepper, Adaptive, Strang
+from jaxchemo.methods.steppers import AbstractStepper, Adaptive, Strang
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -23,8 +23,8 @@ class FiniteVolume(AbstractMethod):
 
     **Arguments:**
 
-    - `stepper`: `Strang(SSPRK2())` (default: exact consumption, implicit signals, second order), `Euler()`, `SSPRK2()`,
-      `SSPRK3()`, or `Adaptive(...)` for references.
+    - `stepper`: `Strang(SSPRK2())` (default: exact consumption, implicit signals, second order); `Euler()`, `SSPRK2()`,
+      `SSPRK3()`; `IMEXEuler()`, `IMEXRosenbrock()` where diffusion limits the step; `Adaptive(...)` for references.
     """
 
     stepper: AbstractStepper
@@ -70,13 +70,13 @@ class FiniteVolume(AbstractMethod):
         return state, StepInfo(RESULTS.where(jnp.isfinite(deficit), result, RESULTS.nonfinite))
 
     def stable_dt(self, problem, state):
-        """The largest explicit Euler step that keeps every field positive, less five percent.
+        """The largest Euler step that keeps every field positive, less five percent.
 
-        The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly.
+        The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly;
+        where it solves for the diffusion, the drift of the cells alone.
         """
         system = SemiDiscrete(problem.model, _cells(problem))
-        explicit = isinstance(self.stepper, AbstractRungeKutta)
-        fastest = [jnp.max(rate) for rate in system.loss_rates(state, 0.0, explicit=explicit)]
+        fastest = [jnp.max(rate) for rate in self.stepper.fastest(system, state, 0.0)]
         return 0.95 / jnp.max(jnp.stack(fastest))
 
     def snapshot(self, problem, state):

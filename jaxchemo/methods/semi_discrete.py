@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxchemo.domain import AbstractGrid, Dirichlet, Grid, Mixed
+from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.fields import (
     AbstractSpreading,
     CrankNicolson,
@@ -16,6 +16,7 @@ from jaxchemo.fields import (
     diffusion,
     drift_diffusion,
     helmholtz,
+    inverse,
     outflow_rate,
 )
 from jaxchemo.methods.steppers import AbstractSystem, exponential_step
@@ -39,11 +40,6 @@ class SemiDiscrete(AbstractSystem):
         """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
         fields = FieldState(*(dict.fromkeys(names, jnp.zeros(self.grid.shape)) for names in self._names()))
         for name, one in self.model.signals.items():
-            if one.diffuses and any(isinstance(w, Dirichlet) and w.value_of(name, 0.0) is None for w in self._walls()):
-                raise ValueError(
-                    f"The signal {name!r} diffuses, but a Dirichlet wall holds no value for it: "
-                    f"give one, such as Dirichlet({{{name!r}: 0.0, ...}}), or another wall."
-                )
             if one.slaved and not one.diffuses:
                 raise ValueError(
                     f"The signal {name!r} is slaved and does not diffuse: give it a `diffusivity` or a `relaxation`."
@@ -87,6 +83,30 @@ class SemiDiscrete(AbstractSystem):
                 signal[name] = helmholtz(source, loss, one.diffusivity, self.grid, name=name, t=t)
         return FieldState(state.density, signal)
 
+    def implicit(self, rates, state, dt):
+        density = {
+            name: inverse(rate, 1.0, dt * jnp.mean(self.model.species[name].mobility), self.grid, name=name)
+            for name, rate in rates.density.items()
+        }
+        signal = {}
+        for name, rate in rates.signal.items():
+            one, loss = self.model.signals[name], self._kinetics(name, state)[1]
+            if rate is None:
+                signal[name] = None
+            elif one.diffusivity is None:
+                signal[name] = rate / (1 + one.paced(dt) * loss)
+            else:
+                shift = 1 + one.paced(dt) * jnp.min(loss)
+                signal[name] = inverse(rate, shift, one.paced(dt) * one.diffusivity, self.grid, name=name)
+        return FieldState(density, signal)
+
+    def drift_rates(self, state, t):
+        def rate(name: str, drifts: list[Drift]) -> Array:
+            mobility = self.model.species[name].mobility
+            return outflow_rate(state.density[name], mobility, self.grid, drifts, name=name, t=t)
+
+        return [rate(name, self._drifts(name, state)) - rate(name, []) for name in self.model.species]
+
     def loss_rates(self, state: FieldState, t: Array | float, *, explicit: bool) -> list[Float[Array, "..."]]:
         """For each density how fast a cell loses what it holds by transport; if all of it is explicit, for each field
         and by everything [1 / time]."""
@@ -121,10 +141,6 @@ class SemiDiscrete(AbstractSystem):
 
     def _names(self) -> tuple[list[str], list[str]]:
         return list(self.model.species), list(self.model.signals)
-
-    def _walls(self) -> list[Any]:
-        sides = self.grid.boundaries if isinstance(self.grid, Grid) else [getattr(self.grid, "outer", None)]
-        return [wall for side in sides for wall in ((side.low, side.high) if isinstance(side, Mixed) else (side,))]
 
     def _free(self) -> list[str]:
         """The signals that have an equation in time."""

@@ -1,6 +1,7 @@
 """Time steps for fields: explicit Runge-Kutta, splitting with exact reactions, and adaptive or implicit references."""
 
 import abc
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxchemo import _checks
-from jaxchemo.domain import AbstractGrid
+from jaxchemo.domain import AbstractGrid, Grid, RadialGrid
 from jaxchemo.fields import AbstractSpreading
 
 State = Any
@@ -42,6 +43,18 @@ class AbstractSystem(eqx.Module):
     def complete(self, state: State, t: Scalar) -> State:
         """The state with the signals that follow the densities at once."""
 
+    @abc.abstractmethod
+    def implicit(self, rates: State, state: State, dt: Scalar) -> State:
+        """`(1 - dt A)^-1 rates`, where `A` is the diffusion of everything and the decay of the signals at `state`."""
+
+    @abc.abstractmethod
+    def loss_rates(self, state: State, t: Scalar, *, explicit: bool) -> list[Array]:
+        """How fast cells lose their densities by transport; if all is `explicit`, how fast anything by everything."""
+
+    @abc.abstractmethod
+    def drift_rates(self, state: State, t: Scalar) -> list[Array]:
+        """How fast cells lose their densities by drift alone."""
+
 
 class AbstractStepper(eqx.Module):
     """One step of a semi-discretisation."""
@@ -53,6 +66,10 @@ class AbstractStepper(eqx.Module):
 
     def check(self, grid: AbstractGrid) -> None:
         """Refuses, in a sentence, a grid that it cannot work on."""
+
+    @abc.abstractmethod
+    def fastest(self, system: AbstractSystem, state: State, t: Scalar) -> list[Array]:
+        """The rates of loss that limit a step [1 / time]."""
 
     @abc.abstractmethod
     def advance(
@@ -97,6 +114,9 @@ class AbstractRungeKutta(AbstractStepper):
             return stage(state, rows[0])[0]
         # A loop, if a short one: unrolled, the CPU compiler computes the stage before again in each flux of the next.
         return jax.lax.scan(stage, state, jnp.asarray(rows))[0]
+
+    def fastest(self, system, state, t):
+        return system.loss_rates(state, t, explicit=True)
 
     def advance(self, system, state, t, dt):
         return self.stages(system.rates, state, t, dt, system.complete), True
@@ -169,11 +189,79 @@ class Strang(AbstractStepper):
         if self.spreading is not None:
             self.spreading.check(grid)
 
+    def fastest(self, system, state, t):
+        return system.loss_rates(state, t, explicit=False)
+
     def advance(self, system, state, t, dt):
         half = 0.5 * dt
         state = system.react(state, t, half, self.spreading, reverse=False)
         state = self.inner.stages(system.transport, state, t, dt, system.complete)
         return system.react(state, t + half, half, self.spreading, reverse=True), True
+
+
+class IMEXEuler(AbstractStepper):
+    """Implicit diffusion and decay, explicit drift and the rest: first order, limited by the drift of the cells only.
+
+    The whole rate of change, with its fitted fluxes, is damped by `(1 - dt A)^-1`, where `A` is the diffusion of
+    everything and the decay of signals: what is steady for the fitted fluxes stays exactly as it is at every step. Not
+    positive at every step: a step that is too large is reported, as always.
+    """
+
+    @property
+    def order(self) -> int:
+        return 1
+
+    def check(self, grid):
+        _must_solve(self, grid)
+
+    def fastest(self, system, state, t):
+        return system.drift_rates(state, t)
+
+    def advance(self, system, state, t, dt):
+        rates = system.implicit(system.rates(state, t), state, dt)
+        return system.complete(_moved(state, (dt, rates)), t + dt), True
+
+
+class IMEXRosenbrock(AbstractStepper):
+    """As `IMEXEuler`, second order: the two-stage Rosenbrock method that keeps its order whatever is implicit.
+
+    **Source:** Verwer, Spee, Blom and Hundsdorfer, SIAM J. Sci. Comput. 20 (1999) 1456, ROS2 with gamma = 1 - 1/sqrt 2.
+    """
+
+    @property
+    def order(self) -> int:
+        return 2
+
+    def check(self, grid):
+        _must_solve(self, grid)
+
+    def fastest(self, system, state, t):
+        return system.drift_rates(state, t)
+
+    def advance(self, system, state, t, dt):
+        part = (1 - math.sqrt(0.5)) * dt
+        first = system.implicit(system.rates(state, t), state, part)
+        ahead = system.complete(_moved(state, (dt, first)), t + dt)
+        rest = _moved(system.rates(ahead, t + dt), (-2.0, first))
+        second = system.implicit(rest, state, part)
+        return system.complete(_moved(state, (1.5 * dt, first), (0.5 * dt, second)), t + dt), True
+
+
+def _must_solve(stepper: AbstractStepper, grid: AbstractGrid) -> None:
+    if not isinstance(grid, Grid | RadialGrid):
+        raise TypeError(f"{stepper!r} solves on a Grid or a RadialGrid, got {grid!r}.")
+
+
+def _moved(state: State, *moves: tuple[Scalar, State]) -> State:
+    """A state plus multiples of rates; what has no rate stays."""
+
+    def one(value: Array | None, *rates: Array | None) -> Array | None:
+        if value is None or rates[0] is None:
+            return value
+        changes = [factor * rate for (factor, _), rate in zip(moves, rates, strict=True) if rate is not None]
+        return sum(changes, value).astype(value.dtype)
+
+    return jax.tree.map(one, state, *(rates for _, rates in moves), is_leaf=lambda leaf: leaf is None)
 
 
 class Adaptive(AbstractStepper):
@@ -204,6 +292,9 @@ class Adaptive(AbstractStepper):
     @property
     def order(self) -> int:
         return 5
+
+    def fastest(self, system, state, t):
+        return system.loss_rates(state, t, explicit=False)
 
     def advance(self, system, state, t, dt):
         import diffrax
