@@ -50,6 +50,8 @@ class Problem(eqx.Module):
         free = [name for name, one in model.signals.items() if not one.slaved]
         self.density = _by_name("density", density, list(model.species), self.grid)
         self.signal = _by_name("signal", signal, free, self.grid)
+        if isinstance(self.grid, AbstractGrid):
+            _check_sensed(self.model, self.signal, self.grid)
 
     def replace(self, **changes: Any) -> "Problem":
         """The same problem with other parts: `problem.replace(model=...)`."""
@@ -92,6 +94,21 @@ def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | F
             one.check(label, grid)
             _check_resolved(label, one, grid)
     return {name: given[name] for name in names}
+
+
+def _check_sensed(model: Model, signal: Mapping[str, AbstractInitial], grid: AbstractGrid) -> None:
+    """Refuses a signal that is zero somewhere, where its logarithm, or another law with no value at zero, is sensed."""
+    for species, one in model.species.items():
+        for name, law in one.taxis.items():
+            at_zero = law.potential(jnp.zeros(()))
+            if name not in signal or not _checks.is_concrete(at_zero) or bool(jnp.isfinite(at_zero)):
+                continue
+            lowest = jnp.min(signal[name].on_grid(grid))
+            if _checks.is_concrete(lowest) and not float(lowest) > 0:
+                raise ValueError(
+                    f"`signal` {name!r} is {float(lowest):g} somewhere, where species {species!r} cannot sense it by "
+                    f"{law!r}: give a signal that is positive everywhere, or a law with an `offset`."
+                )
 
 
 def _check_resolved(label: str, condition: AbstractInitial, grid: AbstractGrid) -> None:

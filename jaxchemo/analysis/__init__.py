@@ -12,3 +12,10 @@ from jaxchemo.analysis.invariants import minimum as minimum
 from jaxchemo.analysis.invariants import second_moment as second_moment
 from jaxchemo.analysis.metrics import coarsen as coarsen
 from jaxchemo.analysis.metrics import relative_distance as relative_distance
+from jaxchemo.analysis.stability import critical_value as critical_value
+from jaxchemo.analysis.stability import dispersion as dispersion
+from jaxchemo.analysis.stability import fastest as fastest
+from jaxchemo.analysis.stability import growth_rate as growth_rate
+from jaxchemo.analysis.stability import linearised as linearised
+from jaxchemo.analysis.stability import uniform_state as uniform_state
+from jaxchemo.analysis.stability import unstable_band as unstable_band

@@ -15,7 +15,7 @@ from jaxchemo.fields.bernoulli import smaller_bernoulli
 
 
 class Drift(NamedTuple):
-    """One cause of drift: the velocity `crowding(density) * grad potential`.
+    """One cause of drift: the velocity `crowding(density) * limit(|grad potential|) * grad potential`.
 
     **Arguments:**
 
@@ -24,12 +24,15 @@ class Drift(NamedTuple):
     - `transform`: that function, from the signal to the potential. Default: the potential is the signal.
     - `crowding`: factor on the drift [dimensionless] as a function of density, taken at faces as the mean of the two
       cells. Default `None`: no crowding.
+    - `limit`: factor on the drift as a function of its speed [dimensionless]; across a face, the speed along it is the
+      root mean square of the two cells. Default `None`: no limit.
     """
 
     potential: Float[Array, "..."]
     name: str | None = None
     transform: Callable[[Array], Array] = identity
     crowding: Callable[[Array], Array | float] | None = None
+    limit: Callable[[Array], Array | float] | None = None
 
 
 def fitted_flux(
@@ -130,15 +133,22 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     shared = mobility.ndim == 0
     scale = mobility if shared else 1.0
 
+    square = [_speed_along(cause, grid, axis, t) if cause.limit is not None else None for cause in drifts]
+
     def flux(faces, distance) -> Array:
         below, above = faces.sides(scale * held, name, lambda value: scale * value)
         diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
             return diffusivity / distance * (below - above)
         rise: Any = 0.0
-        for potential, signal, transform, crowding in drifts:
-            low, high = faces.sides(potential / scale, signal, lambda s, transform=transform: transform(s) / scale)
-            factor = 1.0 if crowding is None else faces.mean(jnp.asarray(crowding(density)))
+        for cause, along in zip(drifts, square, strict=True):
+            transform = cause.transform
+            low, high = faces.sides(cause.potential / scale, cause.name, lambda s, f=transform: f(s) / scale)
+            factor = 1.0 if cause.crowding is None else faces.mean(jnp.asarray(cause.crowding(density)))
+            if cause.limit is not None:
+                across = (scale * (high - low) / distance) ** 2
+                # So small that no speed notices; a root has no derivative at zero.
+                factor = factor * cause.limit(jnp.sqrt(across + faces.mean(along) + jnp.finfo(across.dtype).tiny))
             rise = rise + factor * (high - low)
         return fitted_flux(below, above, rise / diffusivity, diffusivity / distance)
 
@@ -157,6 +167,17 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
                 wall = _cut(walls, axis, end, end + 1)
                 total = lax.dynamic_update_slice_in_dim(total, wall, place, axis)
     return grid.divergence(total, axis)
+
+
+def _speed_along(cause: Drift, grid: AbstractGrid, axis: int, t: ArrayLike) -> Array:
+    """Square of the gradient of a potential along the faces of an axis, in each cell."""
+    total = jnp.zeros_like(cause.potential)
+    for other in range(total.ndim):
+        if other != axis:
+            padded = grid.pad(cause.potential, other, name=cause.name, t=t, transform=cause.transform)
+            rise = _cut(padded, other, 2, None) - _cut(padded, other, None, -2)
+            total = total + (rise / (2 * jnp.asarray(grid.face_distance(other), total.dtype))) ** 2
+    return total
 
 
 class _Inside(NamedTuple):

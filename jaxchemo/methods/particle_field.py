@@ -222,7 +222,9 @@ class ParticleField(AbstractMethod):
                 samplings,
                 self._width(grid),
             )
-            strength = law.slope(value) * self._response(law, x, weights, grid)
+            slope = law.slope(value)
+            speed = jnp.sqrt(slope**2 * sum(g**2 for g in gradient) + jnp.finfo(value.dtype).tiny)
+            strength = slope * self._response(law, x, weights, grid) * law.limit(speed)
             drift = tuple(v + strength * g for v, g in zip(drift, gradient, strict=True))
         return drift
 

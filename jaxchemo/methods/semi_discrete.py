@@ -128,13 +128,15 @@ class SemiDiscrete(AbstractSystem):
         return rates
 
     def _drifts(self, name: str, state: FieldState) -> list[Drift]:
+        one = jnp.ones(())
         return [
             # A signal that does not diffuse has no boundary condition: its potential is continued, not fixed.
             Drift(
                 law.potential(state.signal[signal]),
                 signal if self.model.signals[signal].diffuses else None,
                 law.potential,
-                law.response,
+                None if isinstance(law.response(one), float) else law.response,
+                None if isinstance(law.limit(one), float) else law.limit,
             )
             for signal, law in self.model.species[name].taxis.items()
         ]

@@ -5,6 +5,8 @@ frozen over a step the signal has an exact, positive solution, whatever the step
 """
 
 import abc
+import math
+from collections.abc import Mapping
 
 import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
@@ -138,6 +140,11 @@ class Sum(AbstractKinetics):
 class AbstractGrowth(Shown):
     """Growth per cell: `growth(rho, s) = rate(rho, s) * rho`."""
 
+    @property
+    def nutrients(self) -> tuple[str, ...]:
+        """Names of the signals that it depends on."""
+        return ()
+
     @abc.abstractmethod
     def rate(self, density: Float[Array, "..."], signals: Fields) -> Float[Array, "..."]:
         """Net growth rate of a cell [1 / time]."""
@@ -164,29 +171,62 @@ class Logistic(AbstractGrowth):
         return f"+ {number(self.speed)} {density} (1 - {density}/{number(self.capacity)})"
 
 
-class Monod(AbstractGrowth):
-    """`speed * rho * n / (n + half)` on a nutrient `n`.
+class Allee(AbstractGrowth):
+    """`speed * rho * (rho/threshold - 1) * (1 - rho/capacity)`: too few cells die out (strong Allee effect).
 
     **Arguments:**
 
-    - `nutrient`: name of the signal that feeds the growth.
-    - `speed`: largest growth rate, non-negative [1 / time].
-    - `half`: concentration of half the largest rate, positive.
+    - `speed`: death rate of a lone cell, non-negative [1 / time].
+    - `threshold`: density below which a population shrinks, positive.
+    - `capacity`: density at which it stops growing, positive. Default 1.
     """
 
-    nutrient: str = eqx.field(static=True)
     speed: Float[Array, ""]
-    half: Float[Array, ""]
+    threshold: Float[Array, ""]
+    capacity: Float[Array, ""]
 
-    def __init__(self, nutrient: str, speed: ArrayLike, half: ArrayLike):
-        self.nutrient = nutrient
+    def __init__(self, speed: ArrayLike, threshold: ArrayLike, capacity: ArrayLike = 1.0):
         self.speed = _checks.non_negative("speed", speed)
-        self.half = _checks.positive("half", half)
+        self.threshold = _checks.positive("threshold", threshold)
+        self.capacity = _checks.positive("capacity", capacity)
 
     def rate(self, density, signals):
-        n = signals[self.nutrient]
-        return self.speed * n / (n + self.half)
+        return self.speed * (density / self.threshold - 1) * (1 - density / self.capacity)
 
     def describe(self, density):
-        n = self.nutrient
-        return f"+ {number(self.speed)} {density} {n} / ({n} + {number(self.half)})"
+        low, high = number(self.threshold), number(self.capacity)
+        return f"+ {number(self.speed)} {density} ({density}/{low} - 1) (1 - {density}/{high})"
+
+
+class Monod(AbstractGrowth):
+    """`speed * rho * n / (n + half)` on a nutrient `n`, or on several at once: the product of their fractions.
+
+    **Arguments:**
+
+    - `nutrient`: name of the signal that feeds the growth, or a dict from names to concentrations of half the rate.
+    - `speed`: largest growth rate, non-negative [1 / time].
+    - `half`: concentration of half the largest rate, positive; only for one nutrient.
+    """
+
+    speed: Float[Array, ""]
+    halves: dict[str, Float[Array, ""]]
+
+    def __init__(self, nutrient: str | Mapping[str, ArrayLike], speed: ArrayLike, half: ArrayLike | None = None):
+        if isinstance(nutrient, str) == (half is None):
+            raise ValueError("`half` belongs to one nutrient; for several give a dict, such as {'n': 0.1, 'o': 0.2}.")
+        halves = {nutrient: half} if isinstance(nutrient, str) else dict(nutrient)
+        self.speed = _checks.non_negative("speed", speed)
+        name = "half" if isinstance(nutrient, str) else "nutrient"
+        self.halves = {key: _checks.positive(name, value) for key, value in halves.items()}
+
+    @property
+    def nutrients(self) -> tuple[str, ...]:
+        return tuple(self.halves)
+
+    def rate(self, density, signals):
+        fractions = (signals[name] / (signals[name] + half) for name, half in self.halves.items())
+        return math.prod(fractions, start=self.speed)
+
+    def describe(self, density):
+        fractions = " ".join(f"{n} / ({n} + {number(half)})" for n, half in self.halves.items())
+        return f"+ {number(self.speed)} {density} {fractions}"

@@ -9,7 +9,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
 from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics
-from jaxchemo.models.sensitivity import AbstractSensitivity
+from jaxchemo.models.sensitivity import AbstractSensitivity, check_elementwise
 
 
 class Species(Shown):
@@ -21,7 +21,8 @@ class Species(Shown):
     - `taxis`: the sensitivity to each signal, by the signal's name. Default: none.
     - `growth`: growth law, or `None`. Default `None`.
 
-    **Raises:** `ValueError` if the mobility is not positive; `TypeError` for parts of the wrong kind.
+    **Raises:** `ValueError` if the mobility is not positive, or a sensitivity does not act on each value by itself;
+    `TypeError` for parts of the wrong kind.
     """
 
     mobility: Float[Array, ""]
@@ -39,6 +40,8 @@ class Species(Shown):
             name: _checks.instance(f"taxis[{name!r}]", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
             for name, law in dict(taxis or {}).items()
         }
+        for name, law in self.taxis.items():
+            check_elementwise(f"taxis[{name!r}]", law)
         self.growth = _checks.instance("growth", growth, (AbstractGrowth, type(None)), "a growth law or None")
 
 
@@ -115,7 +118,7 @@ class Model(eqx.Module):
         for name, one in self.species.items():
             for signal in one.taxis:
                 self._must_know("signal", signal, self.signals, f"species {name!r} senses")
-            if (nutrient := getattr(one.growth, "nutrient", None)) is not None:
+            for nutrient in () if one.growth is None else one.growth.nutrients:
                 self._must_know("signal", nutrient, self.signals, f"the growth of species {name!r} needs")
         for name, signal in self.signals.items():
             for part in getattr(signal.kinetics, "parts", (signal.kinetics,)):

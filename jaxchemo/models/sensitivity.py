@@ -1,6 +1,7 @@
 """How cells respond to a signal: each law is the gradient of a potential, so fields and particles share it."""
 
 import abc
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jaxchemo._show import Shown, number
 
 
 class AbstractSensitivity(Shown):
-    """The drift `V = response(density) * grad potential(signal)` of a species up (or down) a signal.
+    """The drift `V = response(density) * limit(|grad potential|) * grad potential(signal)` of a species along a signal.
 
     A grid scheme needs only differences of `potential`, which is what lets its face flux be fitted exactly; a particle
     needs its slope, which is derived from it, so that the two can never disagree.
@@ -21,9 +22,13 @@ class AbstractSensitivity(Shown):
     def potential(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Chemotactic potential [length^2 / time] of a signal, elementwise."""
 
-    @abc.abstractmethod
     def response(self, density: Float[Array, "..."]) -> Float[Array, "..."] | float:
-        """Factor on the drift where cells are crowded [dimensionless]; 1 where crowding does not matter."""
+        """Factor on the drift where cells are crowded [dimensionless]; the number 1 where crowding does not matter."""
+        return 1.0
+
+    def limit(self, speed: Float[Array, "..."]) -> Float[Array, "..."] | float:
+        """Factor on the drift as a function of `|grad potential|` [length / time]; the number 1 where all is linear."""
+        return 1.0
 
     @abc.abstractmethod
     def describe(self, signal: str, density: str) -> str:
@@ -44,9 +49,6 @@ class Linear(AbstractSensitivity):
 
     def potential(self, signal):
         return self.chi * signal
-
-    def response(self, density):
-        return 1.0
 
     def describe(self, signal, density):
         return f"{number(self.chi)} grad {signal}"
@@ -72,9 +74,6 @@ class Logarithmic(AbstractSensitivity):
     def potential(self, signal):
         return self.chi * jnp.log(signal + self.offset)
 
-    def response(self, density):
-        return 1.0
-
     def describe(self, signal, density):
         return f"{number(self.chi)} grad ln({signal} + {number(self.offset)})"
 
@@ -97,9 +96,6 @@ class Receptor(AbstractSensitivity):
 
     def potential(self, signal):
         return self.chi * signal / (self.dissociation + signal)
-
-    def response(self, density):
-        return 1.0
 
     def describe(self, signal, density):
         k = number(self.dissociation)
@@ -126,9 +122,6 @@ class LogWindow(AbstractSensitivity):
 
     def potential(self, signal):
         return self.chi * (jnp.log1p(signal / self.inactive) - jnp.log1p(signal / self.active))
-
-    def response(self, density):
-        return 1.0
 
     def describe(self, signal, density):
         ki, ka = number(self.inactive), number(self.active)
@@ -157,5 +150,173 @@ class VolumeFilling(AbstractSensitivity):
     def response(self, density):
         return self.law.response(density) * (1 - density / self.capacity)
 
+    def limit(self, speed):
+        return self.law.limit(speed)
+
     def describe(self, signal, density):
         return f"(1 - {density}/{number(self.capacity)}) {self.law.describe(signal, density)}"
+
+
+class Saturating(AbstractSensitivity):
+    """Any law, weaker where cells are many: times `1 / (1 + (density/half)^power)`.
+
+    `power=1` limits the flux of cells by their density (Velazquez 2004), `power=2` is the form of the VisualPDE demo.
+
+    **Arguments:**
+
+    - `law`: the sensitivity of a lone cell.
+    - `half`: density at which half of it is left, positive. Default 1.
+    - `power`: positive [dimensionless]. Default 2.
+    """
+
+    law: AbstractSensitivity
+    half: Float[Array, ""]
+    power: Float[Array, ""]
+
+    def __init__(self, law: AbstractSensitivity, half: ArrayLike = 1.0, power: ArrayLike = 2.0):
+        self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
+        self.half = _checks.positive("half", half)
+        self.power = _checks.positive("power", power)
+
+    def potential(self, signal):
+        return self.law.potential(signal)
+
+    def response(self, density):
+        # A power of zero has no derivative in the exponent, and densities that round-off turned negative have no power.
+        crowd = jnp.where(density > 0, density, 1) / self.half
+        return self.law.response(density) / (1 + jnp.where(density > 0, crowd**self.power, 0))
+
+    def limit(self, speed):
+        return self.law.limit(speed)
+
+    def describe(self, signal, density):
+        crowd = density if number(self.half) == "1" else f"({density}/{number(self.half)})"
+        return f"1/(1 + {crowd}^{number(self.power)}) {self.law.describe(signal, density)}"
+
+
+class FluxLimited(AbstractSensitivity):
+    """Any law, at a bounded speed: `V = v tanh(G/v) grad potential / G` with `G = |grad potential|`, so `|V| < v`.
+
+    Cells swim no faster than they can (Rivero, Tranquillo, Buettner and Lauffenburger 1989).
+
+    **Arguments:**
+
+    - `law`: the sensitivity in shallow gradients.
+    - `speed`: the largest drift, positive [length / time].
+    """
+
+    law: AbstractSensitivity
+    speed: Float[Array, ""]
+
+    def __init__(self, law: AbstractSensitivity, speed: ArrayLike):
+        self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
+        self.speed = _checks.positive("speed", speed)
+
+    def potential(self, signal):
+        return self.law.potential(signal)
+
+    def response(self, density):
+        return self.law.response(density)
+
+    def limit(self, speed):
+        z = speed * self.law.limit(speed) / self.speed
+        small = jnp.abs(z) < 0.02
+        safe = jnp.where(small, 1.0, z)
+        return self.law.limit(speed) * jnp.where(small, 1 - z**2 / 3 + 2 * z**4 / 15, jnp.tanh(safe) / safe)
+
+    def describe(self, signal, density):
+        return f"limited to {number(self.speed)} of {self.law.describe(signal, density)}"
+
+
+class HillGradient(AbstractSensitivity):
+    """`V = v G^n / (K^n + G^n) grad s / G` with `G = |grad s|`: cells answer the steepness, and saturate.
+
+    **Arguments:**
+
+    - `speed`: v, the largest drift; negative for a repellent [length / time].
+    - `half`: K, the steepness of half that drift, positive [concentration / length].
+    - `power`: n, at least 1 [dimensionless]. Default 1.
+    """
+
+    speed: Float[Array, ""]
+    half: Float[Array, ""]
+    power: Float[Array, ""]
+
+    def __init__(self, speed: ArrayLike, half: ArrayLike, power: ArrayLike = 1.0):
+        self.speed = _checks.real("speed", speed)
+        self.half = _checks.positive("half", half)
+        self.power = _checks.positive("power", power)
+        if _checks.is_concrete(self.power) and float(self.power) < 1:
+            raise ValueError(f"`power` must be at least 1, got {power!r}: below, flat signals would drive cells.")
+
+    def potential(self, signal):
+        return signal
+
+    def limit(self, speed):
+        ratio = speed / self.half
+        return self.speed / self.half * ratio ** (self.power - 1) / (1 + ratio**self.power)
+
+    def describe(self, signal, density):
+        n, k = number(self.power), number(self.half)
+        return (
+            f"{number(self.speed)} |grad {signal}|^{n} / ({k}^{n} + |grad {signal}|^{n}) grad {signal}/|grad {signal}|"
+        )
+
+
+class Custom(AbstractSensitivity):
+    """A law of your own, from functions: `V = response(density) * limit(|grad f(s)|) * grad f(s)`.
+
+    ```
+    Custom(lambda s: 2.0 * jnp.sqrt(s))
+    Custom(lambda s: 3.0 * s, response=lambda u: jnp.exp(-u))
+    ```
+
+    **Arguments:**
+
+    - `potential`: `f`, from concentrations to potentials, elementwise [length^2 / time].
+    - `response`: factor on the drift as a function of the density, elementwise [dimensionless]. Default: none.
+    - `limit`: factor on the drift as a function of its speed, elementwise [dimensionless]. Default: none.
+
+    A function that is an `equinox.Module` brings its numbers along as leaves, so that they can be differentiated.
+    """
+
+    function: Callable[[Array], Array]
+    crowding: Callable[[Array], Array] | None
+    limiter: Callable[[Array], Array] | None
+
+    def __init__(
+        self,
+        potential: Callable[[Array], Array],
+        response: Callable[[Array], Array] | None = None,
+        limit: Callable[[Array], Array] | None = None,
+    ):
+        for name, given in (("potential", potential), ("response", response), ("limit", limit)):
+            if not callable(given) and (given is not None or name == "potential"):
+                raise TypeError(f"`{name}` must be a function of an array, got {given!r}.")
+        self.function, self.crowding, self.limiter = potential, response, limit
+
+    def potential(self, signal):
+        return self.function(signal)
+
+    def response(self, density):
+        return 1.0 if self.crowding is None else self.crowding(density)
+
+    def limit(self, speed):
+        return 1.0 if self.limiter is None else self.limiter(speed)
+
+    def describe(self, signal, density):
+        names = [getattr(f, "__name__", type(f).__name__) for f in (self.crowding, self.function) if f is not None]
+        call = f"grad {names[-1]}({signal})".replace("<lambda>", "f")
+        return call if len(names) == 1 else f"{names[0]}({density}) {call}".replace("<lambda>", "q")
+
+
+def check_elementwise(name: str, law: AbstractSensitivity) -> None:
+    """Refuses a law that does not give one value for each that it is given."""
+    array = jax.ShapeDtypeStruct((3, 2), float)
+    for part in (law.potential, law.response, law.limit):
+        shape = jax.eval_shape(lambda x, part=part: jnp.asarray(part(x)), array).shape
+        if shape not in ((3, 2), ()) or (shape == () and part == law.potential):
+            raise ValueError(
+                f"`{name}` must act on each value by itself, but its {part.__name__} of an array of shape (3, 2) has "
+                f"the shape {shape}."
+            )

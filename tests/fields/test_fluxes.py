@@ -224,3 +224,47 @@ def test_an_absorbing_wall_takes_only_what_reaches_it():
     assert 0 < float(lost) < 1e-6
     towards = -h * jnp.sum(drift_diffusion(rho, mobility, grid, [Drift(-away)], name="rho"))
     np.testing.assert_allclose(towards, 40 * mobility / h, rtol=1e-6)  # all that drifts into the wall
+
+
+@pytest.mark.parametrize("boundary", [NoFlux(), Dirichlet({"rho": 1.0})], ids=["closed", "open"])
+def test_a_limited_drift_knows_the_whole_gradient(boundary):
+    """In a uniform gradient aslant to the axes the drift is the same everywhere, and so is the flux that it carries."""
+    grid = Grid.box((0.0, 0.0), (2.0, 3.0), (8, 10), boundary)
+    slope = jnp.array([3.0, 4.0])
+    potential = grid.centers @ slope
+    factor = jnp.tanh(5.0 / 2.0) / (5.0 / 2.0)
+
+    def limit(speed):
+        return jnp.tanh(speed / 2.0) / (speed / 2.0)
+
+    density = jnp.ones(grid.shape)
+    limited = drift_diffusion(density, 0.3, grid, [Drift(potential, limit=limit)], name="rho")
+    plain = drift_diffusion(density, 0.3, grid, [Drift(factor * potential)], name="rho")
+    inner = (slice(1, -1),) * 2  # next to a wall a linear potential is no longer one
+    np.testing.assert_allclose(limited[inner], plain[inner], atol=1e-12)
+    inside = jax.random.uniform(jax.random.key(0), grid.shape).at[0].set(0).at[-1].set(0).at[:, 0].set(0)
+    inside = inside.at[:, -1].set(0).at[1].set(0).at[-2].set(0).at[:, 1].set(0).at[:, -2].set(0)
+    np.testing.assert_allclose(
+        drift_diffusion(inside, 0.3, grid, [Drift(potential, limit=limit)], name="rho")[2:-2, 2:-2],
+        drift_diffusion(inside, 0.3, grid, [Drift(factor * potential)], name="rho")[2:-2, 2:-2],
+        atol=1e-12,
+    )
+
+
+def test_nothing_passes_a_wall_that_holds_no_value():
+    grid = Grid.box(0.0, 1.0, 8, Dirichlet({"other": 1.0}))
+    density = jax.random.uniform(jax.random.key(0), (8,))
+    drifts = [Drift(3 * grid.axes[0])]
+    closed = drift_diffusion(density, 0.3, Grid.box(0.0, 1.0, 8), drifts, name="rho")
+    np.testing.assert_array_equal(drift_diffusion(density, 0.3, grid, drifts, name="rho"), closed)
+    assert float(jnp.sum(drift_diffusion(density, 0.3, grid, drifts, name="other"))) != pytest.approx(0, abs=0.1)
+
+
+def test_derivatives_of_a_limited_drift_are_finite_where_nothing_is_steep():
+    grid = Grid.box((0.0, 0.0), (1.0, 1.0), (5, 4))
+
+    def total(potential):
+        drift = Drift(potential, limit=lambda speed: 1 / (1 + speed))
+        return jnp.sum(drift_diffusion(jnp.ones(grid.shape), 0.3, grid, [drift]) ** 2)
+
+    assert bool(jnp.all(jnp.isfinite(jax.grad(total)(jnp.zeros(grid.shape)))))

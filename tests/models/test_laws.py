@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxchemo.models import (
+    Allee,
     Consumption,
+    Custom,
+    FluxLimited,
+    HillGradient,
     Linear,
     Logarithmic,
     Logistic,
@@ -16,6 +20,7 @@ from jaxchemo.models import (
     Monod,
     Production,
     Receptor,
+    Saturating,
     Sum,
     Uptake,
     VolumeFilling,
@@ -29,6 +34,10 @@ SENSITIVITIES = {
     "receptor": (Receptor(2.0, 0.5), lambda s: 2.0 * 0.5 / (0.5 + s) ** 2),
     "window": (LogWindow(1.5, 0.1, 3.0), lambda s: 1.5 * (1 / (0.1 + s) - 1 / (3.0 + s))),
     "filling": (VolumeFilling(Receptor(2.0, 0.5), 4.0), lambda s: 2.0 * 0.5 / (0.5 + s) ** 2),
+    "saturating": (Saturating(Linear(2.0), 3.0), lambda s: 2.0 + 0 * s),
+    "flux limited": (FluxLimited(Logarithmic(0.8), 3.0), lambda s: 0.8 / s),
+    "steepness": (HillGradient(2.0, 3.0), lambda s: 1.0 + 0 * s),
+    "custom": (Custom(lambda s: 2.0 * jnp.sqrt(s)), lambda s: 1 / np.sqrt(s)),
 }
 
 
@@ -50,7 +59,7 @@ def test_drift_is_the_slope_times_the_gradient(name):
     np.testing.assert_allclose(law.slope(signal(x)) * 2 * x, differences, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", sorted(set(SENSITIVITIES) - {"filling"}))
+@pytest.mark.parametrize("name", sorted(set(SENSITIVITIES) - {"filling", "saturating"}))
 def test_without_crowding_the_response_is_the_number_one(name):
     assert SENSITIVITIES[name][0].response(jnp.array([0.0, 5.0])) == 1.0
 
@@ -63,9 +72,29 @@ def test_volume_filling():
     np.testing.assert_allclose(nested.response(jnp.array([1.0])), [0.75 * 0.5])
 
 
+def test_saturating():
+    law = Saturating(Linear(2.0), 2.0, 3.0)
+    np.testing.assert_allclose(law.response(jnp.array([-1e-9, 0.0, 2.0, 4.0])), [1, 1, 1 / 2, 1 / 9])
+    assert np.isfinite(jax.jacrev(lambda p: Saturating(Linear(2.0), 2.0, p).response(jnp.zeros(2)))(3.0)).all()
+
+
+def test_a_limited_drift_is_linear_in_shallow_gradients_and_bounded_in_steep_ones():
+    law = FluxLimited(Linear(2.0), 3.0)
+    speed = jnp.array([0.0, 1e-3, 0.05, 0.0599, 0.0601, 3.0, 1e4])
+    np.testing.assert_allclose(speed * law.limit(speed), 3 * np.tanh(speed / 3), rtol=1e-9)
+    assert float(jax.grad(law.limit)(0.0)) == 0
+    hill = HillGradient(2.0, 3.0, 2.0)
+    steep = jnp.array([0.0, 3.0, 1e4])
+    np.testing.assert_allclose(steep * hill.limit(steep), [0, 1, 2], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "law, text",
     [
+        (Saturating(Linear(2.0)), "1/(1 + rho^2) 2 grad c"),
+        (FluxLimited(Linear(2.0), 3.0), "limited to 3 of 2 grad c"),
+        (HillGradient(2.0, 3.0), "2 |grad c|^1 / (3^1 + |grad c|^1) grad c/|grad c|"),
+        (Custom(jnp.sqrt, response=lambda u: 1 / (1 + u)), "q(rho) grad sqrt(c)"),
         (Linear(1.5), "1.5 grad c"),
         (Logarithmic(1.0, 0.5), "1 grad ln(c + 0.5)"),
         (Receptor(2.0, 0.25), "2 grad(c / (0.25 + c))"),
@@ -107,7 +136,13 @@ def test_kinetics_are_production_and_loss_of_the_right_sign(name, rho, s):
 
 
 def test_growth_is_the_formula():
-    signals = {"n": NUTRIENT}
+    signals = {"n": NUTRIENT, "o": 2 * NUTRIENT}
+    two = Monod({"n": 0.2, "o": 0.5}, 0.7)
+    product = 0.7 * NUTRIENT / (NUTRIENT + 0.2) * 2 * NUTRIENT / (2 * NUTRIENT + 0.5)
+    np.testing.assert_allclose(two.rate(RHO, signals), product)
+    assert two.describe("rho") == "+ 0.7 rho n / (n + 0.2) o / (o + 0.5)" and two.nutrients == ("n", "o")
+    np.testing.assert_allclose(Allee(0.5, 0.3, 2.0).rate(RHO, signals), 0.5 * (RHO / 0.3 - 1) * (1 - RHO / 2))
+    assert Allee(0.5, 0.3).describe("rho") == "+ 0.5 rho (rho/0.3 - 1) (1 - rho/1)"
     np.testing.assert_allclose(Logistic(0.5, 2.0).rate(RHO, signals), 0.5 * (1 - RHO / 2))
     np.testing.assert_allclose(Monod("n", 0.5, 0.2).rate(RHO, signals), 0.5 * NUTRIENT / (NUTRIENT + 0.2))
 
@@ -116,6 +151,9 @@ def test_growth_is_the_formula():
     "build, message",
     [
         (lambda: Linear(jnp.nan), "`chi` must be finite"),
+        (lambda: HillGradient(1.0, 0.1, 0.5), "`power` must be at least 1, got 0.5"),
+        (lambda: Monod("n", 1.0), "`half` belongs to one nutrient; for several give a dict"),
+        (lambda: Saturating(Linear(1.0), -1.0), "`half` must be positive, got -1.0"),
         (lambda: Logarithmic(1.0, -0.1), "`offset` must not be negative, got -0.1"),
         (lambda: Receptor(1.0, 0.0), "`dissociation` must be positive, got 0.0"),
         (lambda: LogWindow(1.0, 0.0, 1.0), "`inactive` must be positive"),

@@ -158,3 +158,23 @@ def test_laws_within_laws_must_be_known_too():
     nested = models.Sum(models.Sum(Consumption("u")))
     with pytest.raises(ValueError, match="name the species 'u'"):
         Model(SPECIES, {"c": Signal(nested)})
+
+
+@pytest.mark.parametrize("part", ["potential", "response", "limit"])
+def test_a_sensitivity_of_the_wrong_shape_is_refused(part):
+    parts = {"potential": lambda s: s} | {part: lambda s: jnp.sum(s, axis=0)}
+    with pytest.raises(ValueError, match=rf"`taxis\['c'\]` must act on each value .* its {part} .* shape \(2,\)"):
+        Species(1.0, {"c": models.Custom(**parts)})
+
+
+def test_a_law_of_ones_own_brings_its_numbers_along():
+    class Root(eqx.Module):
+        strength: jnp.ndarray
+
+        def __call__(self, s):
+            return self.strength * jnp.sqrt(s)
+
+    species = Species(1.0, {"c": models.Custom(Root(jnp.array(2.0)))})
+    assert [float(x) for x in jax.tree.leaves(species)] == [1.0, 2.0]
+    with pytest.raises(TypeError, match="`response` must be a function"):
+        models.Custom(Root(jnp.array(2.0)), response=1.0)

@@ -184,3 +184,15 @@ def test_a_problem_reads_as_its_equations_and_numbers():
     assert "d_t rho = div( 0.1 grad rho - rho 1 grad c )" in shown
     assert "density={'rho': Gaussian(size=mass 1, center=0, std=0.4)}" in shown
     assert repr(initial.array(np.ones(GRID.shape))) == "FromArray(values=float64[8, 10])"
+
+
+def test_a_logarithm_of_nothing_is_refused():
+    def problem(offset, base):
+        law = models.Logarithmic(1.0, offset)
+        flat = jc.initial.function(lambda x: base + jnp.maximum(x[..., 0], 0))
+        grid = jc.Grid.box(-1.0, 1.0, 8)
+        return jc.Problem(models.phks(0.1, law), grid, jc.initial.uniform(amplitude=1.0), flat)
+
+    with pytest.raises(ValueError, match=r"`signal` 'c' is 0 somewhere, where species 'rho' .* an `offset`"):
+        problem(0.0, 0.0)
+    assert problem(0.1, 0.0) and problem(0.0, 0.1)

@@ -1,0 +1,245 @@
+"""Linear stability of uniform states, from a model's own terms: growth rates, patterns, critical parameters."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Complex, Float
+
+from jaxchemo import _checks
+from jaxchemo.models import Model
+
+State = Mapping[str, ArrayLike]
+
+
+def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
+    """The matrix `A` of `d_t w = A w` for waves `w exp(i k x)` about a uniform state, densities first.
+
+    Signals that follow the cells at once are eliminated: only densities and signals with an equation in time are in it.
+
+    **Arguments:**
+
+    - `model`: the physics.
+    - `state`: the density of each species and the concentration of each signal, by name. It must be steady for the
+      growth rates to mean what they say; see `uniform_state`.
+    - `k`: wavenumber [1 / length].
+
+    **Raises:** `ValueError` if the state lacks a name, or has one too many.
+    """
+    names = [*model.species, *model.signals]
+    if set(state) != set(names):
+        raise ValueError(
+            f"`state` must have a number for {_checks.listed(names)}, got {_checks.listed(sorted(state))}."
+        )
+    at = jnp.stack([jnp.asarray(state[name], float) for name in names])
+    square = jnp.asarray(k) ** 2
+    matrix = jax.jacfwd(lambda w: _reactions(model, names, w))(at)
+    for i, species in enumerate(model.species.values()):
+        matrix = matrix.at[i, i].add(-species.mobility * square)
+        for signal, law in species.taxis.items():
+            s, u = at[names.index(signal)], at[i]
+            drift = law.slope(s) * law.response(u) * law.limit(jnp.zeros_like(s))
+            matrix = matrix.at[i, names.index(signal)].add(u * drift * square)
+    for j, one in enumerate(model.signals.values(), len(model.species)):
+        if one.diffusivity is not None:
+            matrix = matrix.at[j, j].add(-one.diffusivity * square)
+    free = jnp.array([k for k, name in enumerate(names) if not _slaved(model, name)])
+    held = jnp.array([k for k, name in enumerate(names) if _slaved(model, name)], int)
+    reduced = matrix[free][:, free]
+    if held.size:
+        follows = -jnp.linalg.solve(matrix[held][:, held], matrix[held][:, free])
+        reduced = reduced + matrix[free][:, held] @ follows
+    pace = jnp.stack([model.signals[n].paced(1.0) if n in model.signals else jnp.ones(()) for n in names])
+    return reduced * pace[free][:, None]
+
+
+def dispersion(model: Model, state: State, k: Float[ArrayLike, "*modes"]) -> Complex[Array, "*modes n"]:
+    """Growth rates of waves about a uniform state, the fastest first [1 / time].
+
+    The arguments are those of `linearised`; `k` may be an array. Differentiable in the model and in the state.
+    """
+
+    return _dispersion(model, _numbers(state), jnp.asarray(k, float))
+
+
+@eqx.filter_jit
+def _dispersion(model: Model, state: dict[str, Array], k: Array) -> Array:
+    def rates(one: Array) -> Array:
+        values = _eigenvalues(linearised(model, state, one))
+        return values[jnp.argsort(-values.real)]
+
+    return jax.lax.map(rates, k.ravel()).reshape(*k.shape, -1)
+
+
+def growth_rate(model: Model, state: State, k: ArrayLike) -> Float[Array, ""]:
+    """Real part of the fastest growth rate at one wavenumber [1 / time]; arguments as `linearised`."""
+    return dispersion(model, state, jnp.asarray(k, float))[0].real
+
+
+class Fastest(NamedTuple):
+    """The wave that grows fastest: its `wavenumber` [1 / length] and growth `rate` [1 / time]."""
+
+    wavenumber: Float[Array, ""]
+    rate: Float[Array, ""]
+
+
+def fastest(model: Model, state: State, longest: float = 1e3, shortest: float = 1e-2) -> Fastest:
+    """The wave that grows fastest about a uniform state. Pure, and differentiable.
+
+    **Arguments:**
+
+    - `model`, `state`: as `linearised`.
+    - `longest`, `shortest`: wavelengths between which it is looked for [length]. Defaults 1000 and 0.01.
+    """
+    return _fastest(model, _numbers(state), jnp.log(2 * jnp.pi / jnp.array([longest, shortest], float)))
+
+
+@eqx.filter_jit
+def _fastest(model: Model, state: dict[str, Array], bounds: Array) -> Fastest:
+    def rate(log_k: Array) -> Array:
+        return growth_rate(model, state, jnp.exp(log_k))
+
+    held = jax.lax.stop_gradient((model, state))
+    low, high = bounds
+    for _ in range(6):  # each look narrows the interval twentyfold
+        points = jnp.linspace(low, high, 41)
+        rates = dispersion(*held, jnp.exp(points))[:, 0].real
+        best = jnp.argmax(rates)
+        low, high = points[jnp.maximum(best - 1, 0)], points[jnp.minimum(best + 1, 40)]
+    at = jax.lax.stop_gradient(0.5 * (low + high))
+    inside = (at > bounds[0] + 1e-3) & (at < bounds[1] - 1e-3)
+    # One Newton step, whose derivative is that of the maximum by the implicit function theorem. By differences, because
+    # eigenvalues have first derivatives only.
+    h = float(jnp.finfo(at.dtype).eps) ** 0.25
+    below, middle, above = rate(at - h), rate(at), rate(at + h)
+    curvature = jax.lax.stop_gradient(above - 2 * middle + below) / h**2
+    step = (above - below) / (2 * h) / jnp.where(curvature < 0, curvature, -1)
+    at = at - jnp.where(inside & (curvature < 0), step, 0)
+    return Fastest(jnp.exp(at), rate(at))
+
+
+def unstable_band(
+    model: Model, state: State, longest: float = 1e3, shortest: float = 1e-2
+) -> tuple[float, float] | None:
+    """The lowest and the highest wavenumber that grow [1 / length]; `None` where none does. Arguments as `fastest`."""
+    from scipy.optimize import brentq
+
+    peak = fastest(model, state, longest, shortest)
+    if not float(peak.rate) > 0:
+        return None
+
+    def edge(outer: float) -> float:
+        def rate(k: float) -> float:
+            return float(growth_rate(model, state, k))
+
+        inner = float(peak.wavenumber)
+        if rate(outer) > 0:
+            return outer
+        found: Any = brentq(rate, min(inner, outer), max(inner, outer))
+        return found
+
+    return edge(2 * jnp.pi / longest), edge(2 * jnp.pi / shortest)
+
+
+def critical_value(
+    build: Callable[[Array], tuple[Model, State]],
+    low: float,
+    high: float,
+    longest: float = 1e3,
+    shortest: float = 1e-2,
+) -> Float[Array, ""]:
+    """The value of a parameter at which a uniform state loses its stability.
+
+    Pure: its derivative in everything that `build` closes over is that of the implicit function theorem.
+
+    **Arguments:**
+
+    - `build`: from the parameter to a model and a uniform state of it.
+    - `low`, `high`: values with a stable and an unstable state, in either order.
+    - `longest`, `shortest`: as `fastest`.
+
+    **Returns:** the value; NaN where both ends are stable, or both unstable.
+    """
+
+    def margin(value: Array) -> Array:
+        return fastest(*build(value), longest, shortest).rate
+
+    ends = jnp.asarray(low, float), jnp.asarray(high, float)
+    first = margin(ends[0])
+
+    def halve(_, bracket):
+        a, b = bracket
+        middle = 0.5 * (a + b)
+        same = (margin(middle) > 0) == (first > 0)
+        return jnp.where(same, middle, a), jnp.where(same, b, middle)
+
+    a, b = jax.lax.stop_gradient(jax.lax.fori_loop(0, 40, halve, ends))
+    found = 0.5 * (a + b)
+    slope = jax.lax.stop_gradient(jax.grad(margin)(found))
+    found = found - margin(found) / slope
+    return jnp.where((first > 0) == (margin(ends[1]) > 0), jnp.nan, found)
+
+
+def uniform_state(model: Model, guess: State) -> dict[str, Array]:
+    """The uniform steady state next to a guess: densities without growth keep theirs, all else comes to rest.
+
+    **Arguments:**
+
+    - `model`: the physics.
+    - `guess`: the density of each species and the concentration of each signal, by name.
+
+    **Returns:** a number by name. Differentiable in the model and in the densities that are kept.
+
+    **Raises:** an error of the root finder where there is none near.
+    """
+    import optimistix
+
+    kept = {name: guess[name] for name, one in model.species.items() if one.growth is None}
+    sought = {name: jnp.asarray(value, float) for name, value in guess.items() if name not in kept}
+    names = [*model.species, *model.signals]
+
+    def residual(sought, args):
+        model, kept = args
+        everything = jnp.stack([jnp.asarray((sought | kept)[name], float) for name in names])
+        return {
+            name: rate for name, rate in zip(names, _reactions(model, names, everything), strict=True) if name in sought
+        }
+
+    solver = optimistix.Newton(rtol=1e-12, atol=1e-12)
+    found = optimistix.root_find(residual, solver, sought, (model, kept)).value if sought else {}
+    return {name: jnp.asarray((found | kept)[name], float) for name in names}
+
+
+def _numbers(state: State) -> dict[str, Array]:
+    return {name: jnp.asarray(value, float) for name, value in state.items()}
+
+
+def _reactions(model: Model, names: list[str], w: Array) -> Array:
+    """Growth of the densities and kinetics of the signals of a uniform state."""
+    values = dict(zip(names, w, strict=True))
+    density = {name: values[name] for name in model.species}
+    signal = {name: values[name] for name in model.signals}
+    rates = []
+    for name, species in model.species.items():
+        u = density[name]
+        rates.append(jnp.zeros_like(u) if species.growth is None else u * species.growth.rate(u, signal))
+    for name, one in model.signals.items():
+        kinetics, fields = one.kinetics, (density, signal, name)
+        rate = 0.0 if kinetics is None else kinetics.production(*fields) - kinetics.loss_rate(*fields) * signal[name]
+        rates.append(jnp.asarray(rate, w.dtype))
+    return jnp.stack(rates)
+
+
+def _eigenvalues(matrix: Float[Array, "n n"]) -> Complex[Array, " n"]:
+    """Eigenvalues with their first derivatives, by perturbation theory: JAX has none for matrices without symmetry."""
+    held = jax.lax.stop_gradient(matrix)
+    values, left, right = jax.lax.linalg.eig(held)
+    change = left.conj().T @ (matrix - held) @ right
+    overlap = jnp.sum(left.conj() * right, axis=0)
+    return values + jnp.diag(change) / overlap
+
+
+def _slaved(model: Model, name: str) -> bool:
+    return name in model.signals and model.signals[name].slaved
