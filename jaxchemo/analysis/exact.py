@@ -213,3 +213,41 @@ def _inverse_exponential_integral(value: Array) -> Array:
     found = jax.lax.fori_loop(0, 6, lambda i, log_x: improve(log_x, fixed), start)
     # One more step, which alone is differentiated: at the root its derivative is that of the inverse function.
     return jnp.exp(improve(jax.lax.stop_gradient(found), value))
+
+
+def travelling_band(
+    x: Real,
+    t: Real,
+    *,
+    mobility: Real,
+    sensitivity: Real,
+    consumption: Real,
+    cells: Real,
+    ahead: Real,
+) -> Pair:
+    """The travelling band of Keller and Segel (1971), for cells that consume at a constant rate (`Uptake` with half 0).
+
+    ```
+    rho_t = mobility rho_xx - sensitivity (rho (ln c)_x)_x,      c_t = - consumption rho
+    c   = ahead (1 + E)^(-1/(a-1)),        E = exp(-v z / mobility),   z = x - v t,   v = consumption cells / ahead
+    rho = ahead v^2 / (consumption mobility (a-1)) E (1 + E)^(-a/(a-1)),               a = sensitivity / mobility
+    ```
+
+    **Arguments:**
+
+    - `x`, `t`: position, from where `E = 1` at time 0, and time; they broadcast.
+    - `mobility`, `sensitivity`: of the cells; the sensitivity must be the larger one [length^2 / time].
+    - `consumption`: of the signal per cell and time.
+    - `cells`: in the band per area [mass / length^(d-1)].
+    - `ahead`: the signal far ahead, positive [concentration].
+
+    **Returns:** `(rho, c)`.
+
+    **Source:** Keller and Segel, J. theor. Biol. 30 (1971) 235.
+    """
+    speed = consumption * cells / ahead
+    log_e = -speed * (x - speed * jnp.asarray(t)) / mobility
+    more = jnp.logaddexp(0.0, log_e)  # ln(1 + E), which must not overflow far behind
+    ratio = sensitivity / mobility
+    height = ahead * speed**2 / (consumption * mobility * (ratio - 1))
+    return height * jnp.exp(log_e - ratio / (ratio - 1) * more), ahead * jnp.exp(-more / (ratio - 1))

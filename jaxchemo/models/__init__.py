@@ -4,6 +4,7 @@ from jaxchemo.models.kinetics import AbstractGrowth as AbstractGrowth
 from jaxchemo.models.kinetics import AbstractKinetics as AbstractKinetics
 from jaxchemo.models.kinetics import Allee as Allee
 from jaxchemo.models.kinetics import Consumption as Consumption
+from jaxchemo.models.kinetics import Degradation as Degradation
 from jaxchemo.models.kinetics import Logistic as Logistic
 from jaxchemo.models.kinetics import Monod as Monod
 from jaxchemo.models.kinetics import Production as Production
@@ -12,9 +13,14 @@ from jaxchemo.models.kinetics import Uptake as Uptake
 from jaxchemo.models.model import Model as Model
 from jaxchemo.models.model import Signal as Signal
 from jaxchemo.models.model import Species as Species
+from jaxchemo.models.named import attraction_repulsion as attraction_repulsion
+from jaxchemo.models.named import growth_expansion as growth_expansion
+from jaxchemo.models.named import invasion as invasion
 from jaxchemo.models.named import keller_segel as keller_segel
 from jaxchemo.models.named import log_consumption as log_consumption
+from jaxchemo.models.named import logistic_chemotaxis as logistic_chemotaxis
 from jaxchemo.models.named import phks as phks
+from jaxchemo.models.named import travelling_band as travelling_band
 from jaxchemo.models.sensitivity import AbstractSensitivity as AbstractSensitivity
 from jaxchemo.models.sensitivity import Custom as Custom
 from jaxchemo.models.sensitivity import FluxLimited as FluxLimited

@@ -20,6 +20,11 @@ Fields = dict[str, Float[Array, "..."]]
 class AbstractKinetics(Shown):
     """What happens to a signal at a point: `kinetics(rho, s) = production(rho, s) - loss_rate(rho, s) * s`."""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the other signals that it depends on."""
+        return ()
+
     @abc.abstractmethod
     def production(self, densities: Fields, signals: Fields, name: str) -> Float[Array, "..."] | float:
         """Production of signal `name` [concentration / time], non-negative."""
@@ -95,27 +100,69 @@ class Uptake(AbstractKinetics):
 
     - `species`: name of the species that takes up.
     - `rate`: largest uptake per density and time, non-negative.
-    - `half`: concentration of half the largest rate, positive.
+    - `half`: concentration of half the largest rate, non-negative; 0 for an uptake that never slackens, `- rate * rho`,
+      as in the travelling band of Keller and Segel (1971): the signal must then stay positive.
+    - `limited_by`: other signals without which there is no uptake, by name the concentration of half the rate: a factor
+      `n / (n + half)` for each. Default: none.
     """
 
     species: str = eqx.field(static=True)
     rate: Float[Array, ""]
     half: Float[Array, ""]
+    limited_by: dict[str, Float[Array, ""]]
 
-    def __init__(self, species: str, rate: ArrayLike, half: ArrayLike):
+    def __init__(
+        self, species: str, rate: ArrayLike, half: ArrayLike, limited_by: Mapping[str, ArrayLike] | None = None
+    ):
         self.species = species
         self.rate = _checks.non_negative("rate", rate)
-        self.half = _checks.positive("half", half)
+        self.half = _checks.non_negative("half", half)
+        self.limited_by = {name: _checks.positive("limited_by", k) for name, k in dict(limited_by or {}).items()}
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return tuple(self.limited_by)
 
     def production(self, densities, signals, name):
         return 0.0
 
     def loss_rate(self, densities, signals, name):
-        return self.rate * densities[self.species] / (signals[name] + self.half)
+        rate = self.rate * densities[self.species] / (signals[name] + self.half)
+        return rate * math.prod(signals[other] / (signals[other] + k) for other, k in self.limited_by.items())
 
     def describe(self, name):
-        k = number(self.half)
-        return f"- {number(self.rate)} {self.species} {name} / ({name} + {k})"
+        factors = "".join(f" {n} / ({n} + {number(k)})" for n, k in [(name, self.half), *self.limited_by.items()])
+        return f"- {number(self.rate)} {self.species}{factors}"
+
+
+class Degradation(AbstractKinetics):
+    """`- rate * m * s`: another signal, such as an enzyme, degrades this one where they meet.
+
+    **Arguments:**
+
+    - `enzyme`: name of the signal that degrades.
+    - `rate`: degradation per concentration of it and time, non-negative. Default 1.
+    """
+
+    enzyme: str = eqx.field(static=True)
+    rate: Float[Array, ""]
+
+    def __init__(self, enzyme: str, rate: ArrayLike = 1.0):
+        self.enzyme = enzyme
+        self.rate = _checks.non_negative("rate", rate)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.enzyme,)
+
+    def production(self, densities, signals, name):
+        return 0.0
+
+    def loss_rate(self, densities, signals, name):
+        return self.rate * signals[self.enzyme]
+
+    def describe(self, name):
+        return f"- {number(self.rate)} {self.enzyme} {name}"
 
 
 class Sum(AbstractKinetics):

@@ -124,6 +124,8 @@ class Model(eqx.Module):
             for part in getattr(signal.kinetics, "parts", (signal.kinetics,)):
                 if (eater := getattr(part, "species", None)) is not None:
                     self._must_know("species", eater, self.species, f"the kinetics of signal {name!r} name")
+                for other in () if part is None else part.needs:
+                    self._must_know("signal", other, self.signals, f"the kinetics of signal {name!r} name")
 
     @staticmethod
     def _must_know(kind: str, name: str, known: Mapping, who: str) -> None:

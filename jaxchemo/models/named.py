@@ -1,11 +1,12 @@
 """The named models of the field: plain functions that compose a `Model` from the parts."""
 
+import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
 from jaxchemo import _checks
-from jaxchemo.models.kinetics import Consumption, Production
+from jaxchemo.models.kinetics import AbstractGrowth, Consumption, Degradation, Logistic, Monod, Production, Sum, Uptake
 from jaxchemo.models.model import Model, Signal, Species
-from jaxchemo.models.sensitivity import AbstractSensitivity, Linear, Logarithmic
+from jaxchemo.models.sensitivity import AbstractSensitivity, Linear, Logarithmic, LogWindow, Saturating
 
 
 def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, consumption: ArrayLike = 1.0) -> Model:
@@ -54,27 +55,197 @@ def keller_segel(
     sensitivity: ArrayLike | AbstractSensitivity,
     relaxation: ArrayLike = 1.0,
     decay: ArrayLike = 0.0,
+    diffusivity: ArrayLike = 1.0,
+    production: ArrayLike = 1.0,
+    growth: AbstractGrowth | None = None,
 ) -> Model:
     """The parabolic Keller-Segel system: cells climb a signal that they secrete.
 
     ```
-    d_t rho            = div( mobility grad rho - sensitivity rho grad c )
-    relaxation d_t c   = lap c - decay c + rho
+    d_t rho            = div( mobility grad rho - sensitivity rho grad c ) + growth
+    relaxation d_t c   = diffusivity lap c - decay c + production rho
     ```
 
     **Arguments:**
 
     - `mobility`: diffusivity of the cells, positive [length^2 / time].
-    - `sensitivity`: chi of the linear law [length^2 / time / concentration], or any sensitivity.
+    - `sensitivity`: chi of the linear law [length^2 / time / concentration], or any sensitivity: with those of
+      `jc.models` and `growth` this is the minimal model and its classical variants (Hillen and Painter 2009).
     - `relaxation`: epsilon; the Python number 0 gives the parabolic-elliptic system. Default 1.
     - `decay`: k^2, non-negative. Default 0.
+    - `diffusivity`: of the signal, non-negative. Default 1.
+    - `production`: of the signal per cell and time, non-negative. Default 1.
+    - `growth`: of the cells. Default: none.
 
     **Source:** Keller and Segel (1970), in the form of arXiv 2309.13554.
     """
     return Model(
-        species={"rho": Species(mobility, taxis={"c": _law(sensitivity)})},
-        signals={"c": Signal(Production("rho", 1.0, decay), diffusivity=1.0, relaxation=relaxation)},
+        species={"rho": Species(mobility, {"c": _law(sensitivity)}, growth)},
+        signals={"c": Signal(Production("rho", production, decay), diffusivity, relaxation)},
     )
+
+
+def logistic_chemotaxis(
+    sensitivity: ArrayLike, mobility: ArrayLike = 1.0, diffusivity: ArrayLike = 1.0, decay: ArrayLike = 0.1
+) -> Model:
+    """Cells that grow to a density of 1 and climb their signal the less the more they are: spots, stripes and mazes.
+
+    ```
+    d_t rho = div( mobility grad rho - sensitivity rho / (1 + rho^2) grad c ) + rho (1 - rho)
+    d_t c   = diffusivity lap c - decay c + rho
+    ```
+
+    With mobility 1 the uniform state is unstable beyond `sensitivity = 2 (D + a + 2 sqrt(a D))`, where D is the
+    diffusivity and a the decay: 3.4649 with the defaults.
+
+    **Arguments:** `sensitivity` [length^2 / time / concentration], `mobility` and `diffusivity` [length^2 / time],
+    `decay` [1 / time].
+
+    **Source:** the chemotaxis preset of VisualPDE's documentation, whose defaults these are.
+    """
+    law = Saturating(Linear(sensitivity))
+    return keller_segel(mobility, law, 1.0, decay, diffusivity, growth=Logistic(1.0))
+
+
+def travelling_band(
+    mobility: ArrayLike, sensitivity: ArrayLike, consumption: ArrayLike, offset: ArrayLike = 0.0
+) -> Model:
+    """The travelling band of 1971: cells climb the logarithm of what they consume at a constant rate.
+
+    ```
+    d_t rho = div( mobility grad rho - sensitivity rho grad ln(c + offset) )
+    d_t c   = - consumption rho
+    ```
+
+    The band of `N` cells per area moves at `consumption N / c0`, whatever the mobility and the sensitivity; see
+    `jc.analysis.exact.travelling_band`.
+
+    **Arguments:**
+
+    - `mobility`: diffusivity of the cells, positive [length^2 / time].
+    - `sensitivity`: chi, larger than the mobility [length^2 / time].
+    - `consumption`: of the signal per cell and time, non-negative.
+    - `offset`: concentration below which cells sense no ratio. Default 0.
+
+    **Source:** Keller and Segel (1971).
+    """
+    return Model(
+        species={"rho": Species(mobility, {"c": Logarithmic(sensitivity, offset)})},
+        signals={"c": Signal(Uptake("rho", consumption, 0.0))},
+    )
+
+
+def growth_expansion(
+    mobility: ArrayLike = 50.2e-6,
+    sensitivity: ArrayLike = 315e-6,
+    growth: ArrayLike = 1.9166e-4,
+    *,
+    diffusivity: ArrayLike = 800e-6,
+    inactive: ArrayLike = 1e-3,
+    active: ArrayLike = 3e-2,
+    half_growth: ArrayLike = 0.05,
+    half_uptake: ArrayLike = 1e-3,
+    biomass: ArrayLike = 0.064,
+    uptake_growing: ArrayLike = 1.25,
+    uptake_resting: ArrayLike = 2.1389e-4,
+) -> Model:
+    """A colony that grows on a nutrient and outruns its growth by following an attractant that it eats up.
+
+    ```
+    d_t rho = div( mobility grad rho - sensitivity rho grad ln((1 + a/inactive) / (1 + a/active)) ) + growth g(n) rho
+    d_t a   = diffusivity lap a - (uptake_growing growth g(n) + uptake_resting) rho a / (a + half_uptake)
+    d_t n   = diffusivity lap n - growth / biomass g(n) rho,              g(n) = n / (n + half_growth)
+    ```
+
+    **Arguments** (the defaults are those published for *E. coli* in soft agar; rho in OD, concentrations in mM, lengths
+    in mm, times in s):
+
+    - `mobility`, `sensitivity`, `diffusivity` [mm^2 / s].
+    - `growth`: largest growth rate [1 / s].
+    - `inactive`, `active`: the window in which cells sense ratios [mM].
+    - `half_growth`, `half_uptake`: concentrations of half the growth and of half the uptake [mM].
+    - `biomass`: grown per nutrient [OD / mM].
+    - `uptake_growing`: attractant per growth [mM / OD]; `uptake_resting`: without growth [mM / OD / s].
+
+    **Source:** Cremer et al., Nature 575 (2019) 658; the numbers are those of the code published with it.
+    """
+    eaten_growing = Uptake("rho", uptake_growing * jnp.asarray(growth), half_uptake, {"nutrient": half_growth})
+    eaten = Sum(eaten_growing, Uptake("rho", uptake_resting, half_uptake))
+    law = LogWindow(sensitivity, inactive, active)
+    return Model(
+        species={"rho": Species(mobility, {"attractant": law}, Monod("nutrient", growth, half_growth))},
+        signals={
+            "attractant": Signal(eaten, diffusivity),
+            "nutrient": Signal(Uptake("rho", jnp.asarray(growth) / biomass, half_growth), diffusivity),
+        },
+    )
+
+
+def invasion(
+    mobility: ArrayLike = 1e-3,
+    sensitivity: ArrayLike | AbstractSensitivity = 5e-3,
+    *,
+    degradation: ArrayLike = 10.0,
+    diffusivity: ArrayLike = 1e-3,
+    production: ArrayLike = 0.1,
+    decay: ArrayLike = 0.0,
+    growth: AbstractGrowth | None = None,
+) -> Model:
+    """Haptotaxis: cells climb a matrix that does not move, and that their enzyme degrades.
+
+    ```
+    d_t rho    = div( mobility grad rho - sensitivity rho grad matrix ) + growth
+    d_t matrix = - degradation enzyme matrix
+    d_t enzyme = diffusivity lap enzyme + production rho - decay enzyme
+    ```
+
+    **Arguments:** rates and diffusivities as in the equations, non-negative; the defaults are ours, dimensionless.
+
+    **Source:** the system solved in arXiv 2407.05626, after Anderson et al. (2000).
+    """
+    return Model(
+        species={"rho": Species(mobility, {"matrix": _law(sensitivity)}, growth)},
+        signals={
+            "matrix": Signal(Degradation("enzyme", degradation)),
+            "enzyme": Signal(Production("rho", production, decay), diffusivity),
+        },
+    )
+
+
+def attraction_repulsion(
+    mobility: ArrayLike,
+    attraction: ArrayLike | AbstractSensitivity,
+    repulsion: ArrayLike | AbstractSensitivity,
+    *,
+    diffusivities: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
+    productions: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
+    decays: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
+    relaxation: ArrayLike = 1.0,
+) -> Model:
+    """Cells that secrete two signals, climb the `attractant` and flee the `repellent`.
+
+    ```
+    d_t rho = div( mobility grad rho - attraction rho grad attractant + repulsion rho grad repellent )
+    relaxation d_t s = diffusivity lap s + production rho - decay s        for each signal
+    ```
+
+    **Arguments:**
+
+    - `mobility`: diffusivity of the cells, positive [length^2 / time].
+    - `attraction`: chi, or any sensitivity; `repulsion`: xi, positive for flight, or any sensitivity, with its sign.
+    - `diffusivities`, `productions`, `decays`: of the attractant and of the repellent. Defaults 1.
+    - `relaxation`: of both; the Python number 0 makes them follow at once. Default 1.
+
+    **Source:** Luca, Chavez-Ross, Edelstein-Keshet and Mogilner (2003).
+    """
+    away = repulsion if isinstance(repulsion, AbstractSensitivity) else Linear(-jnp.asarray(repulsion))
+    signals = {
+        name: Signal(Production("rho", rate, decay), diffusivity, relaxation)
+        for name, rate, decay, diffusivity in zip(
+            ("attractant", "repellent"), productions, decays, diffusivities, strict=True
+        )
+    }
+    return Model({"rho": Species(mobility, {"attractant": _law(attraction), "repellent": away})}, signals)
 
 
 def _law(sensitivity: ArrayLike | AbstractSensitivity) -> AbstractSensitivity:

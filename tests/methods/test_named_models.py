@@ -1,0 +1,104 @@
+"""The named models of the field, solved: bands, colonies that expand, invasion, two signals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxchemo as jc
+from jaxchemo.analysis import exact
+
+BAND = dict(mobility=300.0, sensitivity=3000.0, consumption=0.126)
+SPEED = 0.126 * 2400 / 100
+
+
+class TestTravellingBand:
+    """reference/keller_segel.md, section 9.1."""
+
+    def at(self, x, t, k):
+        return exact.travelling_band(x[..., 0], t, cells=2400.0, ahead=100.0, **BAND)[k]
+
+    def problem(self, n):
+        # Long enough for the tail behind the band to hold the other cells.
+        grid = jc.Grid.box(-10_000.0, 6_000.0, n)
+        start = [jc.initial.function(lambda x, k=k: self.at(x, 0.0, k)) for k in (0, 1)]
+        return jc.Problem(jc.models.travelling_band(*BAND.values()), grid, *start)
+
+    def test_it_solves_the_equations(self):
+        x, h = jnp.linspace(-3000.0, 2000.0, 9), 1e-3
+
+        def rho(x, t):
+            return exact.travelling_band(x, t, cells=2400.0, ahead=100.0, **BAND)[0]
+
+        def c(x, t):
+            return exact.travelling_band(x, t, cells=2400.0, ahead=100.0, **BAND)[1]
+
+        def flux(x, t):
+            return -300.0 * jax.grad(rho)(x, t) + 3000.0 * rho(x, t) * jax.grad(lambda x: jnp.log(c(x, t)))(x)
+
+        for one in x:
+            assert float(jax.grad(rho, 1)(one, h) + jax.grad(flux)(one, h)) == pytest.approx(0, abs=1e-12)
+            assert float(jax.grad(c, 1)(one, h) + 0.126 * rho(one, h)) == pytest.approx(0, abs=1e-12)
+        assert float(jnp.max(rho(jnp.linspace(-300.0, -100.0, 20001), 0.0))) == pytest.approx(1.8730987, rel=1e-7)
+
+    @pytest.mark.slow
+    def test_second_order_the_right_speed_and_profile(self):
+        t1, errors = 400.0, []
+        for n in (250, 500, 1000):
+            problem = self.problem(n)
+            grid = problem.grid
+            assert isinstance(grid, jc.Grid)
+            end = jc.solve(problem, jc.FiniteVolume(), t1=t1, dt="auto", adjoint=jc.Forward()).final
+            x, start = grid.axes[0], problem.fields()[0]["rho"]
+            moved = (jnp.sum(end.density * x) - jnp.sum(start * x)) / jnp.sum(start)
+            errors.append(
+                float(jnp.sum(jnp.abs(end.density - grid.average(lambda x: self.at(x, t1, 0)))) / jnp.sum(start))
+            )
+        assert np.polyfit(np.log([250, 500, 1000]), np.log(errors), 1)[0] == pytest.approx(-2, abs=0.2)
+        assert errors[-1] < 0.01
+        assert float(moved) / t1 == pytest.approx(SPEED, rel=1e-3)
+        assert float(jnp.max(end.density)) == pytest.approx(1.8730987, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_growing_colony_expands_as_computed():
+    """Fronts of reference/keller_segel.md, section 10.1, in mm: computed by another code."""
+    grid = jc.RadialGrid(20.0, 1000, 2)
+    start = {"attractant": jc.initial.uniform(amplitude=0.1), "nutrient": jc.initial.uniform(amplitude=40.0)}
+    drop = jc.initial.function(lambda x: jnp.where(jnp.sum(x**2, axis=-1) < 1, 0.029, 0.0))
+    problem = jc.Problem(jc.models.growth_expansion(), grid, drop, start)
+    saveat = jc.SaveAt(ts=(7200.0, 21600.0))
+    run = jc.solve(problem, jc.FiniteVolume(), t1=21600.0, dt=1.0, saveat=saveat, adjoint=jc.Forward())
+    for density, front in zip(run.ys.density, (1.47, 5.17), strict=True):
+        last = int(jnp.max(jnp.where(density > 0.02, jnp.arange(grid.num_cells), 0)))
+        share = (density[last] - 0.02) / (density[last] - density[last + 1])  # of the way to the next shell
+        assert float(grid.radii[last] + share * 0.02) == pytest.approx(front, rel=0.01)
+    assert float(jnp.min(run.final.density)) >= 0
+    assert all(float(jnp.min(field)) > -1e-12 for field in run.final.signal.values())
+
+
+def test_invasion_keeps_its_laws():
+    grid = jc.Grid.box((0.0, 0.0), (1.0, 1.0), (16, 16))
+    model = jc.models.invasion(decay=0.5)
+    start = {"matrix": jc.initial.uniform(amplitude=1.0), "enzyme": jc.initial.uniform(amplitude=0.0)}
+    problem = jc.Problem(model, grid, jc.initial.gaussian(mass=0.1, center=(0.0, 0.5), std=0.2), start)
+    run = jc.solve(problem, jc.FiniteVolume(), t1=2.0, dt=0.01, saveat=jc.SaveAt(every=50))
+    mass = float(grid.integrate(problem.fields()[0]["rho"]))
+    enzyme = grid.integrate(run.final.signal["enzyme"])
+    assert float(enzyme) == pytest.approx(0.1 * mass / 0.5 * (1 - np.exp(-1.0)), rel=1e-12)
+    matrix = run.ys.signal["matrix"]
+    assert bool(jnp.all(jnp.diff(matrix, axis=0) < 0)) and float(jnp.min(matrix)) > 0
+    with pytest.raises(ValueError, match="the signal 'protease', but the model has 'm'"):
+        jc.models.Model({"u": jc.models.Species(1.0)}, {"m": jc.models.Signal(jc.models.Degradation("protease"))})
+
+
+def test_as_much_repulsion_as_attraction_is_plain_diffusion():
+    grid = jc.Grid.box(0.0, 4.0, 32)
+    bump = jc.initial.gaussian(mass=1.0, center=1.5, std=0.4)
+    flat = jc.initial.uniform(amplitude=0.2)
+    ends = []
+    for strength in (0.0, 3.0):
+        model = jc.models.attraction_repulsion(0.2, strength, strength)
+        problem = jc.Problem(model, grid, bump, {"attractant": flat, "repellent": flat})
+        ends.append(jc.solve(problem, jc.FiniteVolume(), t1=0.5, dt=0.005).final.density)
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-12)
