@@ -23,6 +23,8 @@ from jaxchemo.integrate import Solution as Solution
 from jaxchemo.integrate import SolveError as SolveError
 from jaxchemo.integrate import run as run
 from jaxchemo.integrate import solve as solve
+from jaxchemo.methods import ETDRK2 as ETDRK2
+from jaxchemo.methods import ETDRK4 as ETDRK4
 from jaxchemo.methods import SSPRK2 as SSPRK2
 from jaxchemo.methods import SSPRK3 as SSPRK3
 from jaxchemo.methods import Adaptive as Adaptive
@@ -35,6 +37,7 @@ from jaxchemo.methods import IMEXEuler as IMEXEuler
 from jaxchemo.methods import IMEXRosenbrock as IMEXRosenbrock
 from jaxchemo.methods import ParticleField as ParticleField
 from jaxchemo.methods import Snapshot as Snapshot
+from jaxchemo.methods import Spectral as Spectral
 from jaxchemo.methods import Strang as Strang
 from jaxchemo.particles.increments import Antithetic as Antithetic
 from jaxchemo.particles.increments import Normal as Normal

@@ -1,6 +1,6 @@
 """The door: bad input is refused here, in sentences that name the argument, the value and what would do."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import jax
@@ -47,6 +47,14 @@ def non_negative(name: str, value: Any) -> Float[Array, "..."]:
     if not np.all(_known(array, value) >= 0):
         raise ValueError(f"`{name}` must not be negative, got {value!r}.")
     return array
+
+
+def constant(check: Callable[[str, Any], Array], name: str, value: Any) -> float:
+    """`value`, after `check`, as a Python number: for what is part of the structure, also inside jit."""
+    if not is_concrete(value):
+        raise TypeError(f"`{name}` must be known before compilation, got {value!r}.")
+    with jax.ensure_compile_time_eval():
+        return float(check(name, value))
 
 
 def _known(array: Array, value: Any) -> np.ndarray:

@@ -40,10 +40,10 @@ class RadialGrid(AbstractGrid):
         boundary: AbstractBoundary = NoFlux(),
         stretching: float = 0.0,
     ):
-        self.radius = float(_checks.positive("radius", radius))
+        self.radius = _checks.constant(_checks.positive, "radius", radius)
         self.num_cells = _checks.natural("num_cells", num_cells, at_least=2)
         self.dimension = _checks.natural("ndim", ndim)
-        self.stretching = float(_checks.non_negative("stretching", stretching))
+        self.stretching = _checks.constant(_checks.non_negative, "stretching", stretching)
         if isinstance(boundary, Periodic | Mixed):
             raise TypeError(
                 f"`boundary` of a RadialGrid is its outer wall, NoFlux() or Dirichlet(...), got {boundary!r}."

@@ -9,6 +9,9 @@ from jaxchemo.methods.field_updates import Exponential as Exponential
 from jaxchemo.methods.field_updates import Exposure as Exposure
 from jaxchemo.methods.finite_volume import FiniteVolume as FiniteVolume
 from jaxchemo.methods.particle_field import ParticleField as ParticleField
+from jaxchemo.methods.spectral import ETDRK2 as ETDRK2
+from jaxchemo.methods.spectral import ETDRK4 as ETDRK4
+from jaxchemo.methods.spectral import Spectral as Spectral
 from jaxchemo.methods.steppers import SSPRK2 as SSPRK2
 from jaxchemo.methods.steppers import SSPRK3 as SSPRK3
 from jaxchemo.methods.steppers import AbstractRungeKutta as AbstractRungeKutta

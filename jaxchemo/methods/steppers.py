@@ -285,7 +285,10 @@ class Adaptive(AbstractStepper):
     def __init__(self, rtol: float = 1e-8, atol: float = 1e-10, solver: Any = None, max_steps: int = 100_000):
         import diffrax  # imported here: a plain run needs none of it
 
-        self.rtol, self.atol = float(_checks.positive("rtol", rtol)), float(_checks.positive("atol", atol))
+        self.rtol, self.atol = (
+            _checks.constant(_checks.positive, "rtol", rtol),
+            _checks.constant(_checks.positive, "atol", atol),
+        )
         self.solver = diffrax.Tsit5() if solver is None else solver
         self.max_steps = _checks.natural("max_steps", max_steps)
 

@@ -116,7 +116,7 @@ class FixedWidth(AbstractMollifier):
     epsilon: float = eqx.field(static=True)
 
     def __init__(self, epsilon: float):
-        self.epsilon = float(_checks.positive("epsilon", epsilon))
+        self.epsilon = _checks.constant(_checks.positive, "epsilon", epsilon)
 
     def width(self, num_particles, ndim):
         return self.epsilon
@@ -137,7 +137,7 @@ class ModerateInteraction(AbstractMollifier):
     beta: float = eqx.field(static=True)
 
     def __init__(self, scale: float, beta: float = 0.5):
-        self.scale = float(_checks.positive("scale", scale))
+        self.scale = _checks.constant(_checks.positive, "scale", scale)
         if not 0 < beta < 1:
             raise ValueError(f"`beta` must lie between 0 and 1, got {beta}.")
         self.beta = float(beta)

@@ -207,3 +207,11 @@ def test_repr(grid, text):
 def test_refused(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+def test_a_ball_can_be_built_inside_jit_but_not_of_what_is_traced():
+    assert jax.jit(lambda x: x * jnp.sum(jc.RadialGrid(2.0, 4, 2, stretching=1.0).volumes))(1.0) == pytest.approx(
+        4 * np.pi
+    )
+    with pytest.raises(TypeError, match="`radius` must be known before compilation"):
+        jax.jit(lambda r: jnp.sum(jc.RadialGrid(r, 4, 2).volumes))(1.0)
