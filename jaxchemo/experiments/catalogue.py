@@ -5,6 +5,7 @@ import difflib
 from jaxchemo.experiments.base import Experiment, Study
 from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
+from jaxchemo.experiments.patterns import KellerSegel1D, StabilityMap
 from jaxchemo.experiments.recover import RecoverParameters
 
 EXPERIMENTS: tuple[Experiment | Study, ...] = (
@@ -13,6 +14,8 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
     Annuli(),
     RecoverParameters(),
     PropagationOfChaos(),
+    KellerSegel1D(),
+    StabilityMap(),
 )
 
 

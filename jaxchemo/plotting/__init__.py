@@ -7,6 +7,9 @@ from jaxchemo.plotting.fields import cross_sections as cross_sections
 from jaxchemo.plotting.fields import density_slices as density_slices
 from jaxchemo.plotting.fields import signal_slices as signal_slices
 from jaxchemo.plotting.particles import particles as particles
+from jaxchemo.plotting.profiles import film as film
+from jaxchemo.plotting.profiles import kymograph as kymograph
 from jaxchemo.plotting.recovery import recovery as recovery
+from jaxchemo.plotting.stability import stability_map as stability_map
 from jaxchemo.plotting.table import comparison_table as comparison_table
 from jaxchemo.plotting.training import training as training

@@ -1,0 +1,79 @@
+"""One-dimensional fields in time: a map of space and time beside profiles, and a film of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from jaxchemo.plotting import style
+
+
+def kymograph(
+    x: Float[np.ndarray, " n"],
+    ts: Float[np.ndarray, " t"],
+    density: Float[np.ndarray, "t n"],
+    *,
+    times: Sequence[float] = (),
+    name: str = "rho",
+) -> Figure:
+    """Density over space and time, and its profiles at some times.
+
+    **Arguments:**
+
+    - `x`, `ts`: cell centres [length] and times [time].
+    - `density`: a row for each time [mass / length].
+    - `times`: of the profiles; the nearest saved ones are drawn. Default: the first and the last.
+    - `name`: of the species.
+    """
+    chosen = [int(np.argmin(np.abs(ts - t))) for t in (times or (ts[0], ts[-1]))]
+    fig = style.figure(9.6, 3.9)
+    left, right = fig.subplots(1, 2, width_ratios=(1.15, 1))
+    low, high = np.percentile(density, 2), density.max()
+    norm = LogNorm(max(low, high * 1e-4), high)
+    image = left.pcolormesh(x, ts, density, cmap=style.DENSITY_MAP, norm=norm, shading="nearest", rasterized=True)
+    fig.colorbar(image, ax=left, label=style.density_label(1, name), extend="min")
+    left.set(xlabel=style.length_label(0), ylabel="time [time]")
+    for number, k in enumerate(chosen):
+        right.plot(x, density[k], label=f"t = {ts[k]:g}", **style.curve(number))
+    right.set(xlabel=style.length_label(0), ylabel=style.density_label(1, name), xlim=(x[0], x[-1]))
+    right.legend(frameon=False)
+    right.grid(alpha=0.25)
+    return fig
+
+
+def film(
+    x: Float[np.ndarray, " n"],
+    ts: Float[np.ndarray, " t"],
+    density: Float[np.ndarray, "t n"],
+    path: str | Path,
+    *,
+    seconds: float = 6.0,
+    name: str = "rho",
+) -> Path:
+    """Writes a GIF of the profiles; arguments as `kymograph`, and `seconds`, how long it runs.
+
+    **Returns:** the path of the file.
+
+    **Raises:** `OSError` if the file cannot be written.
+    """
+    import imageio.v3 as iio  # imported here: only films need it
+
+    fig = style.figure(6.4, 3.4)
+    fig.set_dpi(90)
+    ax = fig.subplots()
+    (line,) = ax.plot(x, density[0], **style.curve(0))
+    ax.set(xlabel=style.length_label(0), ylabel=style.density_label(1, name))
+    ax.set(xlim=(x[0], x[-1]), ylim=(0, 1.05 * density.max()))
+    ax.grid(alpha=0.25)
+    canvas, images = FigureCanvasAgg(fig), []
+    for t, profile in zip(ts, density, strict=True):
+        line.set_ydata(profile)
+        ax.set_title(f"t = {t:.3g}")
+        canvas.draw()
+        images.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    iio.imwrite(path, images, extension=".gif", duration=1000 * seconds / len(images), loop=0)
+    return Path(path)
