@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.methods import Snapshot
-from jaxchemo.models import Consumption, Linear, Model
+from jaxchemo.models import Consumption, Linear, Model, Production
 from jaxchemo.problem import Problem
 
 Real = Float[Array, ""] | float
@@ -114,6 +114,35 @@ def entropy_dissipation(
     return 4 * mobility * cells + 2 * sensitivity * _dirichlet_energy(jnp.sqrt(signal), grid, weight=density)
 
 
+def free_energy(
+    density: Float[Array, "*shape"],
+    signal: Float[Array, "*shape"],
+    grid: AbstractGrid,
+    *,
+    mobility: Real,
+    sensitivity: Real,
+    production: Real = 1.0,
+    decay: Real = 0.0,
+    diffusivity: Real = 1.0,
+) -> Float[Array, ""]:
+    """What falls in time where cells climb, linearly, a signal that they secrete, without growth and open walls.
+
+    `F = int mobility rho ln rho - chi rho c + chi / (2 production) (diffusivity |grad c|^2 + decay c^2)`
+
+    **Arguments:**
+
+    - `density`, `signal`: not negative; shape of the grid.
+    - `grid`: the cells.
+    - `mobility`: of the cells [length^2 / time]; `sensitivity`: chi [length^2 / time / concentration].
+    - `production`, `decay`, `diffusivity`: of the signal. Defaults 1, 0 and 1.
+
+    **Source:** Nagai, Senba and Yoshida (1997), with all rates.
+    """
+    cells = mobility * boltzmann(density, grid) - sensitivity * grid.integrate(density * signal)
+    field = diffusivity * _dirichlet_energy(signal, grid) + decay * grid.integrate(signal**2)
+    return cells + sensitivity / (2 * production) * field
+
+
 class Diagnostics(eqx.Module):
     """A function of a `Snapshot` that gives a dict of numbers; see `diagnostics`."""
 
@@ -140,6 +169,9 @@ class Diagnostics(eqx.Module):
             (rho,), (c,) = densities.values(), signals.values()
             found["entropy"] = entropy(rho, c, self.grid, sensitivity=chi, consumption=rate)
             found["entropy_dissipation"] = entropy_dissipation(rho, c, self.grid, mobility=mobility, sensitivity=chi)
+        if (constants := _energy_numbers(self.model)) is not None:
+            (rho,), (c,) = densities.values(), signals.values()
+            found["free_energy"] = free_energy(rho, c, self.grid, **constants)
         return found
 
 
@@ -149,7 +181,7 @@ def diagnostics(problem: Problem) -> Diagnostics:
     **Returns:** a function of a `Snapshot` that gives a dict of numbers: `mass`, `minimum`, `maximum`, `second_moment`
     (about the origin) of the density; `signal_mass`, `signal_minimum`, `signal_maximum` of the signal; with
     `[name]` appended where there are several; and, for one species that climbs and eats one signal that does not
-    diffuse (PHKS), `entropy` and `entropy_dissipation`.
+    diffuse (PHKS), `entropy` and `entropy_dissipation`; for one that climbs a signal that it secretes, `free_energy`.
 
     **Raises:** `TypeError` for a problem without a grid.
     """
@@ -171,6 +203,20 @@ def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:
     if signal.diffuses or signal.relaxation is None:
         return None
     return species.mobility, law.chi, kinetics.rate / signal.relaxation
+
+
+def _energy_numbers(model: Model) -> dict[str, Array] | None:
+    """The constants of the models that have the free energy, `None` for the others."""
+    if len(model.species) != 1 or len(model.signals) != 1:
+        return None
+    (species,), ((name, signal),) = model.species.values(), model.signals.items()
+    law, kinetics = species.taxis.get(name), signal.kinetics
+    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and species.growth is None):
+        return None
+    if signal.diffusivity is None:
+        return None
+    rates = {"production": kinetics.rate, "decay": kinetics.decay, "diffusivity": signal.diffusivity}
+    return {"mobility": species.mobility, "sensitivity": law.chi} | rates
 
 
 def _dirichlet_energy(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
-from jaxchemo.analysis import critical_value, fastest, linearised
+from jaxchemo.analysis import critical_value, fastest, linearised, spikes
 from jaxchemo.domain import Grid, NoFlux, Periodic
 from jaxchemo.experiments.base import Study
 from jaxchemo.initial import array, function, uniform
@@ -22,7 +22,7 @@ from jaxchemo.problem import Problem
 
 
 @dataclasses.dataclass(frozen=True)
-class Spikes:
+class Gathering:
     """What came out: cell centres and times, the density at each, and how many spikes there were."""
 
     x: Float[np.ndarray, " n"]
@@ -67,7 +67,7 @@ class KellerSegel1D(Study):
     def model(self) -> Model:
         return keller_segel(self.mobility, self.sensitivity, 1.0, self.decay, self.diffusivity)
 
-    def run(self, seed: int = 0) -> Spikes:
+    def run(self, seed: int = 0) -> Gathering:
         """Solves it by finite volumes.
 
         **Raises:** as `jc.solve`.
@@ -83,11 +83,11 @@ class KellerSegel1D(Study):
         masses = density.sum(axis=1)
         wave = fastest(self.model(), {"rho": 1.0, "c": 1 / self.decay})
         predicted = self.length * float(wave.wavenumber) / (2 * math.pi) if float(wave.rate) > 0 else 0.0
-        spikes = [int(np.sum((u > np.roll(u, 1)) & (u >= np.roll(u, -1)) & (u > 2))) for u in density]
+        counts = [spikes(u, grid, threshold=2.0).places.size for u in density]
         drift = float(np.max(np.abs(masses / masses[0] - 1)))
-        return Spikes(np.asarray(grid.axes[0]), np.asarray(run.ts), density, spikes, drift, predicted)
+        return Gathering(np.asarray(grid.axes[0]), np.asarray(run.ts), density, counts, drift, predicted)
 
-    def numbers(self, found: Spikes) -> dict[str, Any]:
+    def numbers(self, found: Gathering) -> dict[str, Any]:
         """Spikes at each time, the number that linear theory predicts, mass drift and extremes, ready for JSON."""
         return {
             "times": found.ts.tolist(),
@@ -98,13 +98,13 @@ class KellerSegel1D(Study):
             "max_density": float(found.density.max()),
         }
 
-    def lines(self, found: Spikes) -> list[str]:
+    def lines(self, found: Gathering) -> list[str]:
         return [
             f"{found.spikes[-1]} spikes at t = {found.ts[-1]:g}; the fastest wave fits {found.predicted:.1f} times",
             f"density from {found.density.min():.2g} to {found.density.max():.3g}, mass drift {found.mass_drift:.1e}",
         ]
 
-    def draw(self, found: Spikes, folder: Path) -> Path:
+    def draw(self, found: Gathering, folder: Path) -> Path:
         from jaxchemo import plotting
 
         times = [share * self.t1 for share in (0.0, 0.36, 0.46, 1.0)]
