@@ -83,8 +83,9 @@ class Ring(AbstractProfile):
         y = x - self.center
         if y.shape[-1] == 2:
             return jnp.sum(y**2, axis=-1), jnp.zeros_like(y[..., 0])
-        flat = jnp.sum(y**2, axis=-1) - y[..., self.axis] ** 2
-        return flat, y[..., self.axis]
+        # Not the whole square less that of the height: near the axis that is round-off, and may be negative.
+        across = jnp.delete(y, self.axis, axis=-1)
+        return jnp.sum(across**2, axis=-1), y[..., self.axis]
 
     def _cumulative(self, s: Array) -> Array:
         """Integral of `r exp(-(r - radius)^2 / (2 width^2))` over `0 < r < s`."""

@@ -296,3 +296,16 @@ def test_refused(build, error, message):
 def test_a_uniform_mass_has_no_value_without_a_grid():
     with pytest.raises(ValueError, match="give `amplitude`"):
         initial.uniform(mass=1.0)(jnp.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_ring_is_smooth_beside_its_axis_in_single_precision(axis):
+    """As near to the axis as a particle comes, where round-off of the height is larger than the distance."""
+    tube = initial.ring(amplitude=4.0, center=(0.0, 0.0, 0.0), radius=1.1, width=0.4, axis=axis)
+    points = np.random.default_rng(0).normal(size=(500, 3)) * 10 ** np.random.default_rng(1).uniform(-6, -2, (500, 1))
+    points[:, axis] = np.linspace(-1.7, 1.7, 500)
+    single = jax.tree.map(lambda a: a.astype(jnp.float32), tube)
+    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(single)))(jnp.asarray(points, jnp.float32))
+    exact, exact_slopes = jax.vmap(jax.value_and_grad(tube))(jnp.asarray(np.float32(points), float))
+    np.testing.assert_allclose(values, exact, rtol=1e-5)
+    np.testing.assert_allclose(slopes, exact_slopes, atol=1e-5)
