@@ -1,5 +1,6 @@
 """Stochastic interacting particle-field (SIPF): particles follow the signal that they consume on a grid."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -107,7 +108,7 @@ class ParticleField(AbstractMethod):
         self.interpolator.check(grid, finest)
         for side in grid.boundaries:
             for wall in (side.low, side.high) if isinstance(side, Mixed) else (side,):
-                if isinstance(wall, Dirichlet) and not _absorbing(wall):
+                if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.model.species):
                     raise ValueError(
                         f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
                     )
@@ -241,9 +242,9 @@ def _box(problem: Problem) -> Grid:
     return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
 
 
-def _absorbing(wall: Dirichlet) -> bool:
-    values = wall.value.values() if isinstance(wall.value, dict) else [wall.value]
-    return all(not callable(v) and _checks.is_concrete(v) and bool(jnp.all(v == 0)) for v in values)
+def _absorbing(wall: Dirichlet, species: Iterable[str]) -> bool:
+    values = [wall.value.get(name) for name in species] if isinstance(wall.value, dict) else [wall.value]
+    return all(v is not None and not callable(v) and _checks.is_concrete(v) and bool(jnp.all(v == 0)) for v in values)
 
 
 def _finite(positions: dict[str, Components]) -> Bool[Array, ""]:

@@ -313,8 +313,11 @@ class TestRefuses:
         with pytest.raises(TypeError, match="do not diffuse"):
             jc.solve(two_blobs(model=jc.models.keller_segel(1.0, 1.0)), jc.ParticleField(10), t1=1.0, dt=0.1, key=KEY)
 
-    def test_walls_that_supply_particles(self):
-        grid = jc.Grid.box((-4, -4), (4, 4), (32, 32), boundary=jc.Dirichlet(1.0))
+    @pytest.mark.parametrize(
+        "wall", [jc.Dirichlet(1.0), jc.Dirichlet({"c": 0.0})], ids=["supplies", "of the food only"]
+    )
+    def test_walls_that_do_not_absorb_particles(self, wall):
+        grid = jc.Grid.box((-4, -4), (4, 4), (32, 32), boundary=wall)
         with pytest.raises(ValueError, match=r"only Dirichlet\(0.0\)"):
             jc.solve(two_blobs(grid=grid), jc.ParticleField(10), t1=1.0, dt=0.1, key=KEY)
 
