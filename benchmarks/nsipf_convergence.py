@@ -15,23 +15,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from _report import arguments, save, table
+from particle_field_accuracy import CASES, END, WIDTH, box
 
 import jaxchemo as jc
 from jaxchemo import plotting
 from jaxchemo.analysis import relative_distance
 from jaxchemo.particles.interpolators import AbstractInterpolator
 
-END, CELLS, WIDTH = 0.5, 32, 0.25
+CELLS = 32
 
 
 def problem() -> jc.Problem:
-    blobs = [jc.initial.gaussian(mass=1.5, center=(x, 0.0, 0.0), std=0.4) for x in (-1.2, 1.2)]
-    return jc.Problem(
-        model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-4.0,) * 3, (4.0,) * 3, (CELLS,) * 3),
-        density=jc.initial.mixture(blobs),
-        signal=jc.initial.gaussian(amplitude=8.0, std=0.9),
-    )
+    case = CASES["two"]()
+    return jc.Problem(case.model, box(CELLS), case.density, case.signal)
 
 
 def final(

@@ -226,9 +226,8 @@ def _reactions(model: Model, names: list[str], w: Array) -> Array:
         u = density[name]
         rates.append(jnp.zeros_like(u) if species.growth is None else u * species.growth.rate(u, signal))
     for name, one in model.signals.items():
-        kinetics, fields = one.kinetics, (density, signal, name)
-        rate = 0.0 if kinetics is None else kinetics.production(*fields) - kinetics.loss_rate(*fields) * signal[name]
-        rates.append(jnp.asarray(rate, w.dtype))
+        gain, loss = one.gain_and_loss(density, signal, name)
+        rates.append(jnp.asarray(gain - loss * signal[name], w.dtype))
     return jnp.stack(rates)
 
 

@@ -56,8 +56,8 @@ class AbstractBoundary(eqx.Module):
         """Whether particles can be lost here: if not, no weights are carried for them."""
 
     @abc.abstractmethod
-    def closed_to(self, name: str | None) -> bool:
-        """Whether nothing of the field `name` passes here."""
+    def closed(self, name: str | None) -> tuple[bool, bool]:
+        """Whether nothing of the field `name` passes the lower and the upper end."""
 
 
 class NoFlux(AbstractBoundary):
@@ -83,8 +83,8 @@ class NoFlux(AbstractBoundary):
     def absorbs(self) -> bool:
         return False
 
-    def closed_to(self, name):
-        return True
+    def closed(self, name):
+        return True, True
 
 
 class Periodic(AbstractBoundary):
@@ -103,8 +103,8 @@ class Periodic(AbstractBoundary):
     def absorbs(self) -> bool:
         return False
 
-    def closed_to(self, name):
-        return False
+    def closed(self, name):
+        return False, False
 
 
 class Dirichlet(AbstractBoundary):
@@ -162,8 +162,9 @@ class Dirichlet(AbstractBoundary):
     def absorbs(self) -> bool:
         return True
 
-    def closed_to(self, name):
-        return isinstance(self.value, dict) and name not in self.value
+    def closed(self, name):
+        unheld = isinstance(self.value, dict) and name not in self.value
+        return unheld, unheld
 
 
 class Mixed(AbstractBoundary):
@@ -194,5 +195,5 @@ class Mixed(AbstractBoundary):
     def absorbs(self) -> bool:
         return self.low.absorbs or self.high.absorbs
 
-    def closed_to(self, name):
-        return self.low.closed_to(name) and self.high.closed_to(name)
+    def closed(self, name):
+        return self.low.closed(name)[0], self.high.closed(name)[1]

@@ -181,9 +181,7 @@ class Grid(AbstractGrid):
         return jnp.moveaxis(self.boundaries[axis].pad(first, 1, name=name, t=t, transform=transform), 0, axis)
 
     def closed(self, axis, name):
-        side = self.boundaries[axis]
-        low, high = (side.low, side.high) if isinstance(side, Mixed) else (side, side)
-        return low.closed_to(name), high.closed_to(name)
+        return self.boundaries[axis].closed(name)
 
     def keeps_all(self, name):
         return all(ring or all(self.closed(axis, name)) for axis, ring in enumerate(self.periodic))

@@ -95,10 +95,10 @@ class RadialGrid(AbstractGrid):
         return Mixed(NoFlux(), self.outer).pad(field, 1, name=name, t=t, transform=transform)
 
     def closed(self, axis, name):
-        return True, self.outer.closed_to(name)
+        return True, self.outer.closed(name)[1]
 
     def keeps_all(self, name):
-        return self.outer.closed_to(name)
+        return all(self.closed(0, name))
 
     def face_distance(self, axis):
         middle = 0.5 * (self._faces[1:] + self._faces[:-1])

@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 
@@ -143,12 +143,21 @@ class Experiment(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study(abc.ABC):
-    """An experiment that is not one run by one method: it makes its own runs, and draws what it found."""
+    """An experiment that is not one run by one method: it makes its own runs, and draws what it found.
+
+    **Arguments:**
+
+    - `cells`: of the grid along each axis.
+    - `dt`: time step [time].
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
     busy: ClassVar[str]  # what to say while it runs
+
+    cells: int
+    dt: float
 
     @abc.abstractmethod
     def run(self, seed: int = 0) -> Any:
@@ -166,6 +175,6 @@ class Study(abc.ABC):
     def draw(self, found: Any, folder: Path) -> Path:
         """Draws it into `folder`, and returns the file."""
 
-    @abc.abstractmethod
-    def resized(self, cells: int | None, dt: float | None) -> "Study":
+    def resized(self, cells: int | None, dt: float | None) -> Self:
         """The same on another grid, or with another time step."""
+        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)

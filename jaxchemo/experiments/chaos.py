@@ -137,9 +137,6 @@ class PropagationOfChaos(Study):
         figure.savefig(folder / "distances.png")
         return folder / "distances.png"
 
-    def resized(self, cells: int | None, dt: float | None) -> "PropagationOfChaos":
-        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)
-
     def _decay(self, label: str, mollifier: AbstractMollifier, seed: int) -> Decay:
         problem = self.system.problem(2, self.cells)
         limit = self._limit(self.width if isinstance(mollifier, FixedWidth) else 0.0)

@@ -113,9 +113,6 @@ class KellerSegel1D(Study):
         plotting.film(found.x, found.ts, found.density, folder / "film.gif")
         return folder / "spikes.png"
 
-    def resized(self, cells: int | None, dt: float | None) -> "KellerSegel1D":
-        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)
-
 
 @dataclasses.dataclass(frozen=True)
 class Map:
@@ -206,9 +203,6 @@ class StabilityMap(Study):
         )
         figure.savefig(folder / "stability.png")
         return folder / "stability.png"
-
-    def resized(self, cells: int | None, dt: float | None) -> "StabilityMap":
-        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)
 
     def _state(self, strength, decay) -> tuple[Model, dict[str, Any]]:
         model = logistic_chemotaxis(strength, 1.0, self.diffusivity, decay)

@@ -203,9 +203,6 @@ class RecoverParameters(Study):
         figure.savefig(folder / "recovery.png")
         return folder / "recovery.png"
 
-    def resized(self, cells: int | None, dt: float | None) -> "RecoverParameters":
-        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)
-
     def _densities(self, problem: Problem, logs: Float[Array, " p"]) -> Float[Array, "k x y"]:
         mobility, sensitivity = jnp.exp(logs)
         problem = problem.replace(model=phks(mobility, sensitivity, self.system.consumption))

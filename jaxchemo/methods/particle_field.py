@@ -223,9 +223,7 @@ class ParticleField(AbstractMethod):
                 samplings,
                 self._width(grid),
             )
-            slope = law.slope(value)
-            speed = jnp.sqrt(slope**2 * sum(g**2 for g in gradient) + jnp.finfo(value.dtype).tiny)
-            strength = slope * self._response(law, x, weights, grid) * law.limit(speed)
+            strength = law.strength(value, gradient) * self._response(law, x, weights, grid)
             drift = tuple(v + strength * g for v, g in zip(drift, gradient, strict=True))
         return drift
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -38,13 +37,12 @@ class SemiDiscrete(AbstractSystem):
 
     def check(self) -> None:
         """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
-        fields = FieldState(*(dict.fromkeys(names, jnp.zeros(self.grid.shape)) for names in self._names()))
         for name, one in self.model.signals.items():
             if one.slaved and not one.diffuses:
                 raise ValueError(
                     f"The signal {name!r} is slaved and does not diffuse: give it a `diffusivity` or a `relaxation`."
                 )
-            if one.slaved and jax.eval_shape(lambda n=name: jnp.asarray(self._kinetics(n, fields)[1])).ndim:
+            if one.slaved and not self.model.decays_evenly(name):
                 raise ValueError(
                     f"The signal {name!r} is slaved, so it must decay at one rate everywhere, as in "
                     f"Production(..., decay=...); where cells consume it, give it a `relaxation` > 0."
@@ -141,20 +139,13 @@ class SemiDiscrete(AbstractSystem):
             for signal, law in self.model.species[name].taxis.items()
         ]
 
-    def _names(self) -> tuple[list[str], list[str]]:
-        return list(self.model.species), list(self.model.signals)
-
     def _free(self) -> list[str]:
         """The signals that have an equation in time."""
         return [name for name, one in self.model.signals.items() if not one.slaved]
 
     def _kinetics(self, name: str, state: FieldState) -> tuple[Array | float, Array | float]:
         """Production and loss rate of a signal."""
-        kinetics = self.model.signals[name].kinetics
-        if kinetics is None:
-            return 0.0, 0.0
-        parts = state.density, state.signal, name
-        return kinetics.production(*parts), kinetics.loss_rate(*parts)
+        return self.model.signals[name].gain_and_loss(state.density, state.signal, name)
 
     def _signal_rate(self, name: str, state: FieldState, t) -> Array | None:
         one, value = self.model.signals[name], state.signal[name]

@@ -154,17 +154,17 @@ class Spectral(AbstractMethod):
     def stable_dt(self, problem, state):
         """A step in which no drift carries cells past half a wavelength of the shortest mode."""
         equations = _equations(problem, self.kept)
-        density, signal = equations.fields(state)
+        density, signal, modes = equations.fields(state)
         shortest = max(math.pi / h for h in equations.grid.spacing)
         speeds = [
-            jnp.sum(jnp.stack([jnp.max(jnp.abs(v)) for v in equations.drift(name, density, signal, state)]))
+            jnp.sum(jnp.stack([jnp.max(jnp.abs(v)) for v in equations.drift(name, density, signal, modes)]))
             for name in problem.model.species
         ]
         return 1 / (shortest * jnp.max(jnp.stack(speeds)))
 
     def snapshot(self, problem, state):
         equations = _equations(problem, self.kept)
-        signal = equations.signals(state)
+        signal = equations.fields(state)[2]
         density = {name: equations.averages(modes) for name, modes in state.density.items()}
         return Snapshot(by_kind(density), by_kind({name: equations.averages(modes) for name, modes in signal.items()}))
 
@@ -182,11 +182,8 @@ class _Equations(eqx.Module):
     kept: float = eqx.field(static=True)
 
     def check(self) -> None:
-        fields = [
-            dict.fromkeys(names, jnp.zeros(self.grid.shape)) for names in (self.model.species, self.model.signals)
-        ]
         for name, one in self.model.signals.items():
-            if one.slaved and (not one.diffuses or jnp.ndim(self._kinetics(name, *fields)[1])):
+            if one.slaved and not (one.diffuses and self.model.decays_evenly(name)):
                 raise ValueError(
                     f"The signal {name!r} is slaved: it must diffuse, and decay at one rate everywhere. "
                     "Where cells consume it, give it a `relaxation` > 0."
@@ -206,12 +203,12 @@ class _Equations(eqx.Module):
 
     def linear(self, state: ModesState) -> ModesState:
         """Rate of decay of each mode by diffusion and by what decays at one rate everywhere."""
-        dtype = next(iter(state.density.values())).real.dtype
-        square = jnp.asarray(sum(k**2 for k in self._wavenumbers(dtype)))
-        density, signal = self.fields(state)
+        density, signal, _ = self.fields(state)
+        square = self._square(next(iter(density.values())).dtype)
         rates = {}
         for name in state.signal:
-            one, loss = self.model.signals[name], self._kinetics(name, density, signal)[1]
+            one = self.model.signals[name]
+            loss = one.gain_and_loss(density, signal, name)[1]
             spread = 0.0 if one.diffusivity is None else one.diffusivity * square
             decay = loss if jnp.ndim(loss) == 0 else 0.0
             rates[name] = -jnp.broadcast_to(one.paced(spread + decay), square.shape)
@@ -219,12 +216,12 @@ class _Equations(eqx.Module):
 
     def nonlinear(self, state: ModesState) -> ModesState:
         """Rates of change by all else."""
-        density, signal = self.fields(state)
+        density, signal, modes = self.fields(state)
         mask, waves = self._mask(), self._wavenumbers(next(iter(density.values())).dtype)
         rates = {}
         for name, u in density.items():
             rate = jnp.zeros_like(state.density[name])
-            for k, v in zip(waves, self.drift(name, density, signal, state), strict=True):
+            for k, v in zip(waves, self.drift(name, density, signal, modes), strict=True):
                 rate = rate - 1j * k * jnp.fft.rfftn(u * v)
             growth = self.model.species[name].growth
             if growth is not None:
@@ -232,77 +229,65 @@ class _Equations(eqx.Module):
             rates[name] = mask * rate
         made = {}
         for name in state.signal:
-            gain, loss = self._kinetics(name, density, signal)
+            one = self.model.signals[name]
+            gain, loss = one.gain_and_loss(density, signal, name)
             rate = gain - (loss * signal[name] if jnp.ndim(loss) else 0.0)
-            field = jnp.broadcast_to(self.model.signals[name].paced(rate), self.grid.shape)
+            field = jnp.broadcast_to(one.paced(rate), self.grid.shape)
             made[name] = mask * jnp.fft.rfftn(field.astype(signal[name].dtype))
         return ModesState(rates, made)
 
-    def drift(self, name: str, density: dict, signal: dict, state: ModesState) -> list[Array]:
-        """Velocity of a species along each axis, at the cell centres."""
+    def drift(self, name: str, density: dict, signal: dict, modes: Modes) -> list[Array]:
+        """Velocity of a species along each axis, at the cell centres; `modes` are those of the signals."""
         mask, waves = self._mask(), self._wavenumbers(density[name].dtype)
-        modes = self.signals(state)
         total: list[Any] = [jnp.zeros_like(density[name])] * self.grid.ndim
         for sensed, law in self.model.species[name].taxis.items():
             slopes = [self.values(mask * 1j * k * modes[sensed]) for k in waves]
-            slope = law.slope(signal[sensed])
-            speed = jnp.sqrt(slope**2 * sum(g**2 for g in slopes) + jnp.finfo(slope.dtype).tiny)
-            strength = slope * law.response(density[name]) * law.limit(speed)
+            strength = law.strength(signal[sensed], slopes) * law.response(density[name])
             total = [v + strength * g for v, g in zip(total, slopes, strict=True)]
         return total
 
-    def fields(self, state: ModesState) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Densities and all signals at the cell centres, of the modes that are kept."""
+    def fields(self, state: ModesState) -> tuple[dict[str, Array], dict[str, Array], Modes]:
+        """Densities and all signals at the cell centres, of the modes that are kept; and all modes of the signals."""
         mask = self._mask()
         density = {name: self.values(mask * modes) for name, modes in state.density.items()}
-        return density, {name: self.values(mask * modes) for name, modes in self.signals(state).items()}
-
-    def signals(self, state: ModesState) -> Modes:
-        """All signals, those that follow the cells at once solved for."""
-        found = dict(state.signal)
-        mask = self._mask()
-        density = {name: self.values(mask * modes) for name, modes in state.density.items()}
-        signal = {name: self.values(mask * modes) for name, modes in found.items()}
+        signal = {name: self.values(mask * modes) for name, modes in state.signal.items()}
+        modes, like = dict(state.signal), next(iter(density.values()))
         for name, one in self.model.signals.items():
             if one.slaved and one.diffusivity is not None:
-                gain, loss = self._kinetics(name, density, signal)
-                like = next(iter(density.values()))
-                total = loss + one.diffusivity * sum(k**2 for k in self._wavenumbers(like.dtype))
+                gain, loss = one.gain_and_loss(density, signal, name)
+                total = loss + one.diffusivity * self._square(like.dtype)
                 share = jnp.where(total > 0, 1 / jnp.where(total > 0, total, 1), 0)
-                found[name] = share * jnp.fft.rfftn(jnp.broadcast_to(gain, like.shape).astype(like.dtype))
-        return {name: found[name] for name in self.model.signals}
+                modes[name] = share * jnp.fft.rfftn(jnp.broadcast_to(gain, like.shape).astype(like.dtype))
+        followed = {name: self.values(mask * modes[name]) for name in modes.keys() - signal.keys()}
+        return density, signal | followed, {name: modes[name] for name in self.model.signals}
 
-    def _kinetics(self, name: str, density: dict, signal: dict) -> tuple[Array | float, Array | float]:
-        kinetics = self.model.signals[name].kinetics
-        if kinetics is None:
-            return 0.0, 0.0
-        return kinetics.production(density, signal, name), kinetics.loss_rate(density, signal, name)
+    def _square(self, dtype) -> Array:
+        """Squared length of the wavevector of each mode."""
+        return jnp.asarray(sum(k**2 for k in self._wavenumbers(dtype)))
 
     def _wavenumbers(self, dtype) -> list[Array]:
         """Along each axis [1 / length], laid out for the modes."""
-        found = []
-        for axis, (n, h) in enumerate(zip(self.grid.cells, self.grid.spacing, strict=True)):
-            last = axis == self.grid.ndim - 1
-            k = 2 * np.pi * (np.fft.rfftfreq(n, h) if last else np.fft.fftfreq(n, h))
-            found.append(jnp.asarray(k, dtype).reshape([-1 if a == axis else 1 for a in range(self.grid.ndim)]))
-        return found
+        cycles = zip(self._cycles(), self.grid.spacing, strict=True)
+        return [jnp.asarray(2 * np.pi / h * k, dtype) for k, h in cycles]
 
     def _mask(self) -> Array:
         """Which modes are kept; never the highest of an even number of cells."""
-        keep = np.ones((1,) * self.grid.ndim, bool)
-        for axis, n in enumerate(self.grid.cells):
-            last = axis == self.grid.ndim - 1
-            k = np.abs(np.fft.rfftfreq(n, 1 / n) if last else np.fft.fftfreq(n, 1 / n))
-            keep = keep & ((k <= self.kept * n / 2) & (k < n / 2)).reshape(
-                [-1 if a == axis else 1 for a in range(self.grid.ndim)]
-            )
+        keep = np.ones((), bool)
+        for cycles, n in zip(self._cycles(), self.grid.cells, strict=True):
+            k = np.abs(np.rint(cycles * n))
+            keep = keep & (k <= self.kept * n / 2) & (k < n / 2)
         return jnp.asarray(keep)
 
     def _blur(self, dtype) -> Array:
         """What averaging over a cell makes of each mode."""
-        total = np.ones((1,) * self.grid.ndim)
-        for axis, n in enumerate(self.grid.cells):
-            last = axis == self.grid.ndim - 1
-            k = np.fft.rfftfreq(n) if last else np.fft.fftfreq(n)
-            total = total * np.sinc(k).reshape([-1 if a == axis else 1 for a in range(self.grid.ndim)])
-        return jnp.asarray(total, dtype)
+        return jnp.asarray(math.prod(np.sinc(k) for k in self._cycles()), dtype)
+
+    def _cycles(self) -> list[np.ndarray]:
+        """Cycles per cell along each axis, laid out for the modes of a real transform."""
+        last = self.grid.ndim - 1
+        return [
+            (np.fft.rfftfreq(n) if axis == last else np.fft.fftfreq(n)).reshape(
+                [-1 if a == axis else 1 for a in range(self.grid.ndim)]
+            )
+            for axis, n in enumerate(self.grid.cells)
+        ]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxchemo import _checks
-from jaxchemo.domain import AbstractGrid, Grid, RadialGrid
+from jaxchemo.domain import AbstractGrid
 from jaxchemo.fields import AbstractSpreading
 
 State = Any
@@ -199,7 +199,14 @@ class Strang(AbstractStepper):
         return system.react(state, t + half, half, self.spreading, reverse=True), True
 
 
-class IMEXEuler(AbstractStepper):
+class AbstractIMEX(AbstractStepper):
+    """Implicit diffusion and decay, explicit drift: the drift of the cells alone limits the step."""
+
+    def fastest(self, system, state, t):
+        return system.drift_rates(state, t)
+
+
+class IMEXEuler(AbstractIMEX):
     """Implicit diffusion and decay, explicit drift and the rest: first order, limited by the drift of the cells only.
 
     The whole rate of change, with its fitted fluxes, is damped by `(1 - dt A)^-1`, where `A` is the diffusion of
@@ -211,18 +218,12 @@ class IMEXEuler(AbstractStepper):
     def order(self) -> int:
         return 1
 
-    def check(self, grid):
-        _must_solve(self, grid)
-
-    def fastest(self, system, state, t):
-        return system.drift_rates(state, t)
-
     def advance(self, system, state, t, dt):
         rates = system.implicit(system.rates(state, t), state, dt)
         return system.complete(_moved(state, (dt, rates)), t + dt), True
 
 
-class IMEXRosenbrock(AbstractStepper):
+class IMEXRosenbrock(AbstractIMEX):
     """As `IMEXEuler`, second order: the two-stage Rosenbrock method that keeps its order whatever is implicit.
 
     **Source:** Verwer, Spee, Blom and Hundsdorfer, SIAM J. Sci. Comput. 20 (1999) 1456, ROS2 with gamma = 1 - 1/sqrt 2.
@@ -232,12 +233,6 @@ class IMEXRosenbrock(AbstractStepper):
     def order(self) -> int:
         return 2
 
-    def check(self, grid):
-        _must_solve(self, grid)
-
-    def fastest(self, system, state, t):
-        return system.drift_rates(state, t)
-
     def advance(self, system, state, t, dt):
         part = (1 - math.sqrt(0.5)) * dt
         first = system.implicit(system.rates(state, t), state, part)
@@ -245,11 +240,6 @@ class IMEXRosenbrock(AbstractStepper):
         rest = _moved(system.rates(ahead, t + dt), (-2.0, first))
         second = system.implicit(rest, state, part)
         return system.complete(_moved(state, (1.5 * dt, first), (0.5 * dt, second)), t + dt), True
-
-
-def _must_solve(stepper: AbstractStepper, grid: AbstractGrid) -> None:
-    if not isinstance(grid, Grid | RadialGrid):
-        raise TypeError(f"{stepper!r} solves on a Grid or a RadialGrid, got {grid!r}.")
 
 
 def _moved(state: State, *moves: tuple[Scalar, State]) -> State:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
-from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics
+from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields
 from jaxchemo.models.sensitivity import AbstractSensitivity, check_elementwise
 
 
@@ -77,6 +78,13 @@ class Signal(Shown):
         """`rate` over the relaxation: what the kinetics and the diffusion of the signal come to, per time."""
         return jnp.asarray(rate) if self.relaxation is None else rate / self.relaxation
 
+    def gain_and_loss(self, densities: Fields, signals: Fields, name: str) -> tuple[Array | float, Array | float]:
+        """Production [concentration / time] and loss rate [1 / time] of this signal, known as `name`; zero if none."""
+        if self.kinetics is None:
+            return 0.0, 0.0
+        fields = densities, signals, name
+        return self.kinetics.production(*fields), self.kinetics.loss_rate(*fields)
+
     @property
     def diffuses(self) -> bool:
         """Whether the signal spreads by itself."""
@@ -131,6 +139,13 @@ class Model(eqx.Module):
     def _must_know(kind: str, name: str, known: Mapping, who: str) -> None:
         if name not in known:
             raise ValueError(f"{who} the {kind} {name!r}, but the model has {_checks.listed(sorted(known))}.")
+
+    def decays_evenly(self, name: str) -> bool:
+        """Whether the loss rate of a signal is one number, the same everywhere."""
+        some = jax.ShapeDtypeStruct((2,), float)
+        fields = dict.fromkeys(self.species, some), dict.fromkeys(self.signals, some)
+        loss = jax.eval_shape(lambda u, s: jnp.asarray(self.signals[name].gain_and_loss(u, s, name)[1]), *fields)
+        return not loss.ndim
 
     def equations(self) -> str:
         """The equations actually solved, one a line, with the numbers in them."""

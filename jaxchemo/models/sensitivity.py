@@ -1,7 +1,7 @@
 """How cells respond to a signal: each law is the gradient of a potential, so fields and particles share it."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,13 @@ class AbstractSensitivity(Shown):
     def slope(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Derivative of the potential: the drift of a lone cell is `slope(signal) * grad signal`."""
         return jax.jvp(self.potential, (signal,), (jnp.ones_like(signal),))[1]
+
+    def strength(self, signal: Float[Array, "..."], gradient: Sequence[Float[Array, "..."]]) -> Float[Array, "..."]:
+        """Factor on the gradient of a signal, given by its components: the drift of a lone cell is both multiplied."""
+        slope = self.slope(signal)
+        # So small that no speed notices; a root has no derivative at zero.
+        speed = jnp.sqrt(slope**2 * sum(g**2 for g in gradient) + jnp.finfo(slope.dtype).tiny)
+        return slope * self.limit(speed)
 
 
 class Linear(AbstractSensitivity):
