@@ -1,20 +1,20 @@
 """Exact solutions of the parabolic-hyperbolic system and its relatives: what every solver can be measured against.
 
-All of them solve, for a constant `consumption` (1 unless it is an argument),
+Those that do not say otherwise solve, for a constant `consumption` (1 unless it is an argument),
 
     d_t rho = div( mobility grad rho - rho grad potential(c) ),     d_t c = - consumption rho c
 
-and can be evaluated inside compiled code, at any shape of points: as initial conditions (`jc.initial.function`) and as
-values at a wall (`jc.Dirichlet`).
+and all can be evaluated inside compiled code, at any shape of points: as initial conditions (`jc.initial.function`) and
+as values at a wall (`jc.Dirichlet`).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erf
+from jax.scipy.special import erf, gammaln
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.analysis.self_similar import SelfSimilar as SelfSimilar
@@ -251,3 +251,77 @@ def travelling_band(
     ratio = sensitivity / mobility
     height = ahead * speed**2 / (consumption * mobility * (ratio - 1))
     return height * jnp.exp(log_e - ratio / (ratio - 1) * more), ahead * jnp.exp(-more / (ratio - 1))
+
+
+def phenotype_band(
+    x: Real,
+    t: Real,
+    *,
+    mobilities: Sequence[Real],
+    ratio: Real,
+    consumption: Real,
+    speed: Real,
+    ahead: Real,
+    phases: Sequence[Real],
+    offset: Real = 0.0,
+) -> tuple[list[Float[Array, "..."]], Float[Array, "..."]]:
+    """A travelling band of several phenotypes whose sensitivities are all `ratio` times their mobilities.
+
+    ```
+    c + offset = (ahead + offset) (1 + sum_i E_i)^(-1/(ratio-1)),      E_i = exp(-speed (x - speed t - phase_i) / mob_i)
+    rho_i = (ahead + offset) speed^2 / (consumption (ratio-1) mob_i) E_i (1 + sum_j E_j)^(-ratio/(ratio-1))
+    ```
+
+    The phenotypes with the larger mobility lead. With an offset it holds ahead of the point where `c = 0`. With one
+    phenotype, phase 0 and no offset it is `travelling_band`.
+
+    **Arguments:**
+
+    - `x`, `t`: position and time; they broadcast.
+    - `mobilities`: of each phenotype [length^2 / time].
+    - `ratio`: of sensitivity and mobility, larger than 1.
+    - `consumption`: of the signal per cell and time, the same for all.
+    - `speed`: of the band, `consumption` times all its cells per area over `ahead + offset` [length / time].
+    - `ahead`: the signal far ahead, positive [concentration].
+    - `phases`: where each `E_i = 1` at time 0: they set how many cells of each kind there are [length].
+    - `offset`: concentration below which cells sense no ratio. Default 0.
+
+    **Returns:** `([rho_1, ...], c)`.
+
+    **Source:** Fu et al., Nature Communications 9 (2018) 2177; here from the equations.
+    """
+    z = x - speed * jnp.asarray(t)
+    logs = [-speed * (z - phase) / mobility for mobility, phase in zip(mobilities, phases, strict=True)]
+    more = jnp.logaddexp(0.0, jax.nn.logsumexp(jnp.stack(jnp.broadcast_arrays(*logs)), axis=0))
+    height = (ahead + offset) * speed**2 / (consumption * (ratio - 1))
+    densities = [
+        height / mobility * jnp.exp(log - ratio / (ratio - 1) * more)
+        for mobility, log in zip(mobilities, logs, strict=True)
+    ]
+    return densities, (ahead + offset) * jnp.exp(-more / (ratio - 1)) - offset
+
+
+def barenblatt(
+    x: Float[Array, "*batch d"], t: Real, *, mobility: Real, power: Real, mass: Real
+) -> Float[Array, "*batch"]:
+    """A population that spreads by pushing from a point, `d_t rho = div(mobility rho^power grad rho)`: `PowerLaw`.
+
+    `rho = t^-a (C - k |x|^2 t^(-2a/d))^(1/power)` where that is positive, and zero beyond:  `a = d / (d power + 2)`,
+    `k = a power / (2 d mobility)`, and C from the mass.
+
+    **Arguments:**
+
+    - `x`: points `(..., d)`; `t`: time since all was in one point, positive; it broadcasts with the points.
+    - `mobility`: at density 1 [length^2 / time]; `power`: positive [dimensionless]; `mass`: of the population.
+
+    **Source:** Barenblatt (1952); Vazquez, The Porous Medium Equation (2007).
+    """
+    d = x.shape[-1]
+    a = d / (d * power + 2)
+    k = a * power / (2 * d * mobility)
+    # int (C - k r^2)^(1/n) = pi^(d/2) Gamma(1 + 1/n) / Gamma(1 + 1/n + d/2) C^(1/n + d/2) k^(-d/2)
+    n = 1 / jnp.asarray(power, float)
+    ball = math.pi ** (d / 2) * jnp.exp(gammaln(1 + n) - gammaln(1 + n + d / 2)) * k ** (-d / 2)
+    level = (mass / ball) ** (1 / (n + d / 2))
+    left = level - k * jnp.sum(x**2, axis=-1) * t ** (-2 * a / d)
+    return t**-a * jnp.where(left > 0, jnp.where(left > 0, left, 1) ** n, 0)

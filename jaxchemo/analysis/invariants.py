@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.methods import Snapshot
-from jaxchemo.models import Consumption, Linear, Model, Production
+from jaxchemo.models import Consumption, Linear, Model, Production, Species
 from jaxchemo.problem import Problem
 
 Real = Float[Array, ""] | float
@@ -198,7 +198,7 @@ def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics
-    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and species.growth is None):
+    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and _only_moves(species)):
         return None
     if signal.diffuses or signal.relaxation is None:
         return None
@@ -211,12 +211,17 @@ def _energy_numbers(model: Model) -> dict[str, Array] | None:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics
-    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and species.growth is None):
+    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and _only_moves(species)):
         return None
     if signal.diffusivity is None:
         return None
     rates = {"production": kinetics.rate, "decay": kinetics.decay, "diffusivity": signal.diffusivity}
     return {"mobility": species.mobility, "sensitivity": law.chi} | rates
+
+
+def _only_moves(species: Species) -> bool:
+    """Whether cells neither grow nor move the less or the more for being many."""
+    return species.growth is None and species.motility is None
 
 
 def _dirichlet_energy(

@@ -37,7 +37,7 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
     square = jnp.asarray(k) ** 2
     matrix = jax.jacfwd(lambda w: _reactions(model, names, w))(at)
     for i, species in enumerate(model.species.values()):
-        matrix = matrix.at[i, i].add(-species.mobility * square)
+        matrix = matrix.at[i, i].add(-species.diffusivity(at[i]) * square)
         for signal, law in species.taxis.items():
             s, u = at[names.index(signal)], at[i]
             drift = law.slope(s) * law.response(u) * law.limit(jnp.zeros_like(s))

@@ -73,7 +73,7 @@ def drift_diffusion(
     **Arguments:**
 
     - `density`: rho [amount / length^d].
-    - `mobility`: D, positive: one number, or one per cell (arithmetic mean at faces) [length^2 / time].
+    - `mobility`: D: one positive number, or one per cell, not negative (arithmetic mean at faces) [length^2 / time].
     - `grid`: the cells, with their boundaries.
     - `drifts`: the causes of drift; their velocities add up. Default: none, plain diffusion.
     - `name`: the name of the density, by which a wall finds a prescribed value.
@@ -150,6 +150,11 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
                 # So small that no speed notices; a root has no derivative at zero.
                 factor = factor * cause.limit(jnp.sqrt(across + faces.mean(along) + jnp.finfo(across.dtype).tiny))
             rise = rise + factor * (high - low)
+        if not shared:
+            # Where cells hardly diffuse they go upwind, as they do at a thousandth of the drift: so nothing is divided
+            # by zero, and nothing changes. A root, because derivatives divide by the square.
+            still = jnp.finfo(below.dtype).tiny ** 0.5
+            diffusivity = jnp.maximum(diffusivity, jnp.abs(rise) / 1000) + still
         return fitted_flux(below, above, rise / diffusivity, diffusivity / distance)
 
     # Inner faces read their two cells from slices, and only walls that are not closed need ghosts. To pad whole arrays

@@ -117,6 +117,11 @@ class ParticleField(AbstractMethod):
                 raise TypeError(
                     f"ParticleField conserves particles, but species {name!r} grows: FiniteVolume would do."
                 )
+            if species.motility is not None:
+                raise TypeError(
+                    f"ParticleField needs a mobility that does not depend on the density, but that of {name!r} does: "
+                    "FiniteVolume would do."
+                )
         for name, signal in problem.model.signals.items():
             if signal.diffuses or signal.slaved:
                 raise TypeError(

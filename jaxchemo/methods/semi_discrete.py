@@ -59,9 +59,14 @@ class SemiDiscrete(AbstractSystem):
     def transport(self, state, t):
         density = {
             name: drift_diffusion(
-                state.density[name], one.mobility, self.grid, self._drifts(name, state), name=name, t=t
+                state.density[name],
+                self._diffusivity(name, state),
+                self.grid,
+                self._drifts(name, state),
+                name=name,
+                t=t,
             )
-            for name, one in self.model.species.items()
+            for name in self.model.species
         }
         return FieldState(density, dict.fromkeys(self.model.signals))
 
@@ -83,7 +88,8 @@ class SemiDiscrete(AbstractSystem):
 
     def implicit(self, rates, state, dt):
         density = {
-            name: inverse(rate, 1.0, dt * jnp.mean(self.model.species[name].mobility), self.grid, name=name)
+            # The largest of diffusivities that differ: what is solved for may spread faster than it does, not slower.
+            name: inverse(rate, 1.0, dt * jnp.max(self._diffusivity(name, state)), self.grid, name=name)
             for name, rate in rates.density.items()
         }
         signal = {}
@@ -100,8 +106,8 @@ class SemiDiscrete(AbstractSystem):
 
     def drift_rates(self, state, t):
         def rate(name: str, drifts: list[Drift]) -> Array:
-            mobility = self.model.species[name].mobility
-            return outflow_rate(state.density[name], mobility, self.grid, drifts, name=name, t=t)
+            diffusivity = self._diffusivity(name, state)
+            return outflow_rate(state.density[name], diffusivity, self.grid, drifts, name=name, t=t)
 
         return [rate(name, self._drifts(name, state)) - rate(name, []) for name in self.model.species]
 
@@ -111,7 +117,8 @@ class SemiDiscrete(AbstractSystem):
         rates = []
         for name, one in self.model.species.items():
             u = state.density[name]
-            rate = outflow_rate(u, one.mobility, self.grid, self._drifts(name, state), name=name, t=t)
+            diffusivity = self._diffusivity(name, state)
+            rate = outflow_rate(u, diffusivity, self.grid, self._drifts(name, state), name=name, t=t)
             if explicit and one.growth is not None:
                 rate = rate - jnp.minimum(one.growth.rate(u, state.signal), 0)
             rates.append(rate)
@@ -124,6 +131,10 @@ class SemiDiscrete(AbstractSystem):
                 rate = rate + outflow_rate(s, one.diffusivity, self.grid, name=name, t=t)
             rates.append(one.paced(rate))
         return rates
+
+    def _diffusivity(self, name: str, state: FieldState) -> Array:
+        """Diffusivity of a species: one number, or one for each cell."""
+        return self.model.species[name].diffusivity(state.density[name])
 
     def _drifts(self, name: str, state: FieldState) -> list[Drift]:
         one = jnp.ones(())

@@ -98,10 +98,10 @@ def _phi(z: Float[Array, "..."], most: int) -> list[Float[Array, "..."]]:
 class Spectral(AbstractMethod):
     """Fourier modes on a periodic `Grid`: errors fall faster than any power of the spacing where all is smooth.
 
-    Diffusion and decay are exact, products are taken on the grid. Mass is exact to round-off. Densities are not kept
-    positive: one that turns negative by more than a millionth of its maximum is reported as
-    `RESULTS.negative_density`; more cells, or `FiniteVolume`, will do. Fields in a snapshot are cell averages, as those
-    of `FiniteVolume`.
+    Diffusion and decay are exact; products are taken on the grid, and so is what a `motility` adds to a mobility. Mass
+    is exact to round-off. Densities are not kept positive: one that turns negative by more than a millionth of its
+    maximum is reported as `RESULTS.negative_density`; more cells, or `FiniteVolume`, will do. Fields in a snapshot are
+    cell averages, as those of `FiniteVolume`.
 
     **Arguments:**
 
@@ -221,11 +221,15 @@ class _Equations(eqx.Module):
         rates = {}
         for name, u in density.items():
             rate = jnp.zeros_like(state.density[name])
+            one = self.model.species[name]
             for k, v in zip(waves, self.drift(name, density, signal, modes), strict=True):
-                rate = rate - 1j * k * jnp.fft.rfftn(u * v)
-            growth = self.model.species[name].growth
-            if growth is not None:
-                rate = rate + jnp.fft.rfftn(u * growth.rate(u, signal))
+                carried = u * v
+                if one.motility is not None:
+                    slope = self.values(mask * 1j * k * state.density[name])
+                    carried = carried - (one.diffusivity(u) - one.mobility) * slope
+                rate = rate - 1j * k * jnp.fft.rfftn(carried)
+            if one.growth is not None:
+                rate = rate + jnp.fft.rfftn(u * one.growth.rate(u, signal))
             rates[name] = mask * rate
         made = {}
         for name in state.signal:

@@ -1,9 +1,15 @@
 """The physics, as data: species that move, signals that they sense and change, and the named models made of them."""
 
+from jaxchemo.models.crowding import AbstractMotility as AbstractMotility
+from jaxchemo.models.crowding import DensityDependent as DensityDependent
+from jaxchemo.models.crowding import PowerLaw as PowerLaw
+from jaxchemo.models.crowding import Room as Room
+from jaxchemo.models.crowding import SpaceFilling as SpaceFilling
 from jaxchemo.models.kinetics import AbstractGrowth as AbstractGrowth
 from jaxchemo.models.kinetics import AbstractKinetics as AbstractKinetics
 from jaxchemo.models.kinetics import Allee as Allee
 from jaxchemo.models.kinetics import Consumption as Consumption
+from jaxchemo.models.kinetics import Decay as Decay
 from jaxchemo.models.kinetics import Degradation as Degradation
 from jaxchemo.models.kinetics import Logistic as Logistic
 from jaxchemo.models.kinetics import Monod as Monod
@@ -21,6 +27,8 @@ from jaxchemo.models.named import log_consumption as log_consumption
 from jaxchemo.models.named import logistic_chemotaxis as logistic_chemotaxis
 from jaxchemo.models.named import phks as phks
 from jaxchemo.models.named import travelling_band as travelling_band
+from jaxchemo.models.named import two_species as two_species
+from jaxchemo.models.named import volume_filling as volume_filling
 from jaxchemo.models.sensitivity import AbstractSensitivity as AbstractSensitivity
 from jaxchemo.models.sensitivity import Custom as Custom
 from jaxchemo.models.sensitivity import FluxLimited as FluxLimited

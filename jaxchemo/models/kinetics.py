@@ -135,6 +135,24 @@ class Uptake(AbstractKinetics):
         return f"- {number(self.rate)} {self.species}{factors}"
 
 
+class Decay(AbstractKinetics):
+    """`- rate * s`: the signal decays by itself. `rate` non-negative [1 / time], default 1."""
+
+    rate: Float[Array, ""]
+
+    def __init__(self, rate: ArrayLike = 1.0):
+        self.rate = _checks.non_negative("rate", rate)
+
+    def production(self, densities, signals, name):
+        return 0.0
+
+    def loss_rate(self, densities, signals, name):
+        return self.rate
+
+    def describe(self, name):
+        return f"- {number(self.rate)} {name}"
+
+
 class Degradation(AbstractKinetics):
     """`- rate * m * s`: another signal, such as an enzyme, degrades this one where they meet.
 

@@ -1,6 +1,6 @@
 """A model is species that move and signals that they sense and change: physics as data, without grids or time steps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import equinox as eqx
 import jax
@@ -9,8 +9,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
+from jaxchemo.models.crowding import AbstractMotility
 from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields
-from jaxchemo.models.sensitivity import AbstractSensitivity, check_elementwise
+from jaxchemo.models.sensitivity import AbstractSensitivity
 
 
 class Species(Shown):
@@ -21,20 +22,23 @@ class Species(Shown):
     - `mobility`: diffusivity of the random motion, positive [length^2 / time].
     - `taxis`: the sensitivity to each signal, by the signal's name. Default: none.
     - `growth`: growth law, or `None`. Default `None`.
+    - `motility`: how the mobility depends on the density, such as `PowerLaw(2.0)`. Default `None`: not at all.
 
-    **Raises:** `ValueError` if the mobility is not positive, or a sensitivity does not act on each value by itself;
-    `TypeError` for parts of the wrong kind.
+    **Raises:** `ValueError` if the mobility is not positive, or a law does not act on each value by itself; `TypeError`
+    for parts of the wrong kind.
     """
 
     mobility: Float[Array, ""]
     taxis: dict[str, AbstractSensitivity]
     growth: AbstractGrowth | None
+    motility: AbstractMotility | None
 
     def __init__(
         self,
         mobility: ArrayLike,
         taxis: Mapping[str, AbstractSensitivity] | None = None,
         growth: AbstractGrowth | None = None,
+        motility: AbstractMotility | None = None,
     ):
         self.mobility = _checks.positive("mobility", mobility)
         self.taxis = {
@@ -42,8 +46,16 @@ class Species(Shown):
             for name, law in dict(taxis or {}).items()
         }
         for name, law in self.taxis.items():
-            check_elementwise(f"taxis[{name!r}]", law)
+            _check_elementwise(f"taxis[{name!r}]", law.potential, law.response, law.limit)
         self.growth = _checks.instance("growth", growth, (AbstractGrowth, type(None)), "a growth law or None")
+        what = "a law such as PowerLaw(2.0), or None"
+        self.motility = _checks.instance("motility", motility, (AbstractMotility, type(None)), what)
+        if self.motility is not None:
+            _check_elementwise("motility", self.motility.factor)
+
+    def diffusivity(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Diffusivity of the random motion at a density [length^2 / time]; one number where it is the same at all."""
+        return self.mobility if self.motility is None else self.mobility * self.motility.factor(density)
 
 
 class Signal(Shown):
@@ -94,6 +106,19 @@ class Signal(Shown):
     def slaved(self) -> bool:
         """Whether the signal follows the density at once (elliptic), so that it has no initial condition."""
         return self.relaxation is None
+
+
+def _check_elementwise(name: str, *parts: Callable[[Array], Array | float]) -> None:
+    """Refuses a law of which a part does not give one value for each that it is given, or one number for all."""
+    array = jax.ShapeDtypeStruct((3, 2), float)
+    for part in parts:
+        shape = jax.eval_shape(lambda x, part=part: jnp.asarray(part(x)), array).shape
+        what = getattr(part, "__name__", "")
+        if shape != (3, 2) and (shape or what == "potential"):
+            raise ValueError(
+                f"`{name}` must act on each value by itself, but its {what} of an array of shape (3, 2) has the shape "
+                f"{shape}."
+            )
 
 
 def _is_zero(value) -> bool:
@@ -153,7 +178,8 @@ class Model(eqx.Module):
         for name, one in self.species.items():
             drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in one.taxis.items())
             growth = f" {one.growth.describe(name)}" if one.growth is not None else ""
-            lines.append(f"d_t {name} = div( {number(one.mobility)} grad {name}{drifts} ){growth}")
+            motility = f" {one.motility.describe(name)}" if one.motility is not None else ""
+            lines.append(f"d_t {name} = div( {number(one.mobility)}{motility} grad {name}{drifts} ){growth}")
         for name, signal in self.signals.items():
             left = "0" if signal.slaved else f"d_t {name}"
             if not signal.slaved and number(signal.relaxation) != "1":

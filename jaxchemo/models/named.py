@@ -1,12 +1,25 @@
 """The named models of the field: plain functions that compose a `Model` from the parts."""
 
+from collections.abc import Callable, Sequence
+
 import jax.numpy as jnp
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike
 
 from jaxchemo import _checks
-from jaxchemo.models.kinetics import AbstractGrowth, Consumption, Degradation, Logistic, Monod, Production, Sum, Uptake
+from jaxchemo.models.crowding import SpaceFilling
+from jaxchemo.models.kinetics import (
+    AbstractGrowth,
+    Consumption,
+    Decay,
+    Degradation,
+    Logistic,
+    Monod,
+    Production,
+    Sum,
+    Uptake,
+)
 from jaxchemo.models.model import Model, Signal, Species
-from jaxchemo.models.sensitivity import AbstractSensitivity, Linear, Logarithmic, LogWindow, Saturating
+from jaxchemo.models.sensitivity import AbstractSensitivity, Linear, Logarithmic, LogWindow, Saturating, VolumeFilling
 
 
 def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, consumption: ArrayLike = 1.0) -> Model:
@@ -107,31 +120,88 @@ def logistic_chemotaxis(
     return keller_segel(mobility, law, 1.0, decay, diffusivity, growth=Logistic(1.0))
 
 
-def travelling_band(
-    mobility: ArrayLike, sensitivity: ArrayLike, consumption: ArrayLike, offset: ArrayLike = 0.0
+def volume_filling(
+    mobility: ArrayLike,
+    sensitivity: ArrayLike | AbstractSensitivity,
+    room: ArrayLike | Callable[[Array], Array] = 1.0,
+    relaxation: ArrayLike = 1.0,
+    decay: ArrayLike = 1.0,
+    diffusivity: ArrayLike = 1.0,
+    production: ArrayLike = 1.0,
+    growth: AbstractGrowth | None = None,
 ) -> Model:
-    """The travelling band of 1971: cells climb the logarithm of what they consume at a constant rate.
+    """Cells that go only where there is room: they gather in plateaus, and never blow up.
 
     ```
-    d_t rho = div( mobility grad rho - sensitivity rho grad ln(c + offset) )
-    d_t c   = - consumption rho
+    d_t rho            = div( mobility (q - rho q') grad rho - sensitivity rho q grad c ) + growth,     q = q(rho)
+    relaxation d_t c   = diffusivity lap c - decay c + production rho
     ```
-
-    The band of `N` cells per area moves at `consumption N / c0`, whatever the mobility and the sensitivity; see
-    `jc.analysis.exact.travelling_band`.
 
     **Arguments:**
 
-    - `mobility`: diffusivity of the cells, positive [length^2 / time].
-    - `sensitivity`: chi, larger than the mobility [length^2 / time].
-    - `consumption`: of the signal per cell and time, non-negative.
-    - `offset`: concentration below which cells sense no ratio. Default 0.
+    - `mobility`: diffusivity of a lone cell, positive [length^2 / time].
+    - `sensitivity`: of a lone cell: chi of the linear law [length^2 / time / concentration], or any sensitivity.
+    - `room`: q, from densities to the share of space left: `Room(capacity, power)` or any function; a number is the
+      capacity of `q = 1 - rho/capacity`. Default 1.
+    - the others: as `keller_segel`, with a decay of 1.
 
-    **Source:** Keller and Segel (1971).
+    **Source:** Painter and Hillen (2002).
     """
+    law = VolumeFilling(_law(sensitivity), room)
+    motility = SpaceFilling(room) if callable(room) else None
     return Model(
-        species={"rho": Species(mobility, {"c": Logarithmic(sensitivity, offset)})},
-        signals={"c": Signal(Uptake("rho", consumption, 0.0))},
+        species={"rho": Species(mobility, {"c": law}, growth, motility)},
+        signals={"c": Signal(Production("rho", production, decay), diffusivity, relaxation)},
+    )
+
+
+def travelling_band(
+    mobility: ArrayLike | Sequence[ArrayLike],
+    sensitivity: ArrayLike | Sequence[ArrayLike],
+    consumption: ArrayLike,
+    offset: ArrayLike = 0.0,
+    half: ArrayLike = 0.0,
+    diffusivity: ArrayLike = 0.0,
+) -> Model:
+    """The travelling band of 1971, of one kind of cells or of several phenotypes that share what they eat.
+
+    ```
+    d_t rho_i = div( mobility_i grad rho_i - sensitivity_i rho_i grad ln(c + offset) )
+    d_t c     = diffusivity lap c - consumption (sum_i rho_i) c / (c + half)
+    ```
+
+    With the defaults, the band of `N` cells per area moves at `consumption N / c0`, whatever the mobility and the
+    sensitivity; see `jc.analysis.exact.travelling_band` and `phenotype_band`.
+
+    **Arguments:**
+
+    - `mobility`: diffusivity of the cells, positive [length^2 / time]; a sequence for several phenotypes, which are
+      then named `rho_1`, `rho_2`, ...; one alone is named `rho`.
+    - `sensitivity`: chi, larger than the mobility [length^2 / time]; as many.
+    - `consumption`: of the signal per cell and time, non-negative.
+    - `offset`: concentration below which cells sense no ratio. Default 0: the signal must then stay positive.
+    - `half`: concentration of half the uptake. Default 0: cells never slacken.
+    - `diffusivity`: of the signal. Default 0.
+
+    **Raises:** `ValueError` if there are not as many sensitivities as mobilities.
+
+    **Source:** Keller and Segel (1971); Fu et al., Nature Communications 9 (2018) 2177 for phenotypes.
+    """
+    kinds = isinstance(mobility, Sequence), isinstance(sensitivity, Sequence)
+    mobilities, sensitivities = ([one] if not isinstance(one, Sequence) else one for one in (mobility, sensitivity))
+    if kinds[0] != kinds[1] or len(mobilities) != len(sensitivities) or not mobilities:
+        raise ValueError(
+            f"`mobility` and `sensitivity` must have one number for each phenotype, got {mobility!r} and "
+            f"{sensitivity!r}."
+        )
+    names = [f"rho_{k + 1}" for k in range(len(mobilities))] if kinds[0] else ["rho"]
+    eaten = Sum(*(Uptake(name, consumption, half) for name in names))
+    return Model(
+        species={
+            name: Species(one, {"c": Logarithmic(chi, offset)})
+            for name, one, chi in zip(names, mobilities, sensitivities, strict=True)
+        },
+        signals={"c": Signal(eaten if kinds[0] else eaten.parts[0], diffusivity)},
     )
 
 
@@ -246,6 +316,40 @@ def attraction_repulsion(
         )
     }
     return Model({"rho": Species(mobility, {"attractant": _law(attraction), "repellent": away})}, signals)
+
+
+def two_species(
+    mobilities: tuple[ArrayLike, ArrayLike],
+    sensitivities: tuple[ArrayLike | AbstractSensitivity, ArrayLike | AbstractSensitivity],
+    *,
+    diffusivity: ArrayLike = 1.0,
+    productions: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
+    decay: ArrayLike = 0.0,
+    relaxation: ArrayLike = 1.0,
+    growths: tuple[AbstractGrowth | None, AbstractGrowth | None] = (None, None),
+) -> Model:
+    """Two species that secrete and climb one signal, each in its own way.
+
+    ```
+    d_t rho_i        = div( mobility_i grad rho_i - sensitivity_i rho_i grad c ) + growth_i,        i = 1, 2
+    relaxation d_t c = diffusivity lap c - decay c + production_1 rho_1 + production_2 rho_2
+    ```
+
+    **Arguments:**
+
+    - `mobilities`, `sensitivities`, `productions`, `growths`: of the species `rho_1` and `rho_2`; a sensitivity is chi
+      or any law, negative for cells that flee.
+    - `diffusivity`, `decay`, `relaxation`: of the signal; a relaxation of the Python number 0 makes it follow at once.
+
+    **Source:** Wolansky (2002); Espejo, Stevens and Velazquez (2009) for the conditions of blow-up.
+    """
+    names = ("rho_1", "rho_2")
+    parts = zip(names, mobilities, sensitivities, growths, strict=True)
+    made = (Production(name, rate) for name, rate in zip(names, productions, strict=True))
+    return Model(
+        species={name: Species(mobility, {"c": _law(law)}, growth) for name, mobility, law, growth in parts},
+        signals={"c": Signal(Sum(*made, Decay(decay)), diffusivity, relaxation)},
+    )
 
 
 def _law(sensitivity: ArrayLike | AbstractSensitivity) -> AbstractSensitivity:

@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
+from jaxchemo.models.crowding import Room, power
 
 
 class AbstractSensitivity(Shown):
@@ -136,32 +137,35 @@ class LogWindow(AbstractSensitivity):
 
 
 class VolumeFilling(AbstractSensitivity):
-    """Any law, switched off where cells fill the space: times `1 - density/capacity` (Painter and Hillen 2002).
+    """Any law, switched off where cells fill the space: times the room that is left (Painter and Hillen 2002).
 
     **Arguments:**
 
     - `law`: the sensitivity of a lone cell.
-    - `capacity`: density at which there is no room left, positive.
+    - `room`: q, from densities to the share of space that is left, elementwise: `Room(capacity, power)` or any
+      function; a number is the capacity of `q = 1 - density/capacity`. Other q change the diffusion of the cells too:
+      give their species `motility=SpaceFilling(q)`.
     """
 
     law: AbstractSensitivity
-    capacity: Float[Array, ""]
+    room: Callable[[Array], Array]
 
-    def __init__(self, law: AbstractSensitivity, capacity: ArrayLike):
+    def __init__(self, law: AbstractSensitivity, room: ArrayLike | Callable[[Array], Array]):
         self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.capacity = _checks.positive("capacity", capacity)
+        self.room = room if callable(room) else Room(room)
 
     def potential(self, signal):
         return self.law.potential(signal)
 
     def response(self, density):
-        return self.law.response(density) * (1 - density / self.capacity)
+        return self.law.response(density) * self.room(density)
 
     def limit(self, speed):
         return self.law.limit(speed)
 
     def describe(self, signal, density):
-        return f"(1 - {density}/{number(self.capacity)}) {self.law.describe(signal, density)}"
+        left = self.room.describe(density) if isinstance(self.room, Room) else f"q({density})"
+        return f"({left}) {self.law.describe(signal, density)}"
 
 
 class Saturating(AbstractSensitivity):
@@ -189,9 +193,7 @@ class Saturating(AbstractSensitivity):
         return self.law.potential(signal)
 
     def response(self, density):
-        # A power of zero has no derivative in the exponent, and densities that round-off turned negative have no power.
-        crowd = jnp.where(density > 0, density, 1) / self.half
-        return self.law.response(density) / (1 + jnp.where(density > 0, crowd**self.power, 0))
+        return self.law.response(density) / (1 + power(density / self.half, self.power))
 
     def limit(self, speed):
         return self.law.limit(speed)
@@ -315,15 +317,3 @@ class Custom(AbstractSensitivity):
         names = [getattr(f, "__name__", type(f).__name__) for f in (self.crowding, self.function) if f is not None]
         call = f"grad {names[-1]}({signal})".replace("<lambda>", "f")
         return call if len(names) == 1 else f"{names[0]}({density}) {call}".replace("<lambda>", "q")
-
-
-def check_elementwise(name: str, law: AbstractSensitivity) -> None:
-    """Refuses a law that does not give one value for each that it is given."""
-    array = jax.ShapeDtypeStruct((3, 2), float)
-    for part in (law.potential, law.response, law.limit):
-        shape = jax.eval_shape(lambda x, part=part: jnp.asarray(part(x)), array).shape
-        if shape not in ((3, 2), ()) or (shape == () and part == law.potential):
-            raise ValueError(
-                f"`{name}` must act on each value by itself, but its {part.__name__} of an array of shape (3, 2) has "
-                f"the shape {shape}."
-            )

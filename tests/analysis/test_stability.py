@@ -19,8 +19,10 @@ from jaxchemo.models import (
     LogWindow,
     Model,
     Monod,
+    PowerLaw,
     Production,
     Receptor,
+    Room,
     Saturating,
     Signal,
     Species,
@@ -98,6 +100,7 @@ LAWS = {
     "logarithmic": Logarithmic(4.0, 0.1),
     "window": LogWindow(6.0, 0.3, 5.0),
     "filling": VolumeFilling(Linear(6.0), 3.0),
+    "filling late": VolumeFilling(Linear(4.0), Room(2.0, 3.0)),
     "saturating": Saturating(Linear(6.0), 1.5, 3.0),
     "flux limited": FluxLimited(Linear(3.0), 2.0),
     "steepness": HillGradient(0.6, 0.2),
@@ -120,6 +123,19 @@ def test_runs_grow_as_predicted(name):
     grown = 2 * jnp.mean((end.density - 1) * wave) / (1e-6 * vectors[0, best])
     assert values[best] == pytest.approx(float(analysis.growth_rate(model, UNIFORM, k)), rel=1e-10)
     assert float(jnp.log(grown)) / 0.5 == pytest.approx(values[best], rel=2e-5)
+
+
+def test_motility_slows_or_speeds_the_decay_of_a_wave():
+    """The same, for diffusion that depends on the density: `D(2) = 0.5 (2/4)^2` and its wave."""
+    cells = Species(0.5, motility=PowerLaw(2.0, 4.0))
+    model, n = Model({"u": cells}), 32
+    assert float(analysis.growth_rate(model, {"u": 2.0}, 1.5)) == pytest.approx(-0.5 * 0.25 * 1.5**2, rel=1e-12)
+    grid = jc.Grid.box(0.0, 2 * np.pi, n, jc.Periodic())
+    wave = jnp.cos(grid.axes[0])
+    method = jc.FiniteVolume(jc.Adaptive(1e-10, 1e-16))
+    end = jc.solve(jc.Problem(model, grid, jc.initial.array(2 + 1e-6 * wave)), method, t1=1.0, dt=1.0).final.density
+    k = 2 * np.sin(np.pi / n) * n / (2 * np.pi)
+    assert float(jnp.log(2e6 * jnp.mean((end - 2) * wave))) == pytest.approx(-0.125 * k**2, rel=2e-5)
 
 
 @pytest.mark.parametrize("strength, pattern", [(3.3, False), (3.6, True)])

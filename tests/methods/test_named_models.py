@@ -11,6 +11,7 @@ from jaxchemo.analysis import exact
 
 BAND = dict(mobility=300.0, sensitivity=3000.0, consumption=0.126)
 SPEED = 0.126 * 2400 / 100
+TWO = dict(mobilities=(200.0, 400.0), ratio=8.0, consumption=0.1, speed=3.0, ahead=100.0, phases=(0.0, -150.0))
 
 
 class TestTravellingBand:
@@ -59,6 +60,94 @@ class TestTravellingBand:
         assert errors[-1] < 0.01
         assert float(moved) / t1 == pytest.approx(SPEED, rel=1e-3)
         assert float(jnp.max(end.density)) == pytest.approx(1.8730987, rel=1e-3)
+
+
+class TestPhenotypes:
+    """Two phenotypes in one band: those that climb better lead, and all keep pace."""
+
+    def at(self, x, t, offset=0.0):
+        densities, c = exact.phenotype_band(x, t, offset=offset, **TWO)
+        return [*densities, c]
+
+    @pytest.mark.parametrize("offset", [0.0, 2.0])
+    def test_it_solves_the_equations(self, offset):
+        for x in jnp.linspace(-300.0, 600.0, 7):
+            for k, mobility in enumerate(TWO["mobilities"]):
+
+                def rho(x, t, k=k):
+                    return self.at(x, t, offset)[k]
+
+                def flux(x, t, rho=rho, mobility=mobility):
+                    climb = jax.grad(lambda x: jnp.log(self.at(x, t, offset)[2] + offset))(x)
+                    return -mobility * jax.grad(rho)(x, t) + 8 * mobility * rho(x, t) * climb
+
+                assert float(jax.grad(rho, 1)(x, 0.3) + jax.grad(flux)(x, 0.3)) == pytest.approx(0, abs=1e-11)
+            eaten = 0.1 * sum(self.at(x, 0.3, offset)[:2])
+            assert float(jax.grad(lambda t, x=x: self.at(x, t, offset)[2])(0.3) + eaten) == pytest.approx(0, abs=1e-11)
+
+    def test_one_phenotype_is_the_band_of_1971(self):
+        x = jnp.linspace(-900.0, 900.0, 50)
+        (rho,), c = exact.phenotype_band(
+            x, 5.0, mobilities=[300.0], ratio=10.0, consumption=0.126, speed=SPEED, ahead=100.0, phases=[0.0]
+        )
+        wanted = exact.travelling_band(x, 5.0, cells=2400.0, ahead=100.0, **BAND)
+        np.testing.assert_allclose((rho, c), wanted, rtol=1e-12)
+
+    @pytest.mark.slow
+    def test_a_run_keeps_the_band_together(self):
+        errors = []
+        for n in (300, 600, 1200):
+            grid = jc.Grid.box(-8_000.0, 4_000.0, n)
+            start = [jc.initial.function(lambda x, k=k: self.at(x[..., 0], 0.0)[k]) for k in range(3)]
+            model = jc.models.travelling_band([200.0, 400.0], [1600.0, 3200.0], 0.1)
+            problem = jc.Problem(model, grid, {"rho_1": start[0], "rho_2": start[1]}, start[2])
+            end = jc.solve(problem, jc.FiniteVolume(), t1=200.0, dt="auto", adjoint=jc.Forward()).final.density
+            wanted = [grid.average(lambda x, k=k: self.at(x[..., 0], 200.0)[k]) for k in range(2)]
+            gaps = [jnp.sum(jnp.abs(u - w)) / jnp.sum(w) for u, w in zip(end.values(), wanted, strict=True)]
+            errors.append(float(max(gaps)))
+        assert np.polyfit(np.log([300, 600, 1200]), np.log(errors), 1)[0] == pytest.approx(-2, abs=0.2)
+        places = [float(jnp.sum(u * grid.axes[0]) / jnp.sum(u)) for u in end.values()]
+        assert places[1] > places[0]
+
+    def test_as_many_sensitivities_as_mobilities(self):
+        with pytest.raises(ValueError, match="must have one number for each phenotype"):
+            jc.models.travelling_band([1.0, 2.0], 3.0, 0.1)
+
+
+@pytest.mark.slow
+def test_a_band_that_senses_no_ratio_of_little_leaves_cells_behind():
+    """With a receptor offset the drift ends where the food does, so the band loses cells and falls back."""
+    behind, places = [], []
+    for offset in (0.0, 5.0):
+        grid = jc.Grid.box(-8_000.0, 6_000.0, 700)
+        start = [
+            jc.initial.function(
+                lambda x, k=k: exact.travelling_band(x[..., 0], 0.0, cells=2400.0, ahead=100.0, **BAND)[k]
+            )
+            for k in (0, 1)
+        ]
+        model = jc.models.travelling_band(*BAND.values(), offset=offset, half=0.5)
+        end = jc.solve(jc.Problem(model, grid, *start), jc.FiniteVolume(), t1=400.0, dt="auto", adjoint=jc.Forward())
+        assert float(jnp.min(end.final.density)) >= 0 and float(jnp.min(end.final.signal)) >= 0
+        share = end.final.density / jnp.sum(end.final.density)
+        behind.append(float(jnp.sum(jnp.where(grid.axes[0] < 0, share, 0))))
+        places.append(float(grid.axes[0][jnp.argmax(end.final.signal > 50)]))
+    assert behind[1] > behind[0] + 0.03
+    assert places[1] < places[0] - 20  # a cell
+
+
+def test_two_species_that_share_a_signal_and_are_alike_are_one():
+    grid = jc.Grid.box(0.0, 4.0, 32)
+    bump = jc.initial.gaussian(mass=1.0, center=1.5, std=0.4)
+    third, flat = jc.initial.gaussian(mass=1 / 3, center=1.5, std=0.4), jc.initial.uniform(amplitude=0.2)
+    rest = jc.initial.gaussian(mass=2 / 3, center=1.5, std=0.4)
+    two = jc.models.two_species((0.5, 0.5), (2.0, 2.0), decay=0.3)
+    one = jc.models.keller_segel(0.5, 2.0, decay=0.3)
+    assert "+ 1 rho_1 - 0 c + 1 rho_2 - 0 c - 0.3 c" in two.equations()
+    together = jc.solve(jc.Problem(one, grid, bump, flat), jc.FiniteVolume(), t1=0.5, dt=0.005).final
+    apart = jc.solve(jc.Problem(two, grid, {"rho_1": third, "rho_2": rest}, flat), jc.FiniteVolume(), t1=0.5, dt=0.005)
+    np.testing.assert_allclose(sum(apart.final.density.values()), together.density, rtol=1e-12)
+    np.testing.assert_allclose(apart.final.density["rho_1"] * 3, together.density, rtol=1e-12)
 
 
 @pytest.mark.slow

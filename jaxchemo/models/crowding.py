@@ -1,0 +1,136 @@
+"""What crowding does to cells: the room that is left, and random motion that depends on the density."""
+
+import abc
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+from jaxchemo._show import Shown, number
+
+
+class Room(Shown):
+    """The share of space that is left, `q(rho) = 1 - (rho / capacity)^power` (Wang and Hillen 2007).
+
+    **Arguments:**
+
+    - `capacity`: density at which there is no room left, positive.
+    - `power`: positive; the larger, the later cells notice one another [dimensionless]. Default 1.
+    """
+
+    capacity: Float[Array, ""]
+    power: Float[Array, ""] | None
+
+    def __init__(self, capacity: ArrayLike, power: ArrayLike = 1.0):
+        self.capacity = _checks.positive("capacity", capacity)
+        # One is structure: the classical law needs no power at all.
+        self.power = None if isinstance(power, int | float) and power == 1 else _checks.positive("power", power)
+
+    def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Share of space that is left at a density, elementwise."""
+        return 1 - power(density / self.capacity, self.power)
+
+    def describe(self, density: str) -> str:
+        """The share in words of the model's equations."""
+        filled = f"{density}/{number(self.capacity)}"
+        return f"1 - {filled}" if self.power is None else f"1 - ({filled})^{number(self.power)}"
+
+
+class AbstractMotility(Shown):
+    """Random motion that depends on the density: `D(rho) = mobility * factor(rho)`."""
+
+    @abc.abstractmethod
+    def factor(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Factor on the mobility, not negative, elementwise [dimensionless]."""
+
+    @abc.abstractmethod
+    def describe(self, density: str) -> str:
+        """The factor in words of the model's equations, such as `'rho^2'`."""
+
+
+class PowerLaw(AbstractMotility):
+    """`D(rho) = mobility (rho / scale)^power`: cells that push one another, as a gas through a porous medium.
+
+    Nothing moves by diffusion where there is nothing, so that a population has a sharp front (Barenblatt 1952).
+
+    **Arguments:**
+
+    - `power`: n, positive [dimensionless].
+    - `scale`: density at which the mobility is what it says, positive. Default 1.
+    """
+
+    power: Float[Array, ""]
+    scale: Float[Array, ""]
+
+    def __init__(self, power: ArrayLike, scale: ArrayLike = 1.0):
+        self.power = _checks.positive("power", power)
+        self.scale = _checks.positive("scale", scale)
+
+    def factor(self, density):
+        return power(density / self.scale, self.power)
+
+    def describe(self, density):
+        base = density if number(self.scale) == "1" else f"({density}/{number(self.scale)})"
+        return f"{base}^{number(self.power)}"
+
+
+class SpaceFilling(AbstractMotility):
+    """`D(rho) = mobility (q - rho q')`: the diffusion of cells that jump only where there is room.
+
+    It belongs to `VolumeFilling(law, q)` with the same `q`. For `Room(capacity)` it is the constant 1, and not needed.
+
+    **Arguments:**
+
+    - `room`: q, from densities to the share of space left, elementwise: `Room(capacity, power)` or any function.
+
+    **Source:** Painter and Hillen (2002).
+    """
+
+    room: Callable[[Array], Array]
+
+    def __init__(self, room: Callable[[Array], Array]):
+        self.room = _function("room", room)
+
+    def factor(self, density):
+        left, change = jax.jvp(self.room, (density,), (density,))
+        return left - change
+
+    def describe(self, density):
+        return f"(q - {density} q')" + ("" if not isinstance(self.room, Room) else f"[{self.room.describe(density)}]")
+
+
+class DensityDependent(AbstractMotility):
+    """A law of your own: `D(rho) = mobility * function(rho)`, such as `DensityDependent(lambda u: 1 / (1 + u))`.
+
+    **Arguments:**
+
+    - `function`: from densities to factors, not negative, elementwise. One that is an `equinox.Module` brings its
+      numbers along as leaves.
+    """
+
+    function: Callable[[Array], Array]
+
+    def __init__(self, function: Callable[[Array], Array]):
+        self.function = _function("function", function)
+
+    def factor(self, density):
+        return self.function(density)
+
+    def describe(self, density):
+        return f"{getattr(self.function, '__name__', type(self.function).__name__)}({density})".replace("<lambda>", "f")
+
+
+def power(base: Float[Array, "..."], exponent: Float[Array, ""] | None) -> Float[Array, "..."]:
+    """`base ** exponent`, and zero where the base is not positive; `None` stands for 1."""
+    if exponent is None:
+        return base
+    # A power of zero has no derivative in the exponent, and what round-off turned negative has no power.
+    return jnp.where(base > 0, jnp.where(base > 0, base, 1) ** exponent, 0)
+
+
+def _function(name: str, given: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    if not callable(given):
+        raise TypeError(f"`{name}` must be a function of an array, got {given!r}.")
+    return given
