@@ -12,6 +12,7 @@ import tyro
 # What is heavy (experiments, figures) is imported by the commands that need it, so that `--help` is quick.
 if TYPE_CHECKING:
     from rich.console import Console
+    from typing_extensions import TypeIs
 
     from jaxchemo.experiments import Experiment, Study
     from jaxchemo.methods import AbstractMethod
@@ -45,7 +46,7 @@ Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME", help_b
 Method = Annotated[str | None, tyro.conf.arg(metavar="METHOD", help_behavior_hint=" ")]
 Methods = Annotated[str, tyro.conf.arg(metavar="METHOD,METHOD", help_behavior_hint=" ")]
 Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint=" ")]
-Dimensions = Annotated[int | None, _numbers("--ndim", int, "{2,3}", "2 or 3"), _PLAIN]
+Dimensions = Annotated[int | None, _numbers("--ndim", int, "{1,2,3}", "1, 2 or 3"), _PLAIN]
 Cells = Annotated[tuple[int, ...] | None, _numbers("--shape", int, "INT [INT ...]", "whole numbers", "*"), _PLAIN]
 Particles = Annotated[int | None, _numbers("--particles", int, "INT", "a whole number"), _PLAIN]
 FinalTime = Annotated[float | None, _numbers("--t1", float, "FLOAT", "a number"), _PLAIN]
@@ -84,7 +85,7 @@ def list_experiments() -> int:
     console = _console()
     table = Table("experiment", "what it shows", "dimensions", title="Experiments", title_justify="left")
     for one in EXPERIMENTS:
-        table.add_row(one.name, one.title, "2" if _is_study(one) else "2, 3")
+        table.add_row(one.name, one.title, ", ".join(map(str, one.dimensions)))
     console.print(table)
     table = Table("method", "what it is", title="Methods", title_justify="left")
     for name, (about, _) in _methods().items():
@@ -117,7 +118,7 @@ def run(
         name: Name of the experiment; `jaxchemo list` shows them.
         method: Name of the method. Default: fv.
         out: Folder to write. Default: out/NAME.
-        ndim: Dimensions of the space. Default: 3.
+        ndim: Dimensions of the space. Default: the most that the experiment is made for.
         shape: Cells of the grid, one number or one for each axis. Default: the experiment's.
         particles: Particles, for methods that have them. Default: the experiment's.
         t1: Final time. Default: the experiment's.
@@ -127,7 +128,7 @@ def run(
     """
     experiment = _experiment(name)
     folder = _folder(out, name)
-    if _is_study(experiment):
+    if not _is_simulation(experiment):
         given = {"--method": method, "--ndim": ndim, "--particles": particles, "--t1": t1, "--network": network}
         for option in (option for option, value in given.items() if value is not None):
             raise Refused(f"`{option}` does not apply to {name!r}: it takes --shape, --dt, --seed and --out.")
@@ -153,7 +154,7 @@ def compare(
         name: Name of the experiment; `jaxchemo list` shows them.
         methods: Names of the methods, separated by commas; distances are to the first. Default: fv,sipf.
         out: Folder to write. Default: out/NAME.
-        ndim: Dimensions of the space. Default: 3.
+        ndim: Dimensions of the space. Default: the most that the experiment is made for.
         shape: Cells of the grid, one number or one for each axis. Default: the experiment's.
         particles: Particles, for methods that have them. Default: the experiment's.
         t1: Final time. Default: the experiment's.
@@ -162,7 +163,7 @@ def compare(
         network: Weights for nsipf, from `jaxchemo train`. Default: those shipped for the dimension.
     """
     experiment = _experiment(name)
-    if _is_study(experiment):
+    if not _is_simulation(experiment):
         raise Refused(
             f"{name!r} makes its own runs, and is not one run by several methods: `jaxchemo run {name}` would do."
         )
@@ -232,7 +233,6 @@ def train(name: Name, out: Folder = None, seed: Seed = None, epochs: Epochs = No
 
 
 def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed, network) -> int:
-    ndim, seed = 3 if ndim is None else ndim, seed or 0
     from jaxchemo.experiments.figures import draw
     from jaxchemo.experiments.outcome import Outcome, describe, measure, surroundings
     from jaxchemo.integrate import SolveError
@@ -246,9 +246,11 @@ def _simulate(experiment, names, folder, ndim, shape, particles, t1, dt, seed, n
             raise Refused(f"`--particles` must be at least 1, got {particles}.")
         if network is not None and "nsipf" not in names:
             raise Refused("`--network` is for the method nsipf, which is not among those asked for.")
+        seed = seed or 0
+        problem = experiment.problem(ndim, shape, seed)
+        ndim = problem.grid.ndim
         parts = Parts(particles or experiment.num_particles, ndim, network)
         methods = {name: build(parts) for name, build in chosen.items()}
-        problem = experiment.problem(ndim, shape)
         console.print(f"[bold]{experiment.name}[/bold] in {ndim}D: {experiment.title}")
         console.print(problem.model.equations(), style="cyan", highlight=False)
         for name, method in methods.items():
@@ -322,6 +324,7 @@ def _methods() -> dict[str, tuple[str, Callable[[Parts], "AbstractMethod"]]]:
             "particles and field: cloud in cell, exposure, histospline",
             lambda parts: jc.ParticleField(parts.particles),
         ),
+        "spectral": ("Fourier modes with exponential time differencing", lambda parts: jc.Spectral()),
         "nsipf": ("the same with a trained network as interpolator", neural),
         "sipf-paper": ("particles and field as in the paper: histogram, explicit, cubic spline", paper),
     }
@@ -345,10 +348,10 @@ def _experiment(name: str) -> "Experiment | Study":
         raise Refused(error) from error
 
 
-def _is_study(experiment: Any) -> bool:
-    from jaxchemo.experiments import Study
+def _is_simulation(experiment: "Experiment | Study") -> "TypeIs[Experiment]":
+    from jaxchemo.experiments import Experiment
 
-    return isinstance(experiment, Study)
+    return isinstance(experiment, Experiment)
 
 
 def _folder(out: Path | None, name: str) -> Path:

@@ -17,6 +17,7 @@ from jaxchemo.analysis.patterns import Spikes as Spikes
 from jaxchemo.analysis.patterns import front as front
 from jaxchemo.analysis.patterns import front_speed as front_speed
 from jaxchemo.analysis.patterns import spikes as spikes
+from jaxchemo.analysis.patterns import wavelength as wavelength
 from jaxchemo.analysis.stability import critical_value as critical_value
 from jaxchemo.analysis.stability import dispersion as dispersion
 from jaxchemo.analysis.stability import fastest as fastest

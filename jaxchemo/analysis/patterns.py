@@ -1,6 +1,5 @@
-"""Patterns in numbers: where a front is and how fast it moves, and the spikes of a profile."""
+"""Patterns in numbers: where a front is and how fast it moves, the spikes of a density, and how long its waves are."""
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -39,43 +38,92 @@ def front_speed(ts: Float[ArrayLike, " t"], places: Float[ArrayLike, " t"]) -> F
 
 
 class Spikes(NamedTuple):
-    """The spikes of a profile: their `places` [length], `heights` [mass / length] and `masses` [mass]."""
+    """The spikes of a density: their `places` [length], `heights` [mass / length^d] and `masses` [mass].
 
-    places: Float[np.ndarray, " k"]
+    Places are numbers in one dimension and on shells, points `(k, d)` in more.
+    """
+
+    places: Float[np.ndarray, "k *d"]
     heights: Float[np.ndarray, " k"]
     masses: Float[np.ndarray, " k"]
 
 
-def spikes(density: Float[ArrayLike, " n"], grid: AbstractGrid, threshold: float = 0.0) -> Spikes:
-    """The local maxima of a profile that are higher than a threshold.
+def spikes(density: Float[ArrayLike, "*shape"], grid: AbstractGrid, threshold: float = 0.0) -> Spikes:
+    """The local maxima of a density that are higher than a threshold, and what belongs to each.
+
+    Every cell belongs to the maximum that is reached from it by going to the highest of its neighbours, corners
+    included, again and again.
 
     **Arguments:**
 
-    - `density`: a profile on a grid in one dimension.
-    - `grid`: of it; periodic or not.
+    - `density`: cell values on a box of any dimension, periodic or not, or on shells.
+    - `grid`: of it.
     - `threshold`: what is lower is no spike. Default 0.
 
-    **Returns:** the spikes from left to right; the mass of one is that up to the lowest places between it and the next.
+    **Returns:** the spikes in the order of their cells, in one dimension from left to right.
     """
-    u, x = np.asarray(density, float), _axis(grid)
-    ring = isinstance(grid, Grid) and grid.periodic[0]
-    before, after = (np.roll(u, 1), np.roll(u, -1)) if ring else (np.r_[-np.inf, u[:-1]], np.r_[u[1:], -np.inf])
-    tops = np.flatnonzero((u > before) & (u >= after) & (u > threshold))
-    amounts = u * np.broadcast_to(np.asarray(grid.volumes, float), u.shape)
-    if tops.size == 0:
-        return Spikes(np.empty(0), np.empty(0), np.empty(0))
-    valleys = [a + int(np.argmin(u[a:b])) for a, b in itertools.pairwise(tops)]
-    masses = np.array([part.sum() for part in np.split(amounts, valleys)])
-    if ring and tops.size > 1:  # what lies beyond the ends belongs to the last or to the first spike
-        around = np.r_[tops[-1] : u.size, 0 : tops[0] + 1]
-        valley = int(np.argmin(u[around])) + int(tops[-1])
-        if valley < u.size:
-            moved = amounts[valley:].sum()
-            masses[[-1, 0]] += (-moved, moved)
-        else:
-            moved = amounts[: valley - u.size].sum()
-            masses[[0, -1]] += (-moved, moved)
-    return Spikes(x[tops], u[tops], masses)
+    u = _on(density, grid)
+    rings = grid.periodic if isinstance(grid, Grid) else (False,) * u.ndim
+    # Ranks instead of values: equal cells have an order, so that no two neighbours point at one another.
+    rank = np.empty(u.size, int)
+    rank[np.argsort(u, axis=None, kind="stable")] = np.arange(u.size)
+    rank = rank.reshape(u.shape)
+    highest = rank.copy()
+    for axis, ring in enumerate(rings):
+        padded = np.pad(highest, [(int(a == axis),) * 2 for a in range(u.ndim)], mode="wrap" if ring else "edge")
+        views = [np.take(padded, range(start, start + u.shape[axis]), axis) for start in (0, 1, 2)]
+        highest = np.max(views, axis=0)
+    cell_of = np.argsort(rank, axis=None)
+    top = cell_of[highest.ravel()]
+    while not np.array_equal(further := top[top], top):
+        top = further
+    amounts = (u * np.broadcast_to(np.asarray(grid.volumes, float), u.shape)).ravel()
+    found, basin = np.unique(top, return_inverse=True)
+    masses = np.bincount(basin, amounts)
+    floors = np.full(found.size, np.inf)
+    np.minimum.at(floors, basin, u.ravel())
+    heights = u.ravel()[found]
+    kept = (heights > threshold) & (heights > floors)  # what is flat has no spike
+    if isinstance(grid, Grid) and grid.ndim > 1:
+        places = np.asarray(grid.centers, float).reshape(-1, grid.ndim)[found]
+    else:
+        places = _axis(grid)[found]
+    return Spikes(places[kept], heights[kept], masses[kept])
+
+
+def wavelength(density: Float[ArrayLike, "*shape"], grid: Grid) -> float:
+    """How long the waves of a pattern are: `2 pi` over their mean wavenumber, weighted by power [length].
+
+    It grows while a pattern coarsens.
+
+    **Arguments:**
+
+    - `density`: cell values on a box. Between walls it is mirrored, which leaves no jump.
+    - `grid`: of it.
+
+    **Returns:** the length; NaN for what is flat.
+    """
+    u = _on(density, grid)
+    for axis, ring in enumerate(grid.periodic):
+        if not ring:
+            u = np.concatenate([u, np.flip(u, axis)], axis)
+    power = np.abs(np.fft.fftn(u - u.mean())) ** 2
+    square = np.zeros(u.shape)
+    for axis, (n, h) in enumerate(zip(u.shape, grid.spacing, strict=True)):
+        shape = [-1 if a == axis else 1 for a in range(u.ndim)]
+        square = square + (2 * np.pi * np.fft.fftfreq(n, h)).reshape(shape) ** 2
+    total = power.sum()
+    # Round-off of a flat field is no pattern.
+    if not total > (np.finfo(float).eps * np.abs(u).max() * u.size) ** 2:
+        return float("nan")
+    return float(2 * np.pi * total / np.sum(power * np.sqrt(square)))
+
+
+def _on(density: ArrayLike, grid: AbstractGrid) -> np.ndarray:
+    u = np.asarray(density, float)
+    if u.shape != grid.shape:
+        raise ValueError(f"`density` must have the shape {grid.shape} of the grid, got {u.shape}.")
+    return u
 
 
 def _axis(grid: AbstractGrid) -> np.ndarray:

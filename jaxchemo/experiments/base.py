@@ -10,30 +10,20 @@ from typing import Any, ClassVar, Self
 import jax
 
 from jaxchemo import _checks
-from jaxchemo.domain import Grid, NoFlux
-from jaxchemo.initial import AbstractInitial
 from jaxchemo.integrate import SaveAt, Solution, run
 from jaxchemo.methods import AbstractMethod
-from jaxchemo.models import phks
 from jaxchemo.problem import Problem
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment(abc.ABC):
-    """Cells in a box that climb a food which does not diffuse, and eat it; in two or three dimensions.
+    """One problem, in the dimensions it is made for, and for every method that can solve it.
 
-    The numbers are ours, chosen to show what arXiv 2510.13199 describes; the paper's own are not available.
-    All are in the units of the model: a length, a time, a mass of cells and a concentration of food.
+    All numbers are in the units of the model: a length, a time, a mass of cells and a concentration of each signal.
 
-    **Arguments** (each with a default; a subclass adds those of its initial conditions):
+    **Arguments** (each with a default; a subclass adds those of its physics):
 
-    - `mobility`: diffusivity of the cells [length^2 / time].
-    - `sensitivity`: chi [length^2 / time / concentration].
-    - `consumption`: food eaten per density of cells [length^d / mass / time].
-    - `half_width`: the box is `[-half_width, half_width]^d` with walls that nothing passes [length].
     - `t1`: final time [time].
-    - `cells_2d`, `cells_3d`: cells of the grid along each axis.
-    - `dt_2d`, `dt_3d`: time step on that grid [time], about half of what keeps finite volumes positive.
     - `num_particles`: of the particle methods.
     - `frames`: snapshots saved after the initial one.
     """
@@ -42,26 +32,29 @@ class Experiment(abc.ABC):
     title: ClassVar[str]
     description: ClassVar[str]
     show_times: ClassVar[tuple[float, ...]]  # snapshots worth drawing [time]
+    dimensions: ClassVar[tuple[int, ...]]  # the last is what one gets without asking
+    slab: ClassVar[float] = 0.0  # slices and lines of densities are averaged over this thickness [length]
 
-    mobility: float = 0.1
-    sensitivity: float = 1.0
-    consumption: float = 1.0
-    half_width: float = 3.0
-    t1: float = 1.0
-    cells_2d: int = 128
-    cells_3d: int = 64
-    dt_2d: float = 0.002
-    dt_3d: float = 0.004
+    t1: float
     num_particles: int = 20_000
     frames: int = 25
 
     @abc.abstractmethod
-    def density(self, ndim: int) -> AbstractInitial:
-        """The cells at the start."""
+    def problem(self, ndim: int | None = None, shape: int | Sequence[int] | None = None, seed: int = 0) -> Problem:
+        """What is solved.
+
+        **Arguments:**
+
+        - `ndim`: one of `dimensions`. Default the last of them.
+        - `shape`: cells along each axis, or along all of them. Default: the experiment's own.
+        - `seed`: of what is random at the start, if anything is.
+
+        **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+        """
 
     @abc.abstractmethod
-    def food(self, ndim: int) -> AbstractInitial:
-        """The food at the start."""
+    def resolution(self, ndim: int) -> tuple[int, float]:
+        """Cells along each axis, and the time step on that grid: about half of what keeps finite volumes positive."""
 
     @property
     def normal(self) -> int:
@@ -72,29 +65,13 @@ class Experiment(abc.ABC):
         """A point on the line, parallel to x, of the cross-sections worth drawing [length]."""
         return (0.0,) * ndim
 
-    def problem(self, ndim: int = 3, shape: int | Sequence[int] | None = None) -> Problem:
-        """What is solved.
-
-        **Arguments:**
-
-        - `ndim`: 2 or 3. Default 3.
-        - `shape`: cells along each axis, or along all of them. Default `cells_2d` or `cells_3d`.
-
-        **Raises:** `ValueError` or `TypeError` naming the argument at fault.
-        """
-        return Problem(
-            model=phks(self.mobility, self.sensitivity, self.consumption),
-            grid=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, self.shape(ndim, shape), NoFlux()),
-            density=self.density(ndim),
-            signal=self.food(ndim),
-        )
-
-    def shape(self, ndim: int, shape: int | Sequence[int] | None = None) -> tuple[int, ...]:
+    def shape(self, ndim: int | None = None, shape: int | Sequence[int] | None = None) -> tuple[int, ...]:
         """Cells along each axis: those given, or the experiment's own."""
-        if ndim not in (2, 3):
-            raise ValueError(f"`ndim` must be 2 or 3, got {ndim}.")
+        ndim = self.dimensions[-1] if ndim is None else ndim
+        if ndim not in self.dimensions:
+            raise ValueError(f"`ndim` must be {' or '.join(map(str, self.dimensions))}, got {ndim}.")
         if shape is None:
-            shape = self.cells_2d if ndim == 2 else self.cells_3d
+            shape = self.resolution(ndim)[0]
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         shape = shape * ndim if len(shape) == 1 else shape
         if len(shape) != ndim:
@@ -103,7 +80,7 @@ class Experiment(abc.ABC):
 
     def step(self, ndim: int, shape: Sequence[int], t1: float | None = None) -> float:
         """The time step for a grid: the experiment's own, and on finer grids smaller as the square of the spacing."""
-        own_cells, own_dt = (self.cells_2d, self.dt_2d) if ndim == 2 else (self.cells_3d, self.dt_3d)
+        own_cells, own_dt = self.resolution(ndim)
         t1 = self.t1 if t1 is None else t1
         finer = max(1.0, max(shape) / own_cells) ** 2
         return t1 / (self.frames * math.ceil(t1 / (self.frames * own_dt / finer) - 1e-9))
@@ -112,7 +89,7 @@ class Experiment(abc.ABC):
         self,
         method: AbstractMethod,
         *,
-        ndim: int = 3,
+        ndim: int | None = None,
         shape: int | Sequence[int] | None = None,
         t1: float | None = None,
         dt: float | None = None,
@@ -127,17 +104,17 @@ class Experiment(abc.ABC):
         - `method`: such as `jc.FiniteVolume()`.
         - `ndim`, `shape`: as `problem`.
         - `t1`, `dt`: final time and step [time]. Default: the experiment's own.
-        - `seed`: of the random key.
+        - `seed`: of the random key, and of what is random at the start.
         - `store`, `progress`: as `jc.run`.
 
         **Raises:** as `jc.run`.
         """
         t1 = float(_checks.positive("t1", self.t1 if t1 is None else t1))
         shape = self.shape(ndim, shape)
-        dt = self.step(ndim, shape, t1) if dt is None else float(_checks.positive("dt", dt))
+        dt = self.step(len(shape), shape, t1) if dt is None else float(_checks.positive("dt", dt))
         saveat = SaveAt(every=max(1, round(t1 / dt / self.frames)), t1=True)
         key = jax.random.key(_checks.natural("seed", seed, at_least=0))
-        problem = self.problem(ndim, shape)
+        problem = self.problem(len(shape), shape, seed)
         return run(problem, method, t1=t1, dt=dt, key=key, saveat=saveat, store=store, progress=progress)
 
 
@@ -155,6 +132,7 @@ class Study(abc.ABC):
     title: ClassVar[str]
     description: ClassVar[str]
     busy: ClassVar[str]  # what to say while it runs
+    dimensions: ClassVar[tuple[int, ...]]
 
     cells: int
     dt: float

@@ -2,11 +2,14 @@
 
 import difflib
 
+from jaxchemo.experiments.bands import GrowthExpansion, TravellingBand
 from jaxchemo.experiments.base import Experiment, Study
 from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
-from jaxchemo.experiments.patterns import KellerSegel1D, StabilityMap
+from jaxchemo.experiments.invasion import Invasion
+from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover import RecoverParameters
+from jaxchemo.experiments.stability import StabilityMap
 
 EXPERIMENTS: tuple[Experiment | Study, ...] = (
     OneBlob(),
@@ -15,7 +18,11 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
     RecoverParameters(),
     PropagationOfChaos(),
     KellerSegel1D(),
+    KellerSegel2D(),
     StabilityMap(),
+    TravellingBand(),
+    GrowthExpansion(),
+    Invasion(),
 )
 
 

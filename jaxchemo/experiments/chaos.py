@@ -81,6 +81,7 @@ class PropagationOfChaos(Study):
     )
 
     busy: ClassVar[str] = "measuring distances: a minute or two"
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
 
     system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
     cells: int = 64

@@ -10,8 +10,6 @@ from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
 from jaxchemo.problem import Problem
 
-_SLAB = 0.3  # slices and lines of densities are averaged over this thickness: a particle run is noisy cell by cell
-
 
 def draw(
     experiment: Experiment,
@@ -31,7 +29,7 @@ def draw(
     **Returns:** the files.
     """
     ndim = problem.grid.ndim
-    times, normal, through = experiment.show_times, experiment.normal, experiment.through(ndim)
+    times, normal, through, slab = experiment.show_times, experiment.normal, experiment.through(ndim), experiment.slab
     drawn: list[Path] = []
 
     def keep(name: str, figure: Figure) -> None:
@@ -39,9 +37,11 @@ def draw(
         figure.savefig(drawn[-1])
         tell(drawn[-1])
 
-    keep("density", plotting.density_slices(problem, solutions, times=times, normal=normal, thickness=_SLAB))
-    keep("signal", plotting.signal_slices(problem, solutions, times=times, normal=normal))
-    keep("cross_sections", plotting.cross_sections(problem, solutions, times=times, through=through, thickness=_SLAB))
+    keep("density", plotting.density_slices(problem, solutions, times=times, normal=normal, thickness=slab))
+    for signal in (signals := list(problem.model.signals)):
+        file = "signal" if len(signals) == 1 else signal
+        keep(file, plotting.signal_slices(problem, solutions, times=times, normal=normal, signal=signal))
+    keep("cross_sections", plotting.cross_sections(problem, solutions, times=times, through=through, thickness=slab))
     keep("diagnostics", plotting.diagnostics(problem, solutions))
     with_particles = {name: one for name, one in solutions.items() if one.final.positions is not None}
     for name, one in with_particles.items():

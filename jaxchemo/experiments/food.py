@@ -1,17 +1,73 @@
 """The three experiments of the NSIPF paper: one blob, two blobs, and annuli of food."""
 
+import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar
 
+from jaxchemo.domain import Grid, NoFlux
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.initial import AbstractInitial, AbstractProfile, gaussian, mixture, ring
+from jaxchemo.models import phks
+from jaxchemo.problem import Problem
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneBlob(Experiment):
-    """One blob of cells in one blob of food.
+class FoodExperiment(Experiment):
+    """Cells in a box that climb a food which does not diffuse, and eat it; in two or three dimensions.
+
+    The numbers are ours, chosen to show what arXiv 2510.13199 describes; the paper's own are not available.
 
     **Arguments:** those of `Experiment`, and
+
+    - `mobility`: diffusivity of the cells [length^2 / time].
+    - `sensitivity`: chi [length^2 / time / concentration].
+    - `consumption`: food eaten per density of cells [length^d / mass / time].
+    - `half_width`: the box is `[-half_width, half_width]^d` with walls that nothing passes [length].
+    - `cells_2d`, `cells_3d`: cells of the grid along each axis.
+    - `dt_2d`, `dt_3d`: time step on that grid [time].
+    """
+
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
+    slab: ClassVar[float] = 0.3  # a particle run is noisy cell by cell
+
+    t1: float = 1.0
+    mobility: float = 0.1
+    sensitivity: float = 1.0
+    consumption: float = 1.0
+    half_width: float = 3.0
+    cells_2d: int = 128
+    cells_3d: int = 64
+    dt_2d: float = 0.002
+    dt_3d: float = 0.004
+
+    @abc.abstractmethod
+    def density(self, ndim: int) -> AbstractInitial:
+        """The cells at the start."""
+
+    @abc.abstractmethod
+    def food(self, ndim: int) -> AbstractInitial:
+        """The food at the start."""
+
+    def problem(self, ndim: int | None = None, shape: int | Sequence[int] | None = None, seed: int = 0) -> Problem:
+        shape = self.shape(ndim, shape)
+        ndim = len(shape)
+        return Problem(
+            model=phks(self.mobility, self.sensitivity, self.consumption),
+            grid=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, shape, NoFlux()),
+            density=self.density(ndim),
+            signal=self.food(ndim),
+        )
+
+    def resolution(self, ndim: int) -> tuple[int, float]:
+        return (self.cells_2d, self.dt_2d) if ndim == 2 else (self.cells_3d, self.dt_3d)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneBlob(FoodExperiment):
+    """One blob of cells in one blob of food.
+
+    **Arguments:** those of `FoodExperiment`, and
 
     - `cell_density`: of the blob, at its centre [mass / length^d].
     - `cell_width`: its standard deviation [length].
@@ -43,10 +99,10 @@ class OneBlob(Experiment):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TwoBlobs(Experiment):
+class TwoBlobs(FoodExperiment):
     """Two blobs of cells beside one blob of food.
 
-    **Arguments:** those of `Experiment`, and
+    **Arguments:** those of `FoodExperiment`, and
 
     - `cell_density`: of each blob, at its centre [mass / length^d].
     - `cell_width`: its standard deviation [length].
@@ -79,10 +135,10 @@ class TwoBlobs(Experiment):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Annuli(Experiment):
+class Annuli(FoodExperiment):
     """A blob of cells between rings of food: two, one above the other, in 3D; one around it in 2D.
 
-    **Arguments:** those of `Experiment`, and
+    **Arguments:** those of `FoodExperiment`, and
 
     - `cell_density`: of the blob, at its centre [mass / length^d].
     - `cell_width`: its standard deviation [length].

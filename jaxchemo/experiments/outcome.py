@@ -43,13 +43,21 @@ class Outcome:
         - `method`, `result`: the method's parts, and how it ended.
         - `shape`, `num_particles`, `num_steps`, `dt`, `t1`: what was run; `None` where there are no particles.
         - `compile_seconds`, `seconds`, `milliseconds_per_step`.
-        - `mass_drift`: largest relative change of mass; `min_density`, over all saved frames [mass / length^d].
-        - `second_moment`, `signal_left`: at the end [length^2], [share of the start].
+        - `mass_drift`: largest relative change of mass, `None` where cells grow; `min_density`, over all saved frames
+          [mass / length^d].
+        - `mass`, `second_moment`: at the end [mass], [length^2].
+        - `signal_left`: at the end [share of the start]; `None` where there was none, by name if there are several.
         - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
         """
         stats, grid = self.solution.stats, self.problem.grid
         assert isinstance(grid, AbstractGrid)
         found = history(self.problem, self.solution)
+        grows = any(one.growth is not None for one in self.problem.model.species.values())
+        amounts = {key: value for key, value in found.items() if key.startswith("signal_mass")}
+        left = {
+            key.removeprefix("signal_mass").strip("[]"): float(amount[-1] / amount[0]) if amount[0] else None
+            for key, amount in amounts.items()
+        }
         distance = None
         if reference is not None:
             densities = self.solution.final.density, reference.solution.final.density
@@ -65,10 +73,11 @@ class Outcome:
             "compile_seconds": float(stats["compile_seconds"]),
             "seconds": float(stats["seconds"]),
             "milliseconds_per_step": 1e3 * float(stats["seconds_per_step"]),
-            "mass_drift": float(np.max(np.abs(found["mass"] / found["mass"][0] - 1))),
+            "mass_drift": None if grows else float(np.max(np.abs(found["mass"] / found["mass"][0] - 1))),
             "min_density": float(np.min(found["minimum"])),
+            "mass": float(found["mass"][-1]),
             "second_moment": float(found["second_moment"][-1]),
-            "signal_left": float(found["signal_mass"][-1] / found["signal_mass"][0]),
+            "signal_left": next(iter(left.values())) if len(left) == 1 else left,
             "distance": distance,
         }
 

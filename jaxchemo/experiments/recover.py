@@ -105,6 +105,7 @@ class RecoverParameters(Study):
     )
 
     busy: ClassVar[str] = "recovering: compiling gradients through the simulation takes most of the time"
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
 
     system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
     cells: int = 48

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.resolution import warn_if_coarse
 from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
 from jaxchemo.methods.steppers import AbstractStepper, Adaptive, Strang
 from jaxchemo.problem import Problem
@@ -45,6 +46,7 @@ class FiniteVolume(AbstractMethod):
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):
             self.stepper.check(system.grid)
+        warn_if_coarse(problem)
 
     def init(self, problem, *, key=None):
         density, signal = problem.fields()

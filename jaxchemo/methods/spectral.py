@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Complex, Float
 from jaxchemo import _checks
 from jaxchemo.domain import Grid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.resolution import warn_if_coarse
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -135,6 +136,7 @@ class Spectral(AbstractMethod):
             if one.mobility.ndim:
                 raise ValueError(f"Spectral needs one mobility everywhere, but that of {name!r} is an array.")
         _Equations(problem.model, grid, self.kept).check()
+        warn_if_coarse(problem)
 
     def init(self, problem, *, key=None):
         density, signal = problem.fields()

@@ -1,6 +1,9 @@
 """Figures and films of solutions: functions of a problem and its solutions that return matplotlib figures."""
 
 from jaxchemo.plotting.animation import animate as animate
+from jaxchemo.plotting.bands import Profiles as Profiles
+from jaxchemo.plotting.bands import bands as bands
+from jaxchemo.plotting.bands import expansion as expansion
 from jaxchemo.plotting.decay import decays as decays
 from jaxchemo.plotting.diagnostics import diagnostics as diagnostics
 from jaxchemo.plotting.fields import cross_sections as cross_sections

@@ -1,6 +1,6 @@
 """What a run keeps, loses and grows, over time: mass, extremes, second moment, food and entropy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
@@ -13,12 +13,15 @@ from jaxchemo.plotting import style
 from jaxchemo.plotting.frames import Frames, named
 from jaxchemo.problem import Problem
 
+_Values = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
 
 def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) -> Figure:
     """Diagnostics over time, a panel for each and a curve for each solution.
 
-    Drawn are the relative change of mass, the smallest and largest density, the second moment, the share of the signal
-    that is left, and the entropy of models that have one: those that `jc.analysis.diagnostics` gives.
+    Drawn are the relative change of mass, the smallest and largest density, the second moment, the share of each signal
+    that is left (the amount of one that was not there), and the entropy or the free energy of models that have one:
+    those that `jc.analysis.diagnostics` gives.
 
     **Arguments:**
 
@@ -27,19 +30,22 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
 
     **Raises:** `ValueError` for a problem or solution that cannot be drawn so.
     """
-    if len(problem.model.species) != 1 or len(problem.model.signals) > 1:
-        raise ValueError(f"Diagnostics are drawn for one species and one signal, the model has {problem.model!r}.")
+    if len(problem.model.species) != 1:
+        raise ValueError(f"Diagnostics are drawn for one species, the model has {problem.model!r}.")
     runs = {name: (Frames.of(problem, one), history(problem, one)) for name, one in named(solutions).items()}
     density = style.density_label(problem.grid.ndim)
-    curves = [
+    curves: list[tuple[str, str, str, _Values]] = [
         ("mass", "mass", "change [share of the start]", lambda h: h["mass"] / h["mass"][0] - 1),
         ("minimum", "smallest density", density, lambda h: h["minimum"]),
         ("maximum", "largest density", density, lambda h: h["maximum"]),
         ("second_moment", "second moment", "mean |x|² [length²]", lambda h: h["second_moment"]),
-        ("signal_mass", "signal left", "[share of the start]", lambda h: h["signal_mass"] / h["signal_mass"][0]),
         ("entropy", "entropy", "E [mass]", lambda h: h["entropy"]),
+        ("free_energy", "free energy", "F", lambda h: h["free_energy"]),
     ]
-    shown = [c for c in curves if c[0] in next(iter(runs.values()))[1]]
+    found = next(iter(runs.values()))[1]
+    for key in (key for key in found if key.startswith("signal_mass")):
+        curves.insert(-2, (key, *_amount(key, found[key][0])))
+    shown = [c for c in curves if c[0] in found]
     columns = 3
     rows = -(-len(shown) // columns)
     fig = style.figure(3.5 * columns, 2.6 * rows + 0.3)
@@ -59,6 +65,14 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
     if len(runs) > 1:
         panels[0].legend(frameon=False)
     return fig
+
+
+def _amount(key: str, start: float) -> tuple[str, str, _Values]:
+    """Title, label and values of the panel of a signal."""
+    name = key.removeprefix("signal_mass").strip("[]") or "signal"
+    if start > 0:
+        return f"{name} left", "[share of the start]", lambda h: h[key] / h[key][0]
+    return f"{name}, total", "[concentration × length^d]", lambda h: h[key]
 
 
 def history(problem: Problem, solution: Solution) -> dict[str, np.ndarray]:

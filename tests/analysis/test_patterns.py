@@ -38,7 +38,36 @@ def test_a_spike_at_a_wall_and_what_has_no_axis():
     grid = jc.Grid.box(0.0, 1.0, 10)
     assert analysis.spikes(np.exp(-np.asarray(grid.axes[0])), grid).places == pytest.approx([0.05])
     with pytest.raises(ValueError, match="`grid` must have one dimension"):
+        analysis.front(np.ones(4), jc.Grid.box((0, 0), (1, 1), (2, 2)), 0.5)
+    with pytest.raises(ValueError, match="`density` must have the shape"):
         analysis.spikes(np.ones(4), jc.Grid.box((0, 0), (1, 1), (2, 2)))
+
+
+@pytest.mark.parametrize("boundary", [jc.Periodic(), jc.NoFlux()])
+def test_spots_in_the_plane(boundary):
+    grid = jc.Grid.box((0.0, 0.0), (1.0, 2.0), (50, 100), boundary)
+    spots = [((0.31, 0.51), 1.0), ((0.51, 1.61), 2.0), ((0.71, 0.51), 3.0)]
+    x = np.asarray(grid.centers)
+    density = sum(h * np.exp(-np.sum((x - np.array(a)) ** 2, -1) / 2e-3) for a, h in spots)
+    found = analysis.spikes(density, grid, threshold=0.1)
+    np.testing.assert_allclose(found.heights, [1, 2, 3], rtol=1e-6)
+    np.testing.assert_allclose(found.places, [a for a, _ in spots], rtol=1e-12)
+    np.testing.assert_allclose(found.masses, np.array([1, 2, 3]) * np.pi * 2e-3, rtol=1e-5)
+    assert analysis.spikes(density, grid).masses.sum() == pytest.approx(float(grid.integrate(jnp.asarray(density))))
+    # A spot that lies across the corner of a torus is one, across that of a box it is one for each piece.
+    moved = np.roll(density, (-35, -25), (0, 1))
+    pieces = analysis.spikes(moved, grid, threshold=0.1).heights.size
+    assert pieces == 3 if isinstance(boundary, jc.Periodic) else pieces > 3
+
+
+@pytest.mark.parametrize("boundary", [jc.Periodic(), jc.NoFlux()])
+def test_the_wavelength_of_waves_and_of_nothing(boundary):
+    grid = jc.Grid.box((0.0, 0.0), (6.0, 4.0), (48, 32), boundary)
+    x = np.asarray(grid.centers)
+    assert analysis.wavelength(1 + 0.1 * np.cos(np.pi * x[..., 0]), grid) == pytest.approx(2.0)
+    slanted = np.cos(np.pi * x[..., 0] / 3) * np.cos(np.pi * x[..., 1] / 2)
+    assert analysis.wavelength(slanted, grid) == pytest.approx(2 / np.hypot(1 / 3, 1 / 2))
+    assert np.isnan(analysis.wavelength(np.full(grid.shape, 0.1), grid))
 
 
 def test_an_aggregate_has_the_height_and_width_of_its_law():

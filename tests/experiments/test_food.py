@@ -7,8 +7,9 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.experiments import EXPERIMENTS, Annuli, Experiment, OneBlob, TwoBlobs, find
+from jaxchemo.experiments.food import FoodExperiment
 
-SIMULATIONS = [one for one in EXPERIMENTS if isinstance(one, Experiment)]
+SIMULATIONS = [one for one in EXPERIMENTS if isinstance(one, FoodExperiment)]
 
 
 @pytest.mark.parametrize(

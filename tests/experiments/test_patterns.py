@@ -5,7 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxchemo.experiments.patterns import KellerSegel1D, StabilityMap
+import jaxchemo as jc
+from jaxchemo import analysis
+from jaxchemo.experiments import GrowthExpansion, Invasion, KellerSegel1D, KellerSegel2D, StabilityMap, TravellingBand
+from jaxchemo.experiments.figures import draw
 
 SMALL = KellerSegel1D(length=20.0, cells=80, sensitivity=10.0, noise=0.1, t1=8.0, dt=2e-3, frames=8)
 MAP = StabilityMap(sensitivities=(2.0, 6.0, 5), decays=(0.1, 0.4, 4), cells=16, dt=0.02, t1=4.0)
@@ -34,6 +37,77 @@ def test_theory_and_runs_agree_on_where_patterns_form(tmp_path):
     assert MAP.draw(found, tmp_path).is_file()
 
 
+class TestMazes:
+    SMALL = KellerSegel2D(length=40.0, cells=40, t1=30.0, dt=0.1, frames=6)
+
+    def test_the_noise_is_the_same_on_every_grid(self):
+        problems = [self.SMALL.problem(shape=n, seed=3) for n in (40, 80)]
+        coarse, fine = (problem.fields()[0]["rho"] for problem in problems)
+        halved = fine.reshape(40, 2, 40, 2).mean((1, 3))
+        np.testing.assert_allclose(coarse, halved, atol=2e-3)
+        assert float(coarse.std()) == pytest.approx(0.01, rel=0.3) and float(coarse.mean()) == pytest.approx(1)
+        assert np.abs(self.SMALL.problem(seed=4).fields()[0]["rho"] - coarse).max() > 0.01
+
+    @pytest.mark.slow
+    def test_two_methods_make_the_same_maze_of_the_predicted_wavelength(self, tmp_path):
+        experiment = dataclasses.replace(self.SMALL, cells=80, dt=0.05, t1=18.0)
+        runs = {m.name: experiment.solve(m) for m in (jc.FiniteVolume(), jc.Spectral())}
+        fv, spectral = (np.asarray(run.final.density) for run in runs.values())
+        assert np.linalg.norm(fv - spectral) < 0.1 * np.linalg.norm(spectral - spectral.mean())
+        assert fv.min() >= 0 and fv.std() > 0.1
+        problem = experiment.problem()
+        predicted = 2 * np.pi / float(analysis.fastest(problem.model, {"rho": 1.0, "c": 10.0}).wavenumber)
+        assert analysis.wavelength(fv, problem.grid) == pytest.approx(predicted, rel=0.3)
+        files = {path.name for path in draw(experiment, problem, runs, tmp_path)}
+        assert files == {"density.png", "signal.png", "cross_sections.png", "diagnostics.png", "film.gif"}
+
+
+@pytest.mark.slow
+class TestInvasion:
+    def test_a_ring_of_cells_leaves_and_the_matrix_is_dissolved(self, tmp_path):
+        experiment = Invasion(cells_2d=64, frames=4)
+        run, problem = experiment.solve(jc.FiniteVolume()), experiment.problem()
+        assert run.final.density.shape == (64, 64)
+        first, last = (np.asarray(run.ys.signal["matrix"][k]) for k in (0, -1))
+        assert np.all(last <= first) and last[32, 32] < 1e-3 < 0.4 < last[0, 0]
+        along = np.asarray(run.final.density)[32]
+        assert along[40:60].max() > 1.5 * along[44]  # a crest ahead of a trough
+        assert {"matrix.png", "enzyme.png"} < {p.name for p in draw(experiment, problem, {"fv": run}, tmp_path)}
+
+    def test_in_three_dimensions(self):
+        run = Invasion(cells_3d=20, frames=2).solve(jc.FiniteVolume(), ndim=3, t1=1.0, dt=0.25)
+        assert run.final.density.shape == (20, 20, 20) and float(run.final.density.min()) >= 0
+
+
+@pytest.mark.slow
+def test_bands_travel_as_theory_says(tmp_path):
+    study = TravellingBand(cells=600, t1=200.0, dt=0.2)
+    found = study.run()
+    for band in found[:2]:
+        assert band.speed == pytest.approx(3.024, rel=2e-3) and max(band.error.values()) < 5e-3
+    assert found[2].speed < 2.98
+    numbers = study.numbers(found)
+    assert numbers["speed_of_theory"] == pytest.approx(3.024) and len(numbers["bands"]) == 3
+    assert "the band of 1971: speed 3.02" in study.lines(found)[0]
+    assert study.draw(found, tmp_path).is_file()
+
+
+@pytest.mark.slow
+def test_a_colony_outruns_its_growth(tmp_path):
+    study = GrowthExpansion(radius=10.0, cells=250, dt=4.0, hours=6.0, frames=6)
+    found = study.run()
+    assert found.front[2] == pytest.approx(1.47, rel=0.02) and found.front[-1] == pytest.approx(5.17, rel=0.02)
+    assert found.density.min() >= 0
+    numbers = study.numbers(found)
+    assert numbers["growth_and_diffusion_mm_per_h"] == pytest.approx(0.706, rel=1e-3)
+    assert numbers["speed_mm_per_h"] > 1.2
+    assert "5.1" in study.lines(found)[0]
+    assert study.draw(found, tmp_path).is_file()
+
+
 def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="`ndim` must be 2, got 3"):
+        KellerSegel2D().problem(3)
+
     with pytest.raises(ValueError, match="`cells` must be at least 8, got 4"):
         dataclasses.replace(SMALL, cells=4).run()
