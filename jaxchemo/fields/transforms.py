@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.fft import dct, idct
 from jaxtyping import Array, Float
 
 from jaxchemo.domain import Grid
+from jaxchemo.fields.cosine import cosine, inverse_cosine
 
 
 def of_laplacian(
@@ -41,9 +41,9 @@ def of_laplacian(
     cosines = [axis for axis, ends in enumerate(closed) if all(ends)]
     sines = [axis for axis in range(grid.ndim) if axis not in rings and axis not in cosines]
     for axis in cosines:
-        field = dct(field, axis=axis)
+        field = cosine(field, axis)
     for axis in sines:
-        field = jnp.flip(dct(_alternating(field, axis), axis=axis), axis)
+        field = jnp.flip(cosine(_alternating(field, axis), axis), axis)
     modes = jnp.fft.rfftn(field, axes=rings) if rings else field
     q = jnp.zeros((), field.dtype)
     for axis, (n, h) in enumerate(zip(sizes, grid.spacing, strict=True)):
@@ -53,9 +53,9 @@ def of_laplacian(
     modes = modes * function(q)
     field = jnp.fft.irfftn(modes, s=[sizes[axis] for axis in rings], axes=rings) if rings else modes
     for axis in sines:
-        field = _alternating(idct(jnp.flip(field, axis), axis=axis), axis)
+        field = _alternating(inverse_cosine(jnp.flip(field, axis), axis), axis)
     for axis in cosines:
-        field = idct(field, axis=axis)
+        field = inverse_cosine(field, axis)
     own = [slice(-n, None) if low else slice(n) for n, (low, _) in zip(grid.cells, closed, strict=True)]
     return field[tuple(own)]
 
