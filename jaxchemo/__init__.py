@@ -28,13 +28,16 @@ from jaxchemo.methods import ETDRK4 as ETDRK4
 from jaxchemo.methods import SSPRK2 as SSPRK2
 from jaxchemo.methods import SSPRK3 as SSPRK3
 from jaxchemo.methods import Adaptive as Adaptive
+from jaxchemo.methods import Agents as Agents
 from jaxchemo.methods import Euler as Euler
 from jaxchemo.methods import Explicit as Explicit
 from jaxchemo.methods import Exponential as Exponential
 from jaxchemo.methods import Exposure as Exposure
 from jaxchemo.methods import FiniteVolume as FiniteVolume
+from jaxchemo.methods import FokkerPlanck as FokkerPlanck
 from jaxchemo.methods import IMEXEuler as IMEXEuler
 from jaxchemo.methods import IMEXRosenbrock as IMEXRosenbrock
+from jaxchemo.methods import Kinetic as Kinetic
 from jaxchemo.methods import ParticleField as ParticleField
 from jaxchemo.methods import Snapshot as Snapshot
 from jaxchemo.methods import Spectral as Spectral

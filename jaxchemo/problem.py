@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid, FreeSpace
 from jaxchemo.initial import AbstractInitial
-from jaxchemo.models import Model
+from jaxchemo.models import AbstractModel, Model, RunAndTumble
 
 Fields = dict[str, Float[Array, "..."]]
 
@@ -33,24 +33,24 @@ class Problem(eqx.Module):
     unknown name, a wrong shape or dimension, particles outside the box, a feature narrower than one cell.
     """
 
-    model: Model
+    model: AbstractModel
     grid: AbstractGrid | FreeSpace
     density: dict[str, AbstractInitial]
     signal: dict[str, AbstractInitial]
 
     def __init__(
         self,
-        model: Model,
+        model: AbstractModel,
         grid: AbstractGrid | FreeSpace,
         density: AbstractInitial | Mapping[str, AbstractInitial],
         signal: AbstractInitial | Mapping[str, AbstractInitial] | None = None,
     ):
-        self.model = _checks.instance("model", model, Model, "a Model such as jc.models.phks(0.1, 1.0)")
+        self.model = _checks.instance("model", model, AbstractModel, "a Model such as jc.models.phks(0.1, 1.0)")
         self.grid = _checks.instance("grid", grid, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
         free = [name for name, one in model.signals.items() if not one.slaved]
-        self.density = _by_name("density", density, list(model.species), self.grid)
+        self.density = _by_name("density", density, list(model.populations), self.grid)
         self.signal = _by_name("signal", signal, free, self.grid)
-        if isinstance(self.grid, AbstractGrid):
+        if isinstance(self.grid, AbstractGrid) and isinstance(self.model, Model):
             _check_sensed(self.model, self.signal, self.grid)
 
     def replace(self, **changes: Any) -> "Problem":
@@ -63,6 +63,23 @@ class Problem(eqx.Module):
     def __repr__(self) -> str:
         parts = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self))
         return "Problem(\n" + textwrap.indent(",\n".join(parts), "  ") + "\n)"
+
+    @property
+    def continuum(self) -> Model:
+        """The model, where it is one of densities.
+
+        **Raises:** `TypeError` for one of swimming cells.
+        """
+        what = "a Model of densities, such as `model.to_keller_segel()` makes of swimming cells"
+        return _checks.instance("model", self.model, Model, what)
+
+    @property
+    def swimmers(self) -> RunAndTumble:
+        """The model, where it is one of swimming cells.
+
+        **Raises:** `TypeError` for one of densities.
+        """
+        return _checks.instance("model", self.model, RunAndTumble, "swimming cells, jc.models.RunAndTumble(...)")
 
     def fields(self) -> tuple[Fields, Fields]:
         """Densities and signals on the grid at the initial time, by name, all of one dtype."""

@@ -14,6 +14,10 @@ class RESULTS(eqx.Enumeration):
         "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt`, or 'auto', will do."
     )
     negative_density = "The density has become negative: the method does not keep it positive at this step size."
+    negative_rate = (
+        "A tumble rate has become negative: the signal is too steep for a linear response. ExponentialResponse, or a "
+        "smaller gain, will do."
+    )
     blow_up = (
         "The density has grown beyond what the grid can hold: the solution blows up, or the grid is too coarse for it."
     )

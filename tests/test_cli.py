@@ -53,7 +53,10 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
         (["run", "two-blob"], "There is no experiment 'two-blob'. Did you mean 'two-blobs'?"),
         (["compare", "nothing-like-it"], "There are: one-blob, two-blobs, annuli, recover-parameters, propagation-"),
         (["run", "one-blob", "--method", "spif"], "There is no method 'spif'. Did you mean 'sipf'?"),
-        (["compare", "one-blob", "--methods", "fv,xyz"], "There is no method 'xyz'. There are: fv, sipf, spectral, nsipf, "),
+        (
+            ["compare", "one-blob", "--methods", "fv,xyz"],
+            "There is no method 'xyz'. There are: fv, sipf, spectral, ",
+        ),
         (["run", "one-blob", "--method", "nsipf", "--network", "/nowhere"], "No such file"),
         (["run", "one-blob", "--network", "weights"], "`--network` is for the method nsipf"),
         (["train", "phks-5d"], "There is no network 'phks-5d'. Did you mean"),

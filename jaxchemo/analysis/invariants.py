@@ -189,7 +189,7 @@ def diagnostics(problem: Problem) -> Diagnostics:
         raise TypeError(
             f"`problem` must have a grid to integrate over, Grid.box(...) or RadialGrid(...), got {problem.grid!r}."
         )
-    return Diagnostics(problem.model, problem.grid)
+    return Diagnostics(problem.continuum, problem.grid)
 
 
 def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:

@@ -262,6 +262,6 @@ class GrowthExpansion(Study):
 
     def _slow(self) -> float:
         """Speed of a front that grows and diffuses, `2 sqrt(mobility growth)` [mm / h]."""
-        cells = self.problem().model.species["rho"]
+        cells = self.problem().continuum.species["rho"]
         growth = float(getattr(cells.growth, "speed", 0.0))
         return 3600 * 2 * math.sqrt(float(cells.mobility) * growth)

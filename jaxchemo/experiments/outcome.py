@@ -52,7 +52,7 @@ class Outcome:
         stats, grid = self.solution.stats, self.problem.grid
         assert isinstance(grid, AbstractGrid)
         found = history(self.problem, self.solution)
-        grows = any(one.growth is not None for one in self.problem.model.species.values())
+        grows = any(one.growth is not None for one in self.problem.continuum.species.values())
         amounts = {key: value for key, value in found.items() if key.startswith("signal_mass")}
         left = {
             key.removeprefix("signal_mass").strip("[]"): float(amount[-1] / amount[0]) if amount[0] else None

@@ -17,7 +17,7 @@ from jaxchemo.integrate import loop
 from jaxchemo.integrate.adjoint import Forward
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution
-from jaxchemo.integrate.solve import Plan, finish, raise_if_failed
+from jaxchemo.integrate.solve import Plan, finish, raise_if_failed, stable_step
 from jaxchemo.io import Store
 from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import AbstractMethod
@@ -114,7 +114,7 @@ def run(
     stats = {**solution.stats, **clocks}
     solution = dataclasses.replace(solution, ts=frames.times(), ys=frames.stacked(), stats=stats)
     if throw:
-        raise_if_failed(solution, plan)
+        raise_if_failed(solution, plan, lambda: stable_step(problem, method, key))
     return solution
 
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo.integrate import loop
@@ -55,7 +56,7 @@ def solve(
     start, step = jnp.asarray(plan.t0), jnp.asarray(plan.dt)  # arrays: another step is not another compilation
     solution = _solve(problem, method, start, step, key, plan.saves, plan.num_steps, saveat, adjoint)
     if throw:
-        raise_if_failed(solution, plan)
+        raise_if_failed(solution, plan, lambda: stable_step(problem, method, key))
     return solution
 
 
@@ -117,12 +118,18 @@ class Plan:
 
 
 def _advised(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> float:
-    dt = eqx.filter_jit(lambda p, m, k: m.stable_dt(p, m.init(p, key=k)))(problem, method, key)
+    dt = stable_step(problem, method, key)
     if not _checks.is_concrete(dt):
         raise ValueError("`dt='auto'` depends on the problem's numbers, which are not known under jit, vmap or grad.")
     if not (math.isfinite(float(dt)) and float(dt) > 0):
         raise ValueError(f"`dt='auto'`: the method gives no bound on the step here ({float(dt):g}); give a number.")
     return float(dt)
+
+
+@eqx.filter_jit
+def stable_step(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> Array:
+    """The step that the method advises at the initial state."""
+    return method.stable_dt(problem, method.init(problem, key=key))
 
 
 @eqx.filter_jit
@@ -150,11 +157,15 @@ def finish(
     return Solution(ts, ys, method.snapshot(problem, carry.state), carry.result, stats)
 
 
-def raise_if_failed(solution: Solution, plan: Plan) -> None:
-    """Raises `SolveError` if the run went wrong and this is known on the host now."""
+def raise_if_failed(solution: Solution, plan: Plan, advised: Callable[[], Array]) -> None:
+    """Raises `SolveError` if the run went wrong and this is known on the host now, with a step that would do."""
     failed = solution.stats["failed_step"]
     if not _checks.is_concrete(failed) or np.ndim(failed) > 0 or int(failed) < 0:
         return
     sentence = RESULTS[solution.result]
     t = plan.t0 + int(failed) * plan.dt
+    if bool(solution.result == RESULTS.unstable_step):
+        largest = advised()
+        if 0 < float(largest) < plan.dt:
+            sentence += f" At the start, dt up to {float(largest):.3g} is advised."
     raise SolveError(f"Step {int(failed)} (t={t:g}, dt={plan.dt:g}): {sentence}", solution)

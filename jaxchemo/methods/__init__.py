@@ -1,5 +1,6 @@
 """The methods, each a final module that holds configuration only."""
 
+from jaxchemo.methods.agents import Agents as Agents
 from jaxchemo.methods.base import AbstractMethod as AbstractMethod
 from jaxchemo.methods.base import Snapshot as Snapshot
 from jaxchemo.methods.base import StepInfo as StepInfo
@@ -8,6 +9,8 @@ from jaxchemo.methods.field_updates import Explicit as Explicit
 from jaxchemo.methods.field_updates import Exponential as Exponential
 from jaxchemo.methods.field_updates import Exposure as Exposure
 from jaxchemo.methods.finite_volume import FiniteVolume as FiniteVolume
+from jaxchemo.methods.fokker_planck import FokkerPlanck as FokkerPlanck
+from jaxchemo.methods.kinetic import Kinetic as Kinetic
 from jaxchemo.methods.particle_field import ParticleField as ParticleField
 from jaxchemo.methods.spectral import ETDRK2 as ETDRK2
 from jaxchemo.methods.spectral import ETDRK4 as ETDRK4

@@ -21,12 +21,16 @@ class Snapshot(eqx.Module):
     - `signal`: concentration of the signals, shape of the grid; `None` where the model has none.
     - `positions`: particle positions `(P, d)` [length]; `None` for methods without particles.
     - `weights`: mass of each particle: a number, or `(P,)` where walls absorb; `None` without particles.
+    - `headings`: unit vectors `(P, d)` along which cells swim; `None` for particles that do not.
+    - `memory`: what each swimming cell remembers; `None` for others.
     """
 
     density: Any
     signal: Any
     positions: Any = None
     weights: Any = None
+    headings: Any = None
+    memory: Any = None
 
 
 def by_kind(fields: dict[str, Any]) -> Any:

@@ -42,7 +42,7 @@ class FiniteVolume(AbstractMethod):
         return "fv"
 
     def check(self, problem):
-        system = SemiDiscrete(problem.model, _cells(problem))
+        system = SemiDiscrete(problem.continuum, _cells(problem))
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):
             self.stepper.check(system.grid)
@@ -50,13 +50,13 @@ class FiniteVolume(AbstractMethod):
 
     def init(self, problem, *, key=None):
         density, signal = problem.fields()
-        system, like = SemiDiscrete(problem.model, _cells(problem)), next(iter(density.values()))
+        system, like = SemiDiscrete(problem.continuum, _cells(problem)), next(iter(density.values()))
         slaved = {name: jnp.zeros_like(like) for name, one in problem.model.signals.items() if one.slaved}
         in_order = {name: (signal | slaved)[name] for name in problem.model.signals}
         return system.complete(FieldState(density, in_order), 0.0)
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        system = SemiDiscrete(problem.model, _cells(problem))
+        system = SemiDiscrete(problem.continuum, _cells(problem))
         state, went_well = self.stepper.advance(system, state, t, dt)
         # One pass over each field finds both a NaN, which a sum hands on, and a step beyond the stable one, which is
         # the only way for this scheme to turn negative. A minimum says the same, at three times the cost.
@@ -77,7 +77,7 @@ class FiniteVolume(AbstractMethod):
         The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly;
         where it solves for the diffusion, the drift of the cells alone.
         """
-        system = SemiDiscrete(problem.model, _cells(problem))
+        system = SemiDiscrete(problem.continuum, _cells(problem))
         fastest = [jnp.max(rate) for rate in self.stepper.fastest(system, state, 0.0)]
         return 0.95 / jnp.max(jnp.stack(fastest))
 

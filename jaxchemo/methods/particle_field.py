@@ -108,11 +108,11 @@ class ParticleField(AbstractMethod):
         self.interpolator.check(grid, finest)
         for side in grid.boundaries:
             for wall in (side.low, side.high) if isinstance(side, Mixed) else (side,):
-                if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.model.species):
+                if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.continuum.species):
                     raise ValueError(
                         f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
                     )
-        for name, species in problem.model.species.items():
+        for name, species in problem.continuum.species.items():
             if species.growth is not None:
                 raise TypeError(
                     f"ParticleField conserves particles, but species {name!r} grows: FiniteVolume would do."
@@ -148,7 +148,7 @@ class ParticleField(AbstractMethod):
         return ParticleState(positions, weights, stored)
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        grid, model = _box(problem), problem.model
+        grid, model = _box(problem), problem.continuum
         key = jax.random.fold_in(jax.random.fold_in(_checks.given("key", key, _KEY), _NOISE), n)
         stored = self.field.update(
             state.stored, state.positions, state.weights, model.signals, grid, dt, self.deposit_order, self._width(grid)
@@ -171,7 +171,7 @@ class ParticleField(AbstractMethod):
         """A step in which a particle diffuses and drifts by no more than half a cell in the mean."""
         bounds = []
         samplings = self._samplings(problem, state.weights, 0.0)
-        for name, species in problem.model.species.items():
+        for name, species in problem.continuum.species.items():
             x = state.positions[name]
             drift = self._drift(problem, name, x, state.weights[name], state.stored, samplings)
             for h, v in zip(_box(problem).spacing, drift, strict=True):
@@ -201,7 +201,7 @@ class ParticleField(AbstractMethod):
         cell = _box(problem).cell_volume
 
         def one(name: str, weight: Array) -> Sampling:
-            diffused = 2 * problem.model.species[name].mobility * elapsed
+            diffused = 2 * problem.continuum.species[name].mobility * elapsed
             return Sampling(self.deposit_order, elapsed * jnp.max(weight) / cell, diffused)
 
         return {name: one(name, weight) for name, weight in weights.items()}
@@ -215,7 +215,7 @@ class ParticleField(AbstractMethod):
         stored: dict[str, Any],
         samplings: dict[str, Sampling],
     ) -> tuple[Float[Array, " p"] | float, ...]:
-        grid, model = _box(problem), problem.model
+        grid, model = _box(problem), problem.continuum
         drift: tuple[Any, ...] = (0.0,) * grid.ndim
         for signal, law in model.species[name].taxis.items():
             value, gradient = self.field.felt(

@@ -23,7 +23,7 @@ def spike_width(problem: Problem) -> float | None:
     species that climbs, linearly, one signal that it makes, for even states that are stable, for wide spikes, and
     where the numbers are not known yet (inside `jit`).
     """
-    grid, model = problem.grid, problem.model
+    grid, model = problem.grid, problem.continuum
     if not isinstance(grid, Grid) or grid.ndim != 1 or len(model.species) != 1 or len(model.signals) != 1:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
@@ -33,8 +33,8 @@ def spike_width(problem: Problem) -> float | None:
     if species.growth is not None or species.motility is not None:
         return None
     (start,), length = problem.density.values(), grid.upper[0] - grid.lower[0]
-    leaves = jax.tree.leaves((model, start))
-    if not all(map(_checks.is_concrete, leaves)) or species.mobility.ndim:
+    numbers = jax.tree.leaves(model)
+    if not all(map(_checks.is_concrete, (*numbers, *jax.tree.leaves(start)))) or any(one.ndim for one in numbers):
         return None
     with jax.ensure_compile_time_eval():
         mean = float(start.mass_in(grid)) / length
@@ -66,7 +66,7 @@ def warn_if_coarse(problem: Problem) -> None:
     if spacing > width:
         warnings.warn(
             f"The cells of the grid are {spacing:.3g} wide, but spikes of half-width {width:.3g} are predicted: their "
-            f"number and masses will be right, their heights will not. {math.ceil(2 * cells * spacing / width)} cells "
+            f"number and masses will be right, their heights will not. {math.ceil(2 * cells * spacing / width - 1e-6)} cells "
             f"would do.",
             stacklevel=2,
         )

@@ -132,10 +132,10 @@ class Spectral(AbstractMethod):
         grid = problem.grid
         if not (isinstance(grid, Grid) and all(grid.periodic)):
             raise ValueError(f"`grid` must be a box that is periodic in all directions, got {grid!r}.")
-        for name, one in problem.model.species.items():
+        for name, one in problem.continuum.species.items():
             if one.mobility.ndim:
                 raise ValueError(f"Spectral needs one mobility everywhere, but that of {name!r} is an array.")
-        _Equations(problem.model, grid, self.kept).check()
+        _Equations(problem.continuum, grid, self.kept).check()
         warn_if_coarse(problem)
 
     def init(self, problem, *, key=None):
@@ -160,7 +160,7 @@ class Spectral(AbstractMethod):
         shortest = max(math.pi / h for h in equations.grid.spacing)
         speeds = [
             jnp.sum(jnp.stack([jnp.max(jnp.abs(v)) for v in equations.drift(name, density, signal, modes)]))
-            for name in problem.model.species
+            for name in problem.continuum.species
         ]
         return 1 / (shortest * jnp.max(jnp.stack(speeds)))
 
@@ -173,7 +173,7 @@ class Spectral(AbstractMethod):
 
 def _equations(problem: Problem, kept: float) -> "_Equations":
     assert isinstance(problem.grid, Grid)
-    return _Equations(problem.model, problem.grid, kept)
+    return _Equations(problem.continuum, problem.grid, kept)
 
 
 class _Equations(eqx.Module):

@@ -16,6 +16,7 @@ from jaxchemo.models.kinetics import Monod as Monod
 from jaxchemo.models.kinetics import Production as Production
 from jaxchemo.models.kinetics import Sum as Sum
 from jaxchemo.models.kinetics import Uptake as Uptake
+from jaxchemo.models.model import AbstractModel as AbstractModel
 from jaxchemo.models.model import Model as Model
 from jaxchemo.models.model import Signal as Signal
 from jaxchemo.models.model import Species as Species
@@ -29,6 +30,14 @@ from jaxchemo.models.named import phks as phks
 from jaxchemo.models.named import travelling_band as travelling_band
 from jaxchemo.models.named import two_species as two_species
 from jaxchemo.models.named import volume_filling as volume_filling
+from jaxchemo.models.pathway import HillMotor as HillMotor
+from jaxchemo.models.pathway import Pathway as Pathway
+from jaxchemo.models.pathway import Receptors as Receptors
+from jaxchemo.models.pathway import TwoStateMotor as TwoStateMotor
+from jaxchemo.models.pathway import pathway_a as pathway_a
+from jaxchemo.models.pathway import pathway_b as pathway_b
+from jaxchemo.models.pathway import pathway_c as pathway_c
+from jaxchemo.models.run_and_tumble import RunAndTumble as RunAndTumble
 from jaxchemo.models.sensitivity import AbstractSensitivity as AbstractSensitivity
 from jaxchemo.models.sensitivity import Custom as Custom
 from jaxchemo.models.sensitivity import FluxLimited as FluxLimited
@@ -39,3 +48,14 @@ from jaxchemo.models.sensitivity import LogWindow as LogWindow
 from jaxchemo.models.sensitivity import Receptor as Receptor
 from jaxchemo.models.sensitivity import Saturating as Saturating
 from jaxchemo.models.sensitivity import VolumeFilling as VolumeFilling
+from jaxchemo.models.tumbling import AbstractTumbling as AbstractTumbling
+from jaxchemo.models.tumbling import Cue as Cue
+from jaxchemo.models.tumbling import Directional as Directional
+from jaxchemo.models.tumbling import ExponentialResponse as ExponentialResponse
+from jaxchemo.models.tumbling import LinearResponse as LinearResponse
+from jaxchemo.models.tumbling import SaturatingResponse as SaturatingResponse
+from jaxchemo.models.tumbling import Spontaneous as Spontaneous
+from jaxchemo.models.turning import AbstractTurning as AbstractTurning
+from jaxchemo.models.turning import Isotropic as Isotropic
+from jaxchemo.models.turning import Persistent as Persistent
+from jaxchemo.models.turning import Reversal as Reversal

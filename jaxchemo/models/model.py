@@ -1,6 +1,7 @@
 """A model is species that move and signals that they sense and change: physics as data, without grids or time steps."""
 
-from collections.abc import Callable, Mapping
+import abc
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import equinox as eqx
 import jax
@@ -121,11 +122,65 @@ def _check_elementwise(name: str, *parts: Callable[[Array], Array | float]) -> N
             )
 
 
+def check_kinetics(signals: Mapping[str, Signal], populations: Sequence[str]) -> None:
+    """Refuses kinetics that name a species or a signal that is not there."""
+    for name, signal in signals.items():
+        for part in getattr(signal.kinetics, "parts", (signal.kinetics,)):
+            if (eater := getattr(part, "species", None)) is not None:
+                _must_know("species", eater, populations, f"the kinetics of signal {name!r} name")
+            for other in () if part is None else part.needs:
+                _must_know("signal", other, signals, f"the kinetics of signal {name!r} name")
+
+
+def _must_know(kind: str, name: str, known: Collection[str], who: str) -> None:
+    if name not in known:
+        raise ValueError(f"{who} the {kind} {name!r}, but the model has {_checks.listed(sorted(known))}.")
+
+
 def _is_zero(value) -> bool:
     return isinstance(value, int | float) and value == 0
 
 
-class Model(eqx.Module):
+class AbstractModel(eqx.Module):
+    """Physics: kinds of cells, and the signals that they sense and change."""
+
+    signals: eqx.AbstractVar[dict[str, Signal]]
+
+    @property
+    @abc.abstractmethod
+    def populations(self) -> tuple[str, ...]:
+        """Names of the kinds of cells that have a density."""
+
+    @abc.abstractmethod
+    def equations(self) -> str:
+        """The equations actually solved, one a line, with the numbers in them."""
+
+    def signal_equations(self) -> list[str]:
+        """Those of the signals."""
+        lines = []
+        for name, signal in self.signals.items():
+            left = "0" if signal.slaved else f"d_t {name}"
+            if not signal.slaved and number(signal.relaxation) != "1":
+                left = f"{number(signal.relaxation)} {left}"
+            terms = [f"{number(signal.diffusivity)} lap {name}"] if signal.diffuses else []
+            terms += [signal.kinetics.describe(name)] if signal.kinetics is not None else []
+            lines.append(f"{left} = {' '.join(terms) or '0'}")
+        return lines
+
+    def decays_evenly(self, name: str) -> bool:
+        """Whether the loss rate of a signal is one number, the same everywhere."""
+        kinetics = self.signals[name].kinetics
+        if kinetics is None:
+            return True
+        some = jax.ShapeDtypeStruct((2,), float)
+        fields = dict.fromkeys(self.populations, some), dict.fromkeys(self.signals, some)
+        return not jax.eval_shape(lambda u, s: jnp.asarray(kinetics.loss_rate(u, s, name)), *fields).ndim
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(\n  " + self.equations().replace("\n", "\n  ") + "\n)"
+
+
+class Model(AbstractModel):
     """Species and signals by name. `print(model.equations())` shows the equations actually solved.
 
     **Arguments:**
@@ -150,44 +205,20 @@ class Model(eqx.Module):
             raise ValueError(f"A species and a signal share the name {_checks.listed(sorted(both))}.")
         for name, one in self.species.items():
             for signal in one.taxis:
-                self._must_know("signal", signal, self.signals, f"species {name!r} senses")
+                _must_know("signal", signal, self.signals, f"species {name!r} senses")
             for nutrient in () if one.growth is None else one.growth.nutrients:
-                self._must_know("signal", nutrient, self.signals, f"the growth of species {name!r} needs")
-        for name, signal in self.signals.items():
-            for part in getattr(signal.kinetics, "parts", (signal.kinetics,)):
-                if (eater := getattr(part, "species", None)) is not None:
-                    self._must_know("species", eater, self.species, f"the kinetics of signal {name!r} name")
-                for other in () if part is None else part.needs:
-                    self._must_know("signal", other, self.signals, f"the kinetics of signal {name!r} name")
+                _must_know("signal", nutrient, self.signals, f"the growth of species {name!r} needs")
+        check_kinetics(self.signals, tuple(self.species))
 
-    @staticmethod
-    def _must_know(kind: str, name: str, known: Mapping, who: str) -> None:
-        if name not in known:
-            raise ValueError(f"{who} the {kind} {name!r}, but the model has {_checks.listed(sorted(known))}.")
-
-    def decays_evenly(self, name: str) -> bool:
-        """Whether the loss rate of a signal is one number, the same everywhere."""
-        some = jax.ShapeDtypeStruct((2,), float)
-        fields = dict.fromkeys(self.species, some), dict.fromkeys(self.signals, some)
-        loss = jax.eval_shape(lambda u, s: jnp.asarray(self.signals[name].gain_and_loss(u, s, name)[1]), *fields)
-        return not loss.ndim
+    @property
+    def populations(self) -> tuple[str, ...]:
+        return tuple(self.species)
 
     def equations(self) -> str:
-        """The equations actually solved, one a line, with the numbers in them."""
         lines = []
         for name, one in self.species.items():
             drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in one.taxis.items())
             growth = f" {one.growth.describe(name)}" if one.growth is not None else ""
             motility = f" {one.motility.describe(name)}" if one.motility is not None else ""
             lines.append(f"d_t {name} = div( {number(one.mobility)}{motility} grad {name}{drifts} ){growth}")
-        for name, signal in self.signals.items():
-            left = "0" if signal.slaved else f"d_t {name}"
-            if not signal.slaved and number(signal.relaxation) != "1":
-                left = f"{number(signal.relaxation)} {left}"
-            terms = [f"{number(signal.diffusivity)} lap {name}"] if signal.diffuses else []
-            terms += [signal.kinetics.describe(name)] if signal.kinetics is not None else []
-            lines.append(f"{left} = {' '.join(terms) or '0'}")
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return "Model(\n  " + self.equations().replace("\n", "\n  ") + "\n)"
+        return "\n".join([*lines, *self.signal_equations()])

@@ -30,7 +30,7 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
 
     **Raises:** `ValueError` for a problem or solution that cannot be drawn so.
     """
-    if len(problem.model.species) != 1:
+    if len(problem.continuum.species) != 1:
         raise ValueError(f"Diagnostics are drawn for one species, the model has {problem.model!r}.")
     runs = {name: (Frames.of(problem, one), history(problem, one)) for name, one in named(solutions).items()}
     density = style.density_label(problem.grid.ndim)

@@ -1,7 +1,7 @@
 """What a solution has to show: its saved snapshots as numpy arrays, for one species and one signal."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Frames:
         if not isinstance(shots, Snapshot) or len(solution.ts) == 0:
             raise ValueError("`solution` holds no snapshots: solve with saveat=jc.SaveAt(every=...) and no `fn`.")
         model = problem.model
-        species = _chosen("species", species, model.species)
+        species = _chosen("species", species, model.populations)
         name = _chosen("signal", signal, model.signals) if model.signals else None
         return cls(
             np.asarray(solution.ts, float),
@@ -84,7 +84,7 @@ def box(problem: Problem, *dimensions: int) -> Grid:
     return grid
 
 
-def _chosen(kind: str, name: str | None, known: Mapping[str, Any]) -> str:
+def _chosen(kind: str, name: str | None, known: Collection[str]) -> str:
     if name is None:
         return next(iter(known))
     if name not in known:

@@ -8,6 +8,9 @@ import pytest
 import jaxchemo as jc
 from jaxchemo.models import Consumption, Linear, Logistic, Model, Monod, Production, Signal, Species, Sum, Uptake
 
+# The lecture's own grid is too coarse for its spikes, which is said and tested elsewhere.
+pytestmark = pytest.mark.filterwarnings("ignore:The cells of the grid")
+
 STEPPERS = [
     jc.Strang(),
     jc.Strang(spreading=jc.CrankNicolson()),
@@ -245,3 +248,16 @@ class TestRefusals:
     def test_a_spreading_that_is_none(self):
         with pytest.raises(TypeError, match="`spreading` must be ExactLinear"):
             jc.Strang(spreading="implicit")
+
+
+@pytest.mark.parametrize("relaxation", [1.0, 0])
+def test_production_may_differ_from_cell_to_cell(relaxation):
+    grid, made = jc.Grid.box(0.0, 1.0, 24), jnp.linspace(0.5, 1.5, 24)
+    model = Model(
+        {"u": Species(0.3)}, {"v": Signal(Production("u", made, 1.0), diffusivity=0.2, relaxation=relaxation)}
+    )
+    flat = jc.initial.uniform(amplitude=1.0)
+    problem = jc.Problem(model, grid, flat, flat if relaxation else None)
+    signal = jc.solve(problem, jc.FiniteVolume(), t1=0.1, dt=0.01).final.signal
+    assert float(jnp.mean(signal)) == pytest.approx(1.0, rel=1e-12)
+    assert bool(jnp.all(jnp.diff(signal) > 0))

@@ -40,6 +40,7 @@ def test_the_warning_has_the_numbers():
     [
         ring(1000),
         ring(200, sensitivity=0.9),  # the even state is stable
+        ring(200, model=jc.models.keller_segel(1.0, 40.0, 1.0, 1.0, 20.0, production=jnp.linspace(0.5, 1.5, 200))),
         ring(200, model=jc.models.logistic_chemotaxis(6.0)),
         ring(200, model=jc.models.phks(1.0, 2.0)),
         ring(200, model=jc.models.keller_segel(1.0, jc.models.Receptor(40.0, 1.0), decay=1.0)),

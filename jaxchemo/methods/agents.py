@@ -1,0 +1,286 @@
+"""Swimming cells one by one: they run, sense, remember and tumble, as many as fit into memory."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
+
+from jaxchemo import _checks
+from jaxchemo.domain import Components, FreeSpace, Grid
+from jaxchemo.initial import AbstractPoints, Particles, Sobol
+from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo
+from jaxchemo.methods.sensing import Surroundings, check_signals, on_grid, shown, speed_at
+from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.particles import deposit
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+_KEY = "a stochastic method needs one, such as key=jax.random.key(0)"
+_INIT, _NOISE = 0, 1  # random streams: a number each, folded into the key
+
+
+class Cells(eqx.Module):
+    """Swimming cells and their surroundings.
+
+    **Fields:**
+
+    - `positions`, `headings`: one array `(P,)` for each axis [length], and the unit vectors along which they swim.
+    - `memory`: what the tumble rate's law remembers of each cell, or `None`.
+    - `tumbling`: which cells are tumbling, or `None` where that takes no time.
+    - `pace`: the speed of each cell over the mean, or `None` where all are alike.
+    - `weights`: mass of a cell: a number, or `(P,)` where walls absorb.
+    - `surroundings`: the signals.
+    """
+
+    positions: Components
+    headings: Components
+    memory: Any
+    tumbling: Bool[Array, " P"] | None
+    pace: Float[Array, " P"] | None
+    weights: Float[Array, "..."]
+    surroundings: Surroundings
+
+
+class Agents(AbstractMethod):
+    """`RunAndTumble` cells one by one: half a run, a chance to turn, the other half.
+
+    The chance of a turn is the one whose mean effect on the direction is that of the exact process over the step, with
+    the rate in its middle: diffusivity, velocity autocorrelation and stationary laws are second order in the step, and
+    free velocity autocorrelations exact. In one dimension it is the exact two-state transition.
+
+    A tumble has no derivative along a path: gradients through a run of agents miss how parameters change who tumbles.
+    Use `score_gradient` of `jaxchemo.inference`, or differentiate `Kinetic` or `FokkerPlanck`.
+
+    **Arguments:**
+
+    - `num_cells`: how many. Default 20,000.
+    - `points`: initial positions: `Sobol()` (default) or `Random()`.
+    - `deposit_order`: B-spline order of the density that cells make on the grid, 0 to 3. Default 1.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+    """
+
+    num_cells: int = eqx.field(static=True)
+    points: AbstractPoints
+    deposit_order: int = eqx.field(static=True)
+
+    def __init__(self, num_cells: int = 20_000, *, points: AbstractPoints = Sobol(), deposit_order: int = 1):
+        self.num_cells = _checks.natural("num_cells", num_cells)
+        self.points = _checks.instance("points", points, AbstractPoints, "Sobol() or Random()")
+        self.deposit_order = _checks.natural("deposit_order", deposit_order, at_least=0)
+        if self.deposit_order > 3:
+            raise ValueError(f"`deposit_order` must be 0, 1, 2 or 3, got {deposit_order}.")
+
+    @property
+    def stochastic(self) -> bool:
+        return True
+
+    @property
+    def name(self) -> str:
+        return "agents"
+
+    def check(self, problem):
+        model, grid = problem.swimmers, _place(problem)
+        check_signals(problem)
+        if grid.ndim == 1 and model.rotational_diffusion is not None:
+            raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
+        condition = problem.density[CELLS]
+        if isinstance(condition, Particles):
+            if condition.positions.shape[0] != self.num_cells:
+                raise ValueError(
+                    f"`num_cells` is {self.num_cells}, but the initial condition has {condition.positions.shape[0]}."
+                )
+        elif isinstance(grid, FreeSpace):
+            raise TypeError("In FreeSpace, `density` must be cells at given places, jc.initial.particles(...).")
+
+    def init(self, problem, *, key=None):
+        model, grid = problem.swimmers, _place(problem)
+        key = jax.random.fold_in(_checks.given("key", key, _KEY), _INIT)
+        places, directions, speeds, tumbles = jax.random.split(key, 4)
+        condition, n = problem.density[CELLS], self.num_cells
+        if isinstance(condition, Particles):
+            x = tuple(jnp.asarray(condition.positions).T)
+            weight = jnp.asarray(condition.mass / n, x[0].dtype)
+        else:
+            box = _checks.instance("grid", grid, Grid, "a box")
+            x = tuple(condition.sample(places, n, box, self.points).T)
+            weight = jnp.asarray(condition.mass_in(box) / n, x[0].dtype)
+        absorbing = isinstance(grid, Grid) and grid.absorbing
+        headings = _anywhere(directions, n, grid.ndim, x[0].dtype)
+        pace = None
+        if model.speed_spread is not None:  # log-normal of mean 1
+            width = jnp.sqrt(jnp.log1p(model.speed_spread**2))
+            pace = jnp.exp(width * jax.random.normal(speeds, (n,), x[0].dtype) - 0.5 * width**2)
+        surroundings = Surroundings.of(problem)
+        cue = surroundings.cue(problem, x, headings, speed_at(model, x))
+        memory, tumbling = model.tumble_rate.rest(cue), None
+        if (ends := self._end_rate(problem, memory, cue)) is not None:
+            starts = model.tumble_rate.rate(cue, memory)
+            tumbling = jax.random.uniform(tumbles, (n,)) < starts / (starts + ends)
+        weights = jnp.full(n, weight) if absorbing else weight
+        return Cells(x, headings, memory, tumbling, pace, weights, surroundings)
+
+    def step(self, problem, state, n, t, dt, *, key=None):
+        model = problem.swimmers
+        key = jax.random.fold_in(_checks.given("key", key, _KEY), _NOISE)
+        key = jax.random.fold_in(key, n)
+        surroundings = state.surroundings
+        if on_grid(problem):
+            surroundings = surroundings.after(problem, self._density(problem, state), t, dt)
+        x, headings, kept = self._run(problem, state, state.positions, state.headings, 0.5 * dt)
+        cue = surroundings.cue(problem, x, headings, self._speed(problem, state, x))
+        normal = lambda: jax.random.normal(jax.random.fold_in(key, 1), x[0].shape, x[0].dtype)  # noqa: E731
+        memory = model.tumble_rate.remember(cue, state.memory, dt, normal)
+        rate = jnp.asarray(model.tumble_rate.rate(cue, memory))
+        word = jax.random.bits(key, x[0].shape, jnp.uint32)
+        # The highest bits say whether a cell turns; the others, mixed anew, whither.
+        drawn = _uniform(word >> 8, 24, x[0].dtype)
+        ends = self._end_rate(problem, memory, cue)
+        tumbling, turns = state.tumbling, drawn < self._chance(problem, cue, memory, rate, dt)
+        if tumbling is not None and ends is not None:
+            turns = tumbling & (drawn < -jnp.expm1(-ends * dt))
+            tumbling = jnp.where(tumbling, ~turns, drawn < -jnp.expm1(-rate * dt))
+        headings = self._turn(problem, headings, turns, tumbling, _mixed(word), dt)
+        moved = eqx.tree_at(lambda s: s.tumbling, state, tumbling, is_leaf=lambda leaf: leaf is None)
+        x, headings, still = self._run(problem, moved, x, headings, 0.5 * dt)
+        weights = state.weights * (kept & still) if state.weights.ndim else state.weights
+        often = jnp.max(rate) * dt <= 1  # else cells would tumble more than once a step
+        result = RESULTS.where(often, RESULTS.successful, RESULTS.unstable_step)
+        result = RESULTS.where(jnp.min(rate) >= 0, result, RESULTS.negative_rate)
+        total = sum(jnp.sum(xi) for xi in x)
+        result = RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite)
+        return Cells(x, headings, memory, tumbling, state.pace, weights, surroundings), StepInfo(result)
+
+    def stable_dt(self, problem, state):
+        """A step in which a tenth of the fastest tumblers tumble, and cells cross no more than half a grid cell."""
+        model = problem.swimmers
+        cue = state.surroundings.cue(problem, state.positions, state.headings, speed_at(model, state.positions))
+        rate = jnp.max(jnp.maximum(model.tumble_rate.rate(cue, state.memory), 0))
+        speed = jnp.max(self._speed(problem, state, state.positions))
+        shortest = min(problem.grid.spacing) if isinstance(problem.grid, Grid) and on_grid(problem) else math.inf
+        return jnp.minimum(0.1 / rate, 0.5 * shortest / speed)
+
+    def snapshot(self, problem, state):
+        density = self._density(problem, state) if isinstance(problem.grid, Grid) else None
+        positions, headings = (jnp.stack(part, axis=1) for part in (state.positions, state.headings))
+        return Snapshot(density, shown(problem, state.surroundings), positions, state.weights, headings, state.memory)
+
+    def _density(self, problem: Problem, state: Cells) -> Array:
+        grid = _checks.instance("grid", problem.grid, Grid, "a box")
+        return deposit(state.positions, state.weights / grid.cell_volume, grid, self.deposit_order)
+
+    def _speed(self, problem: Problem, state: Cells, x: Components) -> Array:
+        speed = speed_at(problem.swimmers, x)
+        return speed if state.pace is None else speed * state.pace
+
+    def _end_rate(self, problem: Problem, memory: Any, cue: Any) -> Array | None:
+        ends = problem.swimmers.tumble_rate.end_rate(memory, cue)
+        if ends is None and problem.swimmers.tumble_duration is not None:
+            return 1 / problem.swimmers.tumble_duration
+        return ends
+
+    def _run(self, problem: Problem, state: Cells, x: Components, headings: Components, dt: Any) -> tuple:
+        """Positions and headings after a straight run, and which cells no wall has absorbed."""
+        grid, speed = _place(problem), self._speed(problem, state, x)
+        if state.tumbling is not None:
+            speed = jnp.where(state.tumbling, 0, speed)
+        moved = tuple((xi + dt * speed * p).astype(xi.dtype) for xi, p in zip(x, headings, strict=True))
+        # What a wall folds it reflects: the slope of the fold is the sign of the heading.
+        folded, reflected = jax.jvp(lambda *x: grid.fold(x), moved, headings)
+        return folded, reflected, grid.keeps(moved)
+
+    def _chance(self, problem: Problem, cue: Any, memory: Any, rate: Array, dt: Any) -> Array:
+        """The chance that makes the mean direction after the step that of the exact process."""
+        model, ndim = problem.swimmers, len(cue.position)
+        kept = model.turning.mean_cosine(ndim)
+        forgotten = 1 - kept
+        if ndim > 1:
+            straight = _straight(problem, ndim, dt)
+            return straight * -jnp.expm1(-forgotten * rate * dt) / (straight - kept)
+        flips, back = 0.5 * forgotten * rate, 0.5 * forgotten * model.tumble_rate.rate(cue.turned(), memory)
+        both = flips + back
+        safe = jnp.where(both > 0, both, 1)
+        return jnp.where(both > 0, flips * -jnp.expm1(-safe * dt) / safe, flips * dt)
+
+    def _turn(
+        self, problem: Problem, headings: Components, turns: Array, tumbling: Array | None, word: Array, dt: Any
+    ) -> Components:
+        """Headings after the tumbles, and after the diffusion of the others."""
+        model, dtype = problem.swimmers, headings[0].dtype
+        if len(headings) == 1:
+            if tumbling is None:  # the chance was one to reverse
+                return (jnp.where(turns, -headings[0], headings[0]),)
+            back = model.turning.cosine(_uniform(word >> 8, 24, dtype), 1)
+            return (jnp.where(turns, back * headings[0], headings[0]),)
+        cosine = model.turning.cosine(_uniform(word >> 16, 16, dtype), len(headings))
+        straight = _straight(problem, len(headings), dt)
+        straight = straight if tumbling is None else jnp.where(tumbling, 1, straight)
+        cosine = jnp.where(turns, cosine, straight).astype(dtype)
+        return _rotated(headings, cosine, word & 0xFFFF)
+
+
+def _place(problem: Problem) -> Grid | FreeSpace:
+    return _checks.instance("grid", problem.grid, (Grid, FreeSpace), "a box or FreeSpace(ndim)")
+
+
+def _straight(problem: Problem, ndim: int, dt: Any) -> Array | float:
+    """Mean cosine of the turn that diffusion makes in a step."""
+    diffusion = problem.swimmers.rotational_diffusion
+    return 1.0 if diffusion is None else jnp.exp(-(ndim - 1) * diffusion * dt)
+
+
+def _rotated(p: Components, cosine: Array, bits: UInt32[Array, " P"]) -> Components:
+    """Directions turned by angles of these cosines, to any side."""
+    sine = jnp.sqrt(jnp.maximum(1 - cosine * cosine, 0))
+    if len(p) == 2:
+        sine = jnp.where((bits & 1) == 1, sine, -sine)
+        return cosine * p[0] - sine * p[1], cosine * p[1] + sine * p[0]
+    x, y, z = p
+    along, across = _circle(bits, x.dtype)
+    # Two directions across, without a branch (Duff et al. 2017).
+    sign = jnp.where(z < 0, -1, 1).astype(x.dtype)
+    a = -1 / (sign + z)
+    b = x * y * a
+    u, v = sine * along, sine * across
+    turned = (
+        cosine * x + u * (1 + sign * x * x * a) + v * b,
+        cosine * y + u * (sign * b) + v * (sign + y * y * a),
+        cosine * z - u * (sign * x) - v * y,
+    )
+    # Round-off would let the length drift: one Newton step keeps it at 1.
+    stretch = 1.5 - 0.5 * sum(q * q for q in turned)
+    return tuple(q * stretch for q in turned)
+
+
+def _circle(bits: UInt32[Array, " P"], dtype: Any) -> tuple[Array, Array]:
+    """Cosine and sine of a random angle: polynomials on half the circle, and a sign. A quarter of the cost of cos."""
+    angle = (((bits >> 1) & 0x7FFF).astype(dtype) + 0.5) * (math.pi / 2**15) - math.pi / 2
+    square = angle * angle
+    cosine = sine = jnp.zeros_like(angle)
+    for k in reversed(range(8)):
+        cosine = cosine * square + (-1) ** k / math.factorial(2 * k)
+        sine = sine * square + (-1) ** k / math.factorial(2 * k + 1)
+    return jnp.where((bits & 1) == 1, cosine, -cosine), sine * angle
+
+
+def _anywhere(key: PRNGKeyArray, n: int, ndim: int, dtype: Any) -> Components:
+    """Directions that are all alike."""
+    if ndim == 1:
+        return (jnp.where(jax.random.bernoulli(key, shape=(n,)), 1, -1).astype(dtype),)
+    z = jax.random.normal(key, (ndim, n), dtype)
+    return tuple(z / jnp.linalg.norm(z, axis=0))
+
+
+def _uniform(bits: Array, count: int, dtype: Any) -> Array:
+    """Numbers in (0, 1) from whole numbers of `count` bits."""
+    return (bits.astype(dtype) + 0.5) * 2.0**-count
+
+
+def _mixed(word: UInt32[Array, " P"]) -> UInt32[Array, " P"]:
+    """The bits of a word mixed among themselves (the finaliser of MurmurHash3)."""
+    word = (word ^ (word >> 16)) * jnp.uint32(0x85EBCA6B)
+    word = (word ^ (word >> 13)) * jnp.uint32(0xC2B2AE35)
+    return word ^ (word >> 16)

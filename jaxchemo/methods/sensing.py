@@ -1,0 +1,110 @@
+"""What swimming cells sense: a signal given by a formula, or fields on a grid that the cells themselves change."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxchemo import _checks
+from jaxchemo.domain import AbstractGrid, Components, FreeSpace, Grid
+from jaxchemo.initial import AbstractProfile
+from jaxchemo.methods.base import by_kind
+from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
+from jaxchemo.models import Model, RunAndTumble, Species
+from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.tumbling import Cue
+from jaxchemo.particles import gather
+from jaxchemo.problem import Problem
+
+Fields = dict[str, Float[Array, "..."]]
+
+
+class Surroundings(eqx.Module):
+    """The signals of swimming cells: their fields, and how fast those change in place."""
+
+    fields: Fields
+    rates: Fields
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Surroundings":
+        """Those at the initial time; none where a formula says all."""
+        if not on_grid(problem):
+            return cls({}, {})
+        density, signal = problem.fields()
+        like = density[CELLS]
+        slaved = {name: jnp.zeros_like(like) for name, one in problem.model.signals.items() if one.slaved}
+        state = _system(problem).complete(FieldState(density, signal | slaved), 0.0)
+        return cls(state.signal, {name: jnp.zeros_like(like) for name in state.signal})
+
+    def after(self, problem: Problem, density: Float[Array, "*shape"], t: Any, dt: Any) -> "Surroundings":
+        """Those a time `dt` later, in which cells of this density produced and consumed."""
+        state = FieldState({CELLS: density}, self.fields)
+        later = _system(problem).react(state, t, dt, None, reverse=False).signal
+        return Surroundings(later, jax.tree.map(lambda new, old: (new - old) / dt, later, self.fields))
+
+    def cue(self, problem: Problem, x: Components, heading: Components, speed: Any) -> Cue:
+        """What cells at `x` meet that swim along `heading`."""
+        name = problem.swimmers.sensed
+        if name is None:
+            zero = jnp.zeros_like(x[0])
+            return Cue(x, heading, zero, zero)
+        if not on_grid(problem):
+            formula = problem.signal[name]
+            assert isinstance(formula, AbstractProfile)
+            moved = tuple(speed * p for p in heading)
+            value, along = jax.jvp(lambda *x: formula(jnp.stack(x, axis=-1)), x, moved)
+            return Cue(x, heading, value, along)
+        grid = _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
+        value, gradient = gather(self.fields[name], x, grid, 1)
+        along = speed * sum(p * g for p, g in zip(heading, gradient, strict=True))
+        return Cue(x, heading, value, along, gather(self.rates[name], x, grid, 1)[0])
+
+
+def on_grid(problem: Problem) -> bool:
+    """Whether the signals live on the grid: not where the only one stays as its formula says."""
+    model = problem.swimmers
+    if not model.signals:
+        return False
+    stays = all(one.kinetics is None and not one.diffuses for one in model.signals.values())
+    return not (stays and all(isinstance(one, AbstractProfile) for one in problem.signal.values()))
+
+
+def check_signals(problem: Problem) -> None:
+    """Refuses, in a sentence, signals that cannot be sensed or solved for."""
+    if not on_grid(problem):
+        return
+    if isinstance(problem.grid, FreeSpace):
+        raise TypeError(
+            "`grid` must be a box for signals that change or are given on one; in FreeSpace give a formula, such as "
+            "jc.initial.function(...)."
+        )
+    _system(problem).check()
+
+
+def _system(problem: Problem) -> SemiDiscrete:
+    grid = _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...)")
+    return SemiDiscrete(Model({CELLS: Species(1.0)}, problem.swimmers.signals), grid)
+
+
+def speed_at(model: RunAndTumble, x: Components) -> Float[Array, "..."]:
+    """Mean speed of cells at `x` [length / time]."""
+    return model.speed_at(jnp.stack(x, axis=-1)) if callable(model.speed) else model.speed
+
+
+def faces(grid: Grid, axis: int) -> Components:
+    """Centres of all faces across an axis, the walls included: a flat array for each coordinate [length]."""
+    lines = [
+        grid.lower[a] + grid.spacing[a] * (jnp.arange(n + (a == axis), dtype=float) + 0.5 * (a != axis))
+        for a, n in enumerate(grid.shape)
+    ]
+    return tuple(x.reshape(-1) for x in jnp.meshgrid(*lines, indexing="ij"))
+
+
+def shown(problem: Problem, surroundings: Surroundings) -> Any:
+    """The signals of a snapshot: an array, a dict by name where there are several, `None` where there is none."""
+    fields = surroundings.fields
+    if not fields and isinstance(problem.grid, AbstractGrid):
+        fields = {name: one.on_grid(problem.grid) for name, one in problem.signal.items()}
+    return by_kind(fields)

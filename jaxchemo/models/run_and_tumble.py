@@ -1,0 +1,127 @@
+"""Single swimming cells: they run straight, tumble at a rate that they sense, and may change what they sense."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+from jaxchemo._show import number
+from jaxchemo.models.model import AbstractModel, Model, Signal, Species, check_kinetics
+from jaxchemo.models.tumbling import AbstractTumbling, Spontaneous
+from jaxchemo.models.turning import AbstractTurning, Isotropic
+
+CELLS = "rho"  # the name of the density of swimming cells
+
+
+class RunAndTumble(AbstractModel):
+    """Cells that run at a speed and tumble at a rate: solved as `Agents`, as `Kinetic` equations, and in their limits.
+
+    **Arguments:**
+
+    - `speed`: of the cells, positive: a number, or a function of points `(..., d)` [length / time].
+    - `tumble_rate`: a law such as `ExponentialResponse(1.0, 0.5)`, or a number [1 / time].
+    - `turning`: the new direction: `Isotropic()` (default), `Reversal()` or `Persistent(mean)`.
+    - `rotational_diffusion`: of the direction during runs, in 2D and 3D [1 / time]. Default: none.
+    - `tumble_duration`: mean time that a cell stays on the spot [time]. Default: none.
+    - `speed_spread`: relative standard deviation of the speed between cells, which is then log-normal. Default: none.
+    - `signals`: what is sensed, one `Signal` by name, whose kinetics may name the species `'rho'`: the cells. Default:
+      one that stays as it is, `c`, for laws that sense; none for others.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+    """
+
+    speed: Any
+    tumble_rate: AbstractTumbling
+    turning: AbstractTurning
+    rotational_diffusion: Float[Array, ""] | None
+    tumble_duration: Float[Array, ""] | None
+    speed_spread: Float[Array, ""] | None
+    signals: dict[str, Signal]
+
+    def __init__(
+        self,
+        speed: ArrayLike | Callable[[Array], Array],
+        tumble_rate: AbstractTumbling | ArrayLike,
+        turning: AbstractTurning = Isotropic(),
+        *,
+        rotational_diffusion: ArrayLike | None = None,
+        tumble_duration: ArrayLike | None = None,
+        speed_spread: ArrayLike | None = None,
+        signals: Mapping[str, Signal] | None = None,
+    ):
+        self.speed = speed if callable(speed) else _checks.positive("speed", speed)
+        if not isinstance(tumble_rate, AbstractTumbling):
+            tumble_rate = Spontaneous(_checks.non_negative("tumble_rate", tumble_rate))
+        self.tumble_rate = tumble_rate
+        self.turning = _checks.instance("turning", turning, AbstractTurning, "a law such as Isotropic()")
+        optional = {
+            "rotational_diffusion": rotational_diffusion,
+            "tumble_duration": tumble_duration,
+            "speed_spread": speed_spread,
+        }
+        for name, value in optional.items():
+            setattr(self, name, None if value is None else _checks.positive(name, value))
+        given = ({"c": Signal()} if tumble_rate.senses else {}) if signals is None else dict(signals)
+        self.signals = {k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in given.items()}
+        if tumble_rate.senses and len(self.signals) != 1:
+            raise ValueError(f"`signals` must name the one signal that is sensed, got {_checks.listed(self.signals)}.")
+        check_kinetics(self.signals, self.populations)
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        return (CELLS,)
+
+    @property
+    def sensed(self) -> str | None:
+        """Name of the signal that cells sense; `None` if they sense none."""
+        return next(iter(self.signals)) if self.tumble_rate.senses else None
+
+    def equations(self) -> str:
+        speed = number(self.speed) if not callable(self.speed) else "f(x)"
+        lines = [f"cells run at {speed}, tumble at rate {self.tumble_rate.describe(self.sensed or '')}"]
+        lines[0] += f", and turn by {self.turning!r}"
+        if self.rotational_diffusion is not None:
+            lines.append(f"their direction diffuses at rate {number(self.rotational_diffusion)}")
+        if self.tumble_duration is not None:
+            lines.append(f"a tumble takes {number(self.tumble_duration)} in the mean")
+        if self.speed_spread is not None:
+            lines.append(f"speeds differ between cells by {number(self.speed_spread)} of their mean")
+        return "\n".join([*lines, *self.signal_equations()])
+
+    def speed_at(self, x: Float[Array, "*batch d"]) -> Float[Array, "*#batch"]:
+        """Mean speed of cells at points [length / time]."""
+        return jnp.asarray(self.speed(x) if callable(self.speed) else self.speed)
+
+    def reorientation(self, rate: Float[Array, "..."], ndim: int) -> Float[Array, "..."]:
+        """Rate at which the direction is forgotten while a cell runs: by tumbles and by diffusion [1 / time]."""
+        forgotten = rate * (1 - self.turning.mean_cosine(ndim))
+        return forgotten if self.rotational_diffusion is None else forgotten + (ndim - 1) * self.rotational_diffusion
+
+    def spread(self, rate: Float[Array, "..."], ndim: int) -> Float[Array, "..."]:
+        """Diffusivity of cells that tumble at a rate, where the speed is the same everywhere [length^2 / time]."""
+        square = self.speed**2 if self.speed_spread is None else self.speed**2 * (1 + self.speed_spread**2)
+        running = 1.0 if self.tumble_duration is None else 1 / (1 + rate * self.tumble_duration)
+        return running * square / (ndim * self.reorientation(rate, ndim))
+
+    def to_keller_segel(self, ndim: int, signal: ArrayLike = 0.0) -> Model:
+        """The population on scales on which cells have tumbled often: mobility and sensitivity by linear response.
+
+        `mobility = v^2 / (d L)` and `V = v^2 (1 - a) X / (d L) grad c`, where `L` is the rate at which the direction is
+        forgotten, `a` the mean cosine of a turn, and `X` the fall of the tumble rate with `dc/dt`; both times the share
+        of time that cells run. For a pathway, see `Pathway`.
+
+        **Arguments:**
+
+        - `ndim`: dimension of the space, 1 to 3.
+        - `signal`: concentration to which cells are adapted, for laws that depend on it. Default 0.
+
+        **Raises:** `TypeError` if the speed or the rate depends on the place: use `FokkerPlanck`.
+
+        **Source:** Schnitzer (1993); Celani and Vergassola (2010); with rotational diffusion, Locsei (2007).
+        """
+        if callable(self.speed):
+            raise TypeError("A limit needs a speed that depends on no place: FokkerPlanck would do.")
+        mobility, law = self.tumble_rate.limit(self, ndim, jnp.asarray(signal, float))
+        return Model({CELLS: Species(mobility, {} if law is None else {str(self.sensed): law})}, self.signals)

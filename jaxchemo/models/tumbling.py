@@ -1,0 +1,258 @@
+"""How often a cell tumbles, from what it meets on its way: one law for agents, kinetic equations and their limits."""
+
+import abc
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+from jaxchemo._show import Shown, number
+from jaxchemo.models.sensitivity import AbstractSensitivity, Custom, Linear
+
+if TYPE_CHECKING:
+    from jaxchemo.models.run_and_tumble import RunAndTumble
+
+Components = tuple[Float[Array, "..."], ...]
+
+
+class Cue(NamedTuple):
+    """What a cell meets.
+
+    **Fields:**
+
+    - `position`, `heading`: one array for each axis [length], and the unit vector along which it swims.
+    - `signal`: the concentration where it is.
+    - `along`, `passing`: how fast that changes by its own motion, `v . grad s`, and in place, `d_t s` [1 / time].
+    """
+
+    position: Components
+    heading: Components
+    signal: Float[Array, "..."]
+    along: Float[Array, "..."]
+    passing: Float[Array, "..."] | float = 0.0
+
+    @property
+    def change(self) -> Float[Array, "..."]:
+        """Temporal derivative of the signal along the path [concentration / time]."""
+        return self.along + self.passing
+
+    def turned(self) -> "Cue":
+        """The same for a cell that swims the other way."""
+        return self._replace(heading=tuple(-p for p in self.heading), along=-self.along)
+
+
+class AbstractTumbling(Shown):
+    """A tumble rate, which may depend on where a cell is, which way it swims, what it senses and what it remembers."""
+
+    @property
+    @abc.abstractmethod
+    def senses(self) -> bool:
+        """Whether it depends on a signal."""
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether it depends on more than what a cell meets now."""
+        return False
+
+    @abc.abstractmethod
+    def rate(self, cue: Cue, memory: Any = None) -> Float[Array, "..."]:
+        """Tumbles per time of a running cell [1 / time]."""
+
+    def rest(self, cue: Cue) -> Any:
+        """The memory of a cell that has long been where it is; `None` for laws without one."""
+        return None
+
+    def remember(self, cue: Cue, memory: Any, dt: ArrayLike, normal: Callable[[], Array]) -> Any:
+        """The memory a time `dt` later; `normal` draws a standard normal number for each cell."""
+        return memory
+
+    def end_rate(self, memory: Any, cue: Cue) -> Float[Array, "..."] | None:
+        """Rate at which tumbles end [1 / time], where that is the law's; `None` where the model's duration holds."""
+        return None
+
+    @abc.abstractmethod
+    def describe(self, signal: str) -> str:
+        """The rate in words, such as `'1 exp(-0.5 dc/dt)'`."""
+
+    @abc.abstractmethod
+    def limit(
+        self, cells: "RunAndTumble", ndim: int, signal: Float[Array, ""]
+    ) -> tuple[Float[Array, ""], AbstractSensitivity | None]:
+        """Mobility [length^2 / time] and sensitivity of a population that has tumbled often, about a signal."""
+
+
+class Spontaneous(AbstractTumbling):
+    """A rate that depends on nothing, or on the place: a number, or a function of points `(..., d)` [1 / time]."""
+
+    base: Any
+
+    def __init__(self, rate: ArrayLike | Callable[[Array], Array]):
+        self.base = _rate("rate", rate)
+
+    @property
+    def senses(self) -> bool:
+        return False
+
+    def rate(self, cue, memory=None):
+        return _at(self.base, cue)
+
+    def limit(self, cells, ndim, signal):
+        if callable(self.base):
+            raise TypeError(f"A limit needs a rate that depends on no place, got {self!r}: FokkerPlanck would do.")
+        return cells.spread(self.base, ndim), None
+
+    def describe(self, signal):
+        return _said(self.base)
+
+
+class Directional(AbstractTumbling):
+    """In one dimension, a rate for cells that swim to the right and another for those that swim to the left.
+
+    **Arguments:**
+
+    - `right`, `left`: a+ and a-, numbers or functions of points `(..., 1)`, not negative [1 / time].
+    """
+
+    right: Any
+    left: Any
+
+    def __init__(self, right: ArrayLike | Callable[[Array], Array], left: ArrayLike | Callable[[Array], Array]):
+        self.right, self.left = _rate("right", right), _rate("left", left)
+
+    @property
+    def senses(self) -> bool:
+        return False
+
+    def rate(self, cue, memory=None):
+        return jnp.where(cue.heading[0] > 0, _at(self.right, cue), _at(self.left, cue))
+
+    def limit(self, cells, ndim, signal):
+        raise TypeError(f"{self!r} has no Keller-Segel limit: FokkerPlanck would do.")
+
+    def describe(self, signal):
+        return f"{_said(self.right)} to the right, {_said(self.left)} to the left"
+
+
+class AbstractResponse(AbstractTumbling):
+    """A rate that answers the temporal derivative of a signal, or of a function of it, without memory."""
+
+    base: eqx.AbstractVar[Float[Array, ""]]
+    strength: eqx.AbstractVar[Float[Array, ""]]
+    of: eqx.AbstractVar[Callable[[Array], Array] | None]
+
+    @property
+    def senses(self) -> bool:
+        return True
+
+    @abc.abstractmethod
+    def factor(self, felt: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Factor on the rate; `felt` is the gain times the temporal derivative [dimensionless]."""
+
+    def rate(self, cue, memory=None):
+        change = cue.change
+        if self.of is not None:
+            change = change * jax.jvp(self.of, (cue.signal,), (jnp.ones_like(cue.signal),))[1]
+        return self.base * self.factor(self.strength * change)
+
+    def limit(self, cells, ndim, signal):
+        zero = jnp.zeros_like(self.base)
+        fall = -jax.jvp(self.factor, (zero,), (jnp.ones_like(zero),))[1] * self.base * self.strength
+        mobility = cells.spread(self.base, ndim)
+        chi = mobility * (1 - cells.turning.mean_cosine(ndim)) * fall
+        return mobility, Linear(chi) if self.of is None else Custom(Scaled(self.of, chi))
+
+    def _felt(self, signal: str) -> str:
+        of = "" if self.of is None else f"{getattr(self.of, '__name__', 'f')} ".replace("<lambda>", "f")
+        return f"{number(self.strength)} d({of}{signal})/dt"
+
+
+class LinearResponse(AbstractResponse):
+    """`rate (1 - gain dc/dt)`, negative where the signal rises too steeply: runs report it, nothing is cut off.
+
+    **Arguments:**
+
+    - `rate`: in an even signal, positive [1 / time].
+    - `gain`: X, positive for an attractant [time / concentration].
+    - `of`: what of the signal is sensed, such as `jnp.log`. Default: the signal itself.
+    """
+
+    base: Float[Array, ""]
+    strength: Float[Array, ""]
+    of: Callable[[Array], Array] | None
+
+    def __init__(self, rate: ArrayLike, gain: ArrayLike, of: Callable[[Array], Array] | None = None):
+        self.base, self.strength, self.of = _response(rate, gain, of)
+
+    def factor(self, felt):
+        return 1 - felt
+
+    def describe(self, signal):
+        return f"{number(self.base)} (1 - {self._felt(signal)})"
+
+
+class ExponentialResponse(AbstractResponse):
+    """`rate exp(-gain dc/dt)`: positive in every gradient, with a drift that saturates. See `LinearResponse`."""
+
+    base: Float[Array, ""]
+    strength: Float[Array, ""]
+    of: Callable[[Array], Array] | None
+
+    def __init__(self, rate: ArrayLike, gain: ArrayLike, of: Callable[[Array], Array] | None = None):
+        self.base, self.strength, self.of = _response(rate, gain, of)
+
+    def factor(self, felt):
+        return jnp.exp(-felt)
+
+    def describe(self, signal):
+        return f"{number(self.base)} exp(-{self._felt(signal)})"
+
+
+class SaturatingResponse(AbstractResponse):
+    """`rate (1 - tanh(gain dc/dt))`: positive, and never more than twice the base. See `LinearResponse`."""
+
+    base: Float[Array, ""]
+    strength: Float[Array, ""]
+    of: Callable[[Array], Array] | None
+
+    def __init__(self, rate: ArrayLike, gain: ArrayLike, of: Callable[[Array], Array] | None = None):
+        self.base, self.strength, self.of = _response(rate, gain, of)
+
+    def factor(self, felt):
+        return 1 - jnp.tanh(felt)
+
+    def describe(self, signal):
+        return f"{number(self.base)} (1 - tanh({self._felt(signal)}))"
+
+
+class Scaled(Shown):
+    """`scale * of(s)`."""
+
+    of: Callable[[Array], Array]
+    scale: Float[Array, ""]
+
+    def __call__(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.scale * self.of(signal)
+
+
+def _response(rate: ArrayLike, gain: ArrayLike, of: Any) -> tuple[Array, Array, Any]:
+    if of is not None and not callable(of):
+        raise TypeError(f"`of` must be a function of a concentration, such as jnp.log, got {of!r}.")
+    return _checks.positive("rate", rate), _checks.real("gain", gain), of
+
+
+def _rate(name: str, given: ArrayLike | Callable[[Array], Array]) -> Any:
+    return given if callable(given) else _checks.non_negative(name, given)
+
+
+def _at(rate: Any, cue: Cue) -> Array:
+    return jnp.asarray(rate(jnp.stack(cue.position, axis=-1)) if callable(rate) else rate)
+
+
+def _said(rate: Any) -> str:
+    if not callable(rate):
+        return number(rate)
+    return f"{getattr(rate, '__name__', type(rate).__name__)}(x)".replace("<lambda>", "f")

@@ -1,0 +1,85 @@
+"""Which way a cell goes after a tumble: the distribution of the cosine of the turning angle."""
+
+import abc
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxchemo import _checks
+from jaxchemo._show import Shown
+
+
+class AbstractTurning(Shown):
+    """A distribution of turning angles that is the same all around the old direction."""
+
+    @abc.abstractmethod
+    def mean_cosine(self, ndim: int) -> Float[Array, ""] | float:
+        """Mean cosine of the angle, between -1 and 1: 0 for no memory of the direction, 1 for no turn."""
+
+    @abc.abstractmethod
+    def cosine(self, u: Float[Array, "..."], ndim: int) -> Float[Array, "..."]:
+        """The cosine that belongs to a uniform number in (0, 1); in one dimension 1 or -1."""
+
+
+class Isotropic(AbstractTurning):
+    """All directions alike."""
+
+    def mean_cosine(self, ndim):
+        return 0.0
+
+    def cosine(self, u, ndim):
+        if ndim == 1:
+            return jnp.where(u < 0.5, -1.0, 1.0).astype(u.dtype)
+        return 2 * u - 1 if ndim == 3 else jnp.cos(jnp.pi * u)
+
+
+class Reversal(AbstractTurning):
+    """Back along the old path, always: the tumble of a cell in one dimension."""
+
+    def mean_cosine(self, ndim):
+        return -1.0
+
+    def cosine(self, u, ndim):
+        return jnp.full_like(u, -1)
+
+
+class Persistent(AbstractTurning):
+    """A turn of given mean cosine: in 3D a von Mises-Fisher law, in 2D a wrapped Cauchy law, in 1D a chance to reverse.
+
+    **Arguments:**
+
+    - `mean`: mean cosine, between -1 and 1; 0.33 for *E. coli* (Berg and Brown 1972). [dimensionless]
+    """
+
+    mean: Float[Array, ""]
+
+    def __init__(self, mean: ArrayLike):
+        self.mean = _checks.real("mean", mean)
+        if _checks.is_concrete(self.mean) and not -1 < float(self.mean) < 1:
+            raise ValueError(f"`mean` must lie between -1 and 1, got {mean!r}: Reversal() always turns back.")
+
+    def mean_cosine(self, ndim):
+        return self.mean
+
+    def cosine(self, u, ndim):
+        mean = self.mean.astype(u.dtype)
+        if ndim == 1:
+            return jnp.where(u < 0.5 * (1 + mean), 1.0, -1.0).astype(u.dtype)
+        if ndim == 2:  # a Moebius map of a uniform angle
+            turn = jnp.cos(jnp.pi * u)
+            return ((1 + mean**2) * turn + 2 * mean) / (1 + mean**2 + 2 * mean * turn)
+        size, sign = jnp.abs(mean), jnp.where(mean < 0, -1, 1)
+        k = _concentration(size)
+        found = 1 + jnp.log(u + (1 - u) * jnp.exp(-2 * k)) / k
+        return sign * jnp.where(size < 1e-3, 2 * u - 1, jnp.clip(found, -1, 1))
+
+
+def _concentration(mean: Float[Array, ""]) -> Float[Array, ""]:
+    """k of `coth k - 1/k = mean`, by Newton's method from Banerjee et al. (2005)."""
+    mean = jnp.maximum(mean, 1e-3)
+    k = mean * (3 - mean**2) / (1 - mean**2)
+    for _ in range(4):
+        coth = 1 / jnp.tanh(k)
+        slope = jnp.maximum(1 - coth**2 + 1 / k**2, 1e-12)
+        k = jnp.maximum(k - (coth - 1 / k - mean) / slope, 1e-3)
+    return k
