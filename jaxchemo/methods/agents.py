@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.extend.random import threefry_2x32
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
 
 from jaxchemo import _checks
@@ -14,6 +15,7 @@ from jaxchemo.initial import AbstractPoints, Particles, Sobol
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo
 from jaxchemo.methods.sensing import Surroundings, check_signals, on_grid, shown, speed_at
 from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.tumbling import Cue, Moment
 from jaxchemo.particles import deposit
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -117,9 +119,9 @@ class Agents(AbstractMethod):
         surroundings = Surroundings.of(problem)
         cue = surroundings.cue(problem, x, headings, speed_at(model, x))
         memory, tumbling = model.tumble_rate.rest(cue), None
-        if (ends := self._end_rate(problem, memory, cue)) is not None:
-            starts = model.tumble_rate.rate(cue, memory)
-            tumbling = jax.random.uniform(tumbles, (n,)) < starts / (starts + ends)
+        now = model.tumble_rate.live(cue, memory, 0.0, lambda: jnp.zeros_like(x[0]))
+        if (ends := self._end_rate(problem, now)) is not None:
+            tumbling = jax.random.uniform(tumbles, (n,)) < now.rate / (now.rate + ends)
         weights = jnp.full(n, weight) if absorbing else weight
         return Cells(x, headings, memory, tumbling, pace, weights, surroundings)
 
@@ -133,17 +135,22 @@ class Agents(AbstractMethod):
         x, headings, kept = self._run(problem, state, state.positions, state.headings, 0.5 * dt)
         cue = surroundings.cue(problem, x, headings, self._speed(problem, state, x))
         normal = lambda: jax.random.normal(jax.random.fold_in(key, 1), x[0].shape, x[0].dtype)  # noqa: E731
-        memory = model.tumble_rate.remember(cue, state.memory, dt, normal)
-        rate = jnp.asarray(model.tumble_rate.rate(cue, memory))
-        word = jax.random.bits(key, x[0].shape, jnp.uint32)
+        now = model.tumble_rate.live(cue, state.memory, dt, normal)
+        # Written down once: fused into each of their uses, the laws of the cells would be evaluated again and again.
+        x, now = jax.lax.optimization_barrier((x, now))
+        rate = jnp.asarray(now.rate)
+        word = _words(key, self.num_cells)
         # The highest bits say whether a cell turns; the others, mixed anew, whither.
         drawn = _uniform(word >> 8, 24, x[0].dtype)
-        ends = self._end_rate(problem, memory, cue)
-        tumbling, turns = state.tumbling, drawn < self._chance(problem, cue, memory, rate, dt)
-        if tumbling is not None and ends is not None:
-            turns = tumbling & (drawn < -jnp.expm1(-ends * dt))
-            tumbling = jnp.where(tumbling, ~turns, drawn < -jnp.expm1(-rate * dt))
+        ends, tumbling = self._end_rate(problem, now), state.tumbling
+        if tumbling is None or ends is None:
+            turns = drawn < self._chance(problem, cue, rate, dt)
+        else:
+            turns = tumbling & (drawn < _within(ends, dt))
+            tumbling = jnp.where(tumbling, ~turns, drawn < _within(rate, dt))
         headings = self._turn(problem, headings, turns, tumbling, _mixed(word), dt)
+        if len(headings) > 1:  # round-off would let their lengths drift, if slowly
+            headings = jax.lax.cond(jnp.asarray(n) % 256 == 255, _normalised, lambda p: p, headings)
         moved = eqx.tree_at(lambda s: s.tumbling, state, tumbling, is_leaf=lambda leaf: leaf is None)
         x, headings, still = self._run(problem, moved, x, headings, 0.5 * dt)
         weights = state.weights * (kept & still) if state.weights.ndim else state.weights
@@ -152,13 +159,14 @@ class Agents(AbstractMethod):
         result = RESULTS.where(jnp.min(rate) >= 0, result, RESULTS.negative_rate)
         total = sum(jnp.sum(xi) for xi in x)
         result = RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite)
-        return Cells(x, headings, memory, tumbling, state.pace, weights, surroundings), StepInfo(result)
+        return Cells(x, headings, now.memory, tumbling, state.pace, weights, surroundings), StepInfo(result)
 
     def stable_dt(self, problem, state):
         """A step in which a tenth of the fastest tumblers tumble, and cells cross no more than half a grid cell."""
         model = problem.swimmers
         cue = state.surroundings.cue(problem, state.positions, state.headings, speed_at(model, state.positions))
-        rate = jnp.max(jnp.maximum(model.tumble_rate.rate(cue, state.memory), 0))
+        now = model.tumble_rate.live(cue, state.memory, 0.0, lambda: jnp.zeros_like(cue.signal))
+        rate = jnp.max(jnp.maximum(now.rate, 0))
         speed = jnp.max(self._speed(problem, state, state.positions))
         shortest = min(problem.grid.spacing) if isinstance(problem.grid, Grid) and on_grid(problem) else math.inf
         return jnp.minimum(0.1 / rate, 0.5 * shortest / speed)
@@ -176,11 +184,10 @@ class Agents(AbstractMethod):
         speed = speed_at(problem.swimmers, x)
         return speed if state.pace is None else speed * state.pace
 
-    def _end_rate(self, problem: Problem, memory: Any, cue: Any) -> Array | None:
-        ends = problem.swimmers.tumble_rate.end_rate(memory, cue)
-        if ends is None and problem.swimmers.tumble_duration is not None:
+    def _end_rate(self, problem: Problem, now: Moment) -> Array | None:
+        if now.end_rate is None and problem.swimmers.tumble_duration is not None:
             return 1 / problem.swimmers.tumble_duration
-        return ends
+        return now.end_rate
 
     def _run(self, problem: Problem, state: Cells, x: Components, headings: Components, dt: Any) -> tuple:
         """Positions and headings after a straight run, and which cells no wall has absorbed."""
@@ -192,18 +199,16 @@ class Agents(AbstractMethod):
         folded, reflected = jax.jvp(lambda *x: grid.fold(x), moved, headings)
         return folded, reflected, grid.keeps(moved)
 
-    def _chance(self, problem: Problem, cue: Any, memory: Any, rate: Array, dt: Any) -> Array:
+    def _chance(self, problem: Problem, cue: Cue, rate: Array, dt: Any) -> Array:
         """The chance that makes the mean direction after the step that of the exact process."""
         model, ndim = problem.swimmers, len(cue.position)
         kept = model.turning.mean_cosine(ndim)
-        forgotten = 1 - kept
         if ndim > 1:
             straight = _straight(problem, ndim, dt)
-            return straight * -jnp.expm1(-forgotten * rate * dt) / (straight - kept)
-        flips, back = 0.5 * forgotten * rate, 0.5 * forgotten * model.tumble_rate.rate(cue.turned(), memory)
-        both = flips + back
-        safe = jnp.where(both > 0, both, 1)
-        return jnp.where(both > 0, flips * -jnp.expm1(-safe * dt) / safe, flips * dt)
+            return straight / (straight - kept) * _within((1 - kept) * rate, dt)
+        both = 0.5 * (1 - kept) * (rate + model.tumble_rate.rate(cue.turned()))
+        share = jnp.where(both > 0, 0.5 * (1 - kept) * rate / jnp.where(both > 0, both, 1), 0)
+        return share * _within(both, dt)
 
     def _turn(
         self, problem: Problem, headings: Components, turns: Array, tumbling: Array | None, word: Array, dt: Any
@@ -240,19 +245,12 @@ def _rotated(p: Components, cosine: Array, bits: UInt32[Array, " P"]) -> Compone
         return cosine * p[0] - sine * p[1], cosine * p[1] + sine * p[0]
     x, y, z = p
     along, across = _circle(bits, x.dtype)
-    # Two directions across, without a branch (Duff et al. 2017).
-    sign = jnp.where(z < 0, -1, 1).astype(x.dtype)
-    a = -1 / (sign + z)
-    b = x * y * a
-    u, v = sine * along, sine * across
-    turned = (
-        cosine * x + u * (1 + sign * x * x * a) + v * b,
-        cosine * y + u * (sign * b) + v * (sign + y * y * a),
-        cosine * z - u * (sign * x) - v * y,
-    )
-    # Round-off would let the length drift: one Newton step keeps it at 1.
-    stretch = 1.5 - 0.5 * sum(q * q for q in turned)
-    return tuple(q * stretch for q in turned)
+    # Two directions across, without a branch (Duff et al. 2017), written so that little is computed twice.
+    sign = jnp.copysign(jnp.ones((), x.dtype), z)
+    u, v = sign * sine * along, sine * across
+    tilt = u * x + v * y
+    bent = -tilt / (sign + z)
+    return cosine * x + sign * u + bent * x, cosine * y + sign * v + bent * y, cosine * z - tilt
 
 
 def _circle(bits: UInt32[Array, " P"], dtype: Any) -> tuple[Array, Array]:
@@ -266,12 +264,29 @@ def _circle(bits: UInt32[Array, " P"], dtype: Any) -> tuple[Array, Array]:
     return jnp.where((bits & 1) == 1, cosine, -cosine), sine * angle
 
 
+def _within(rate: Array, dt: Any) -> Array:
+    """The chance that something happens within a step: to the digits of the number it is compared with."""
+    return 1 - jnp.exp(-rate * dt)
+
+
 def _anywhere(key: PRNGKeyArray, n: int, ndim: int, dtype: Any) -> Components:
     """Directions that are all alike."""
     if ndim == 1:
         return (jnp.where(jax.random.bernoulli(key, shape=(n,)), 1, -1).astype(dtype),)
-    z = jax.random.normal(key, (ndim, n), dtype)
-    return tuple(z / jnp.linalg.norm(z, axis=0))
+    return _normalised(tuple(jax.random.normal(key, (ndim, n), dtype)))
+
+
+def _normalised(p: Components) -> Components:
+    length = jnp.sqrt(sum((q * q for q in p[1:]), p[0] * p[0]))
+    return tuple(q / length for q in p)
+
+
+def _words(key: PRNGKeyArray, n: int) -> UInt32[Array, " n"]:
+    """Random words, one a cell: half the work of `jax.random.bits`, which makes two of each and throws one away."""
+    data = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
+    if data.shape != (2,):  # not threefry's
+        return jax.random.bits(key, (n,), jnp.uint32)
+    return threefry_2x32(data, jax.lax.iota(jnp.uint32, n + n % 2))[:n]
 
 
 def _uniform(bits: Array, count: int, dtype: Any) -> Array:

@@ -64,9 +64,9 @@ def warn_if_coarse(problem: Problem) -> None:
     assert isinstance(problem.grid, Grid)
     spacing, cells = problem.grid.spacing[0], problem.grid.cells[0]
     if spacing > width:
+        enough = math.ceil(2 * cells * spacing / width - 1e-6)
         warnings.warn(
             f"The cells of the grid are {spacing:.3g} wide, but spikes of half-width {width:.3g} are predicted: their "
-            f"number and masses will be right, their heights will not. {math.ceil(2 * cells * spacing / width - 1e-6)} cells "
-            f"would do.",
+            f"number and masses will be right, their heights will not. {enough} cells would do.",
             stacklevel=2,
         )

@@ -45,6 +45,17 @@ class Cue(NamedTuple):
         return self._replace(heading=tuple(-p for p in self.heading), along=-self.along)
 
 
+class Moment(NamedTuple):
+    """What a cell does in a step: the rate at which it tumbles, that at which its tumbles end, and what it remembers.
+
+    The second is `None` where the model's `tumble_duration` holds; both [1 / time].
+    """
+
+    rate: Float[Array, "..."]
+    end_rate: Float[Array, "..."] | None
+    memory: Any
+
+
 class AbstractTumbling(Shown):
     """A tumble rate, which may depend on where a cell is, which way it swims, what it senses and what it remembers."""
 
@@ -59,20 +70,24 @@ class AbstractTumbling(Shown):
         return False
 
     @abc.abstractmethod
-    def rate(self, cue: Cue, memory: Any = None) -> Float[Array, "..."]:
-        """Tumbles per time of a running cell [1 / time]."""
+    def rate(self, cue: Cue) -> Float[Array, "..."]:
+        """Tumbles per time of a running cell, one that is adapted if it has a memory [1 / time]."""
 
     def rest(self, cue: Cue) -> Any:
         """The memory of a cell that has long been where it is; `None` for laws without one."""
         return None
 
-    def remember(self, cue: Cue, memory: Any, dt: ArrayLike, normal: Callable[[], Array]) -> Any:
-        """The memory a time `dt` later; `normal` draws a standard normal number for each cell."""
-        return memory
+    def live(self, cue: Cue, memory: Any, dt: ArrayLike, normal: Callable[[], Array]) -> "Moment":
+        """What a cell does in a step, to which the cue belongs as its middle, and what it then remembers.
 
-    def end_rate(self, memory: Any, cue: Cue) -> Float[Array, "..."] | None:
-        """Rate at which tumbles end [1 / time], where that is the law's; `None` where the model's duration holds."""
-        return None
+        **Arguments:**
+
+        - `cue`: what it meets.
+        - `memory`: at the beginning of the step.
+        - `dt`: the step [time].
+        - `normal`: draws a standard normal number for each cell.
+        """
+        return Moment(self.rate(cue), None, memory)
 
     @abc.abstractmethod
     def describe(self, signal: str) -> str:
@@ -97,7 +112,7 @@ class Spontaneous(AbstractTumbling):
     def senses(self) -> bool:
         return False
 
-    def rate(self, cue, memory=None):
+    def rate(self, cue):
         return _at(self.base, cue)
 
     def limit(self, cells, ndim, signal):
@@ -127,7 +142,7 @@ class Directional(AbstractTumbling):
     def senses(self) -> bool:
         return False
 
-    def rate(self, cue, memory=None):
+    def rate(self, cue):
         return jnp.where(cue.heading[0] > 0, _at(self.right, cue), _at(self.left, cue))
 
     def limit(self, cells, ndim, signal):
@@ -152,7 +167,7 @@ class AbstractResponse(AbstractTumbling):
     def factor(self, felt: Float[Array, "..."]) -> Float[Array, "..."]:
         """Factor on the rate; `felt` is the gain times the temporal derivative [dimensionless]."""
 
-    def rate(self, cue, memory=None):
+    def rate(self, cue):
         change = cue.change
         if self.of is not None:
             change = change * jax.jvp(self.of, (cue.signal,), (jnp.ones_like(cue.signal),))[1]

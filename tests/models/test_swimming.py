@@ -112,7 +112,7 @@ class TestPathway:
 
     def run(self, law, signal, memory, seconds, dt=0.05):
         def step(memory, c):
-            return law.remember(cue(0.0, c), memory, dt, lambda: 0.0), law.receptors.activity(c, memory)
+            return law.live(cue(0.0, c), memory, dt, lambda: 0.0).memory, law.receptors.activity(c, memory)
 
         levels = jnp.asarray([signal(k * dt) for k in range(round(seconds / dt))])
         return jax.lax.scan(step, memory, levels)
@@ -147,8 +147,8 @@ class TestPathway:
         rest, n = law.rest(cue(0.0, 50.0)), 4000
 
         def step(memory, key):
-            one = law.remember(cue(jnp.zeros(n), 50.0), memory, 0.01, lambda: jax.random.normal(key, (n,)))
-            return one, None
+            now = law.live(cue(jnp.zeros(n), 50.0), memory, 0.01, lambda: jax.random.normal(key, (n,)))
+            return now.memory, None
 
         keys = jax.random.split(jax.random.key(0), 600)
         memory, _ = jax.lax.scan(step, jnp.full(n, rest), keys)
