@@ -258,7 +258,7 @@ def _circle(bits: UInt32[Array, " P"], dtype: Any) -> tuple[Array, Array]:
     angle = (((bits >> 1) & 0x7FFF).astype(dtype) + 0.5) * (math.pi / 2**15) - math.pi / 2
     square = angle * angle
     cosine = sine = jnp.zeros_like(angle)
-    for k in reversed(range(8)):
+    for k in reversed(range(7 if jnp.finfo(dtype).bits <= 32 else 11)):
         cosine = cosine * square + (-1) ** k / math.factorial(2 * k)
         sine = sine * square + (-1) ** k / math.factorial(2 * k + 1)
     return jnp.where((bits & 1) == 1, cosine, -cosine), sine * angle
