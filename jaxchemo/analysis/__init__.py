@@ -1,6 +1,7 @@
 """What a solution says: invariants, metrics and exact solutions to compare with."""
 
 from jaxchemo.analysis import exact as exact
+from jaxchemo.analysis import swimming as swimming
 from jaxchemo.analysis.invariants import Diagnostics as Diagnostics
 from jaxchemo.analysis.invariants import boltzmann as boltzmann
 from jaxchemo.analysis.invariants import center_of_mass as center_of_mass
@@ -25,3 +26,9 @@ from jaxchemo.analysis.stability import growth_rate as growth_rate
 from jaxchemo.analysis.stability import linearised as linearised
 from jaxchemo.analysis.stability import uniform_state as uniform_state
 from jaxchemo.analysis.stability import unstable_band as unstable_band
+from jaxchemo.analysis.tracks import Estimate as Estimate
+from jaxchemo.analysis.tracks import autocorrelation as autocorrelation
+from jaxchemo.analysis.tracks import diffusivity as diffusivity
+from jaxchemo.analysis.tracks import drift as drift
+from jaxchemo.analysis.tracks import mean_squared_displacement as mean_squared_displacement
+from jaxchemo.analysis.tracks import run_times as run_times

@@ -18,3 +18,6 @@ from jaxchemo.experiments.patterns import KellerSegel2D as KellerSegel2D
 from jaxchemo.experiments.recover import RecoverParameters as RecoverParameters
 from jaxchemo.experiments.recover import Recovery as Recovery
 from jaxchemo.experiments.stability import StabilityMap as StabilityMap
+from jaxchemo.experiments.swimming import AgentsVsPDE as AgentsVsPDE
+from jaxchemo.experiments.swimming import GradientClimbing3D as GradientClimbing3D
+from jaxchemo.experiments.swimming import RunAndTumble1D as RunAndTumble1D

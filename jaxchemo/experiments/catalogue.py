@@ -10,6 +10,7 @@ from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover import RecoverParameters
 from jaxchemo.experiments.stability import StabilityMap
+from jaxchemo.experiments.swimming import AgentsVsPDE, GradientClimbing3D, RunAndTumble1D
 
 EXPERIMENTS: tuple[Experiment | Study, ...] = (
     OneBlob(),
@@ -23,6 +24,9 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
     TravellingBand(),
     GrowthExpansion(),
     Invasion(),
+    RunAndTumble1D(),
+    GradientClimbing3D(),
+    AgentsVsPDE(),
 )
 
 

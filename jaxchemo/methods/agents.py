@@ -144,7 +144,7 @@ class Agents(AbstractMethod):
         drawn = _uniform(word >> 8, 24, x[0].dtype)
         ends, tumbling = self._end_rate(problem, now), state.tumbling
         if tumbling is None or ends is None:
-            turns = drawn < self._chance(problem, cue, rate, dt)
+            turns = drawn < turn_chance(problem, cue, rate, dt)
         else:
             turns = tumbling & (drawn < _within(ends, dt))
             tumbling = jnp.where(tumbling, ~turns, drawn < _within(rate, dt))
@@ -199,17 +199,6 @@ class Agents(AbstractMethod):
         folded, reflected = jax.jvp(lambda *x: grid.fold(x), moved, headings)
         return folded, reflected, grid.keeps(moved)
 
-    def _chance(self, problem: Problem, cue: Cue, rate: Array, dt: Any) -> Array:
-        """The chance that makes the mean direction after the step that of the exact process."""
-        model, ndim = problem.swimmers, len(cue.position)
-        kept = model.turning.mean_cosine(ndim)
-        if ndim > 1:
-            straight = _straight(problem, ndim, dt)
-            return straight / (straight - kept) * _within((1 - kept) * rate, dt)
-        both = 0.5 * (1 - kept) * (rate + model.tumble_rate.rate(cue.turned()))
-        share = jnp.where(both > 0, 0.5 * (1 - kept) * rate / jnp.where(both > 0, both, 1), 0)
-        return share * _within(both, dt)
-
     def _turn(
         self, problem: Problem, headings: Components, turns: Array, tumbling: Array | None, word: Array, dt: Any
     ) -> Components:
@@ -225,6 +214,21 @@ class Agents(AbstractMethod):
         straight = straight if tumbling is None else jnp.where(tumbling, 1, straight)
         cosine = jnp.where(turns, cosine, straight).astype(dtype)
         return _rotated(headings, cosine, word & 0xFFFF)
+
+
+def turn_chance(problem: Problem, cue: Cue, rate: Float[Array, "..."], dt: Any) -> Float[Array, "..."]:
+    """Chance that a cell turns in a step, in one dimension that it reverses.
+
+    It is the one that makes the mean direction after the step that of the exact process.
+    """
+    model, ndim = problem.swimmers, len(cue.position)
+    kept = model.turning.mean_cosine(ndim)
+    if ndim > 1:
+        straight = _straight(problem, ndim, dt)
+        return straight / (straight - kept) * _within((1 - kept) * rate, dt)
+    both = 0.5 * (1 - kept) * (rate + model.tumble_rate.rate(cue.turned()))
+    share = jnp.where(both > 0, 0.5 * (1 - kept) * rate / jnp.where(both > 0, both, 1), 0)
+    return share * _within(both, dt)
 
 
 def _place(problem: Problem) -> Grid | FreeSpace:

@@ -14,5 +14,8 @@ from jaxchemo.plotting.profiles import film as film
 from jaxchemo.plotting.profiles import kymograph as kymograph
 from jaxchemo.plotting.recovery import recovery as recovery
 from jaxchemo.plotting.stability import stability_map as stability_map
+from jaxchemo.plotting.swimming import climbing as climbing
+from jaxchemo.plotting.swimming import levels as levels
+from jaxchemo.plotting.swimming import tracks_and_laws as tracks_and_laws
 from jaxchemo.plotting.table import comparison_table as comparison_table
 from jaxchemo.plotting.training import training as training

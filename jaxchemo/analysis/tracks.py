@@ -1,0 +1,103 @@
+"""What tracks of swimming cells say: how far they get, what they forget, how fast they climb, and how long they run."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+
+class Estimate(NamedTuple):
+    """A mean over cells, and its standard error."""
+
+    value: float
+    error: float
+
+
+def mean_squared_displacement(positions: Float[ArrayLike, "t p d"]) -> Float[np.ndarray, " t"]:
+    """Mean over cells of `|x(t) - x(0)|^2` [length^2], for each saved time.
+
+    **Arguments:**
+
+    - `positions`: of each cell at each time, unfolded [length].
+
+    **Raises:** `ValueError` for tracks with missing frames.
+    """
+    x = _tracks("positions", positions)
+    return np.mean(np.sum((x - x[0]) ** 2, axis=-1), axis=1)
+
+
+def autocorrelation(headings: Float[ArrayLike, "t p d"]) -> Float[np.ndarray, " t"]:
+    """Mean over cells, and over all pairs of times so far apart, of `p(s) . p(s + t)` [dimensionless].
+
+    **Arguments:**
+
+    - `headings`: unit vectors at evenly spaced times.
+
+    **Raises:** `ValueError` for tracks with missing frames.
+    """
+    p = _tracks("headings", headings)
+    count = len(p)
+    modes = np.fft.rfft(p, 2 * count, axis=0)
+    sums = np.fft.irfft(np.sum(np.abs(modes) ** 2, axis=-1), axis=0)[:count]
+    return np.mean(sums, axis=1) / np.arange(count, 0, -1)
+
+
+def drift(ts: Float[ArrayLike, " t"], positions: Float[ArrayLike, "t p d"], axis: int = 0) -> Estimate:
+    """Drift along an axis [length / time], by the displacement of each cell from the first time to the last.
+
+    **Arguments:**
+
+    - `ts`: the times; `positions`: of each cell at each, unfolded [length].
+    - `axis`: along which. Default 0.
+
+    **Returns:** the mean over cells and its standard error: 1.96 of them on each side make a 95% confidence interval.
+
+    **Raises:** `ValueError` for tracks with missing frames.
+    """
+    x, times = _tracks("positions", positions)[..., axis], np.asarray(ts, float)
+    speeds = (x[-1] - x[0]) / (times[-1] - times[0])
+    return Estimate(float(speeds.mean()), float(speeds.std(ddof=1) / np.sqrt(speeds.size)))
+
+
+def diffusivity(ts: Float[ArrayLike, " t"], positions: Float[ArrayLike, "t p d"]) -> Estimate:
+    """Half the growth of the variance along an axis per time, mean over axes [length^2 / time], over the second half.
+
+    The first half is left out: there cells still remember their first direction.
+    """
+    x, times = _tracks("positions", positions), np.asarray(ts, float)
+    middle = len(times) // 2
+    squares = [np.mean((x[k] - x[k].mean(axis=0)) ** 2, axis=-1) for k in (middle, -1)]
+    each = (squares[1] - squares[0]) / (2 * (times[-1] - times[middle]))
+    return Estimate(float(each.mean()), float(each.std(ddof=1) / np.sqrt(each.size)))
+
+
+def run_times(
+    ts: Float[ArrayLike, " t"], headings: Float[ArrayLike, "t p d"], angle: float = 0.5
+) -> Float[np.ndarray, " runs"]:
+    """How long cells ran between two turns [time]. The first and the last run of each track, cut off, do not count.
+
+    **Arguments:**
+
+    - `ts`: evenly spaced times; `headings`: unit vectors at each.
+    - `angle`: between two frames that counts as a turn [radians]. Default 0.5.
+
+    **Raises:** `ValueError` for tracks with missing frames.
+    """
+    p, times = _tracks("headings", headings), np.asarray(ts, float)
+    turned = np.sum(p[1:] * p[:-1], axis=-1) < np.cos(angle)
+    found = [np.diff(times[1:][turned[:, k]]) for k in range(p.shape[1])]
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _tracks(name: str, given: ArrayLike) -> np.ndarray:
+    values = np.asarray(given, float)
+    if values.ndim != 3 or len(values) < 2:
+        raise ValueError(f"`{name}` must have the shape (two or more times, cells, dimensions), got {values.shape}.")
+    missing = ~np.isfinite(values).all(axis=-1)
+    if missing.any():
+        time, cell = np.argwhere(missing)[0]
+        raise ValueError(
+            f"`{name}` has {missing.sum()} missing frames, the first of cell {cell} at frame {time}: cut the tracks "
+            "there, or leave those cells out."
+        )
+    return values

@@ -1,0 +1,136 @@
+"""Tracks of swimming cells: how likely they are, what they tell, and the derivatives that no path carries."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from jaxchemo import _checks
+from jaxchemo.domain import Grid
+from jaxchemo.integrate import Forward, SaveAt, solve
+from jaxchemo.methods import Agents
+from jaxchemo.methods.agents import turn_chance
+from jaxchemo.methods.sensing import Surroundings, on_grid, speed_at
+from jaxchemo.problem import Problem
+
+
+def log_likelihood(
+    problem: Problem,
+    ts: Float[ArrayLike, " t"],
+    positions: Float[ArrayLike, "t p d"],
+    headings: Float[ArrayLike, "t p d"],
+) -> Float[Array, " p"]:
+    """Logarithm of the chance of each cell's turns, given where it was: by the chances with which `Agents` turn.
+
+    Differentiable in the tumble rate of the problem's model. A turn is a heading that changes between two frames: at
+    all without rotational diffusion, by more than half a radian with it. In one dimension it is exact for tracks that
+    `Agents` saved at every step; elsewhere but for turns that cannot be told from none.
+
+    **Arguments:**
+
+    - `problem`: swimming cells without walls, with a rate that has no memory, and a signal that a formula gives.
+    - `ts`: evenly spaced times [time]; `positions`, `headings`: at each [length], [dimensionless].
+
+    **Raises:** `TypeError` for cells with a memory, with walls, or in a signal that changes; `ValueError` for missing
+    frames.
+    """
+    model = problem.swimmers
+    if model.tumble_rate.has_memory or model.tumble_duration is not None or on_grid(problem):
+        raise TypeError("Likelihoods are for rates without memory or duration, in a signal that a formula gives.")
+    if isinstance(problem.grid, Grid) and not all(problem.grid.periodic):
+        raise TypeError("Likelihoods are for cells without walls: FreeSpace, or a periodic box.")
+    x, p, times = jnp.asarray(positions), jnp.asarray(headings), jnp.asarray(ts)
+    if _checks.is_concrete(x) and not bool(jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(p))):
+        raise ValueError("`positions` and `headings` must have no missing frames: cut the tracks there.")
+    dt = times[1] - times[0]
+    closeness = math.cos(0.5) if model.rotational_diffusion is not None else 1 - 1e-4
+    surroundings = Surroundings.of(problem)
+
+    def step(total: Array, frames: tuple[Array, Array, Array]) -> tuple[Array, None]:
+        place, before, after = (tuple(part.T) for part in frames)
+        speed = speed_at(model, place)
+        middle = tuple(xi + 0.5 * dt * speed * q for xi, q in zip(place, before, strict=True))
+        cue = surroundings.cue(problem, middle, before, speed_at(model, middle))
+        chance = turn_chance(problem, cue, model.tumble_rate.rate(cue), dt)
+        turned = sum(q * r for q, r in zip(before, after, strict=True)) < closeness
+        return total + jnp.where(turned, jnp.log(chance), jnp.log1p(-chance)), None
+
+    return jax.lax.scan(step, jnp.zeros(x.shape[1], x.dtype), (x[:-1], p[:-1], p[1:]))[0]
+
+
+class Score(NamedTuple):
+    """A mean over cells, its gradient, and the standard error of each, in the shape of the parameters."""
+
+    value: Float[Array, ""]
+    gradient: Any
+    error: Any
+
+
+def score_gradient(
+    statistic: Callable[[Float[Array, "p d"]], Float[Array, " p"]],
+    build: Callable[[Any], Problem],
+    parameters: Any,
+    num_cells: int,
+    *,
+    t1: float,
+    dt: float,
+    key: PRNGKeyArray,
+) -> Score:
+    """Gradient of the mean of a statistic of cells in parameters of their tumble rate, by likelihood ratios.
+
+    A turn is a jump, so that no derivative flows along the path of an agent through who turns when: what does flow,
+    with respect to rates, is zero. The score does it: `mean of (f - b) d log L`, with for each cell the mean of all
+    others as the baseline `b`. Unbiased for the discrete process in one dimension; elsewhere as far as `log_likelihood`
+    is exact. Its variance grows with the number of turns: for the second moment of 10,000 free cells, its standard
+    error was 2.5% of the derivative after 3 mean runs and 5% after 10.
+
+    Where nothing but the speed changes, and the rate depends on no place, `jax.grad` through `solve` is right and much
+    better: turns then stay where they are. For cells in fields differentiate `Kinetic` or `FokkerPlanck`.
+
+    **Arguments:**
+
+    - `statistic`: from the final positions `(p, d)` to a number for each cell `(p,)`.
+    - `build`: from parameters to a problem, as `log_likelihood` takes it.
+    - `parameters`: a pytree of numbers.
+    - `num_cells`: agents; at least 2.
+    - `t1`, `dt`, `key`: as `jc.solve`.
+
+    **Source:** Glynn (1990); the baseline leaves each cell out of its own.
+    """
+    _checks.natural("num_cells", num_cells, at_least=2)
+    problem = build(parameters)
+    every = SaveAt(every=1)
+    run = solve(problem, Agents(num_cells), t1=t1, dt=dt, key=key, saveat=every, adjoint=Forward())
+    found = statistic(run.final.positions)
+    others = (jnp.sum(found) - found) / (num_cells - 1)
+    tracks = run.ts, run.ys.positions, run.ys.headings
+    scores = jax.jacfwd(lambda numbers: log_likelihood(build(numbers), *tracks))(parameters)
+
+    def each(score: Array) -> Array:
+        return (found - others).reshape((-1,) + (1,) * (score.ndim - 1)) * score
+
+    gradient = jax.tree.map(lambda score: jnp.mean(each(score), axis=0), scores)
+    error = jax.tree.map(lambda score: jnp.std(each(score), axis=0) / math.sqrt(num_cells), scores)
+    return Score(jnp.mean(found), gradient, error)
+
+
+def fisher_information(
+    build: Callable[[Float[Array, " k"]], Problem],
+    parameters: Float[Array, " k"],
+    ts: Float[ArrayLike, " t"],
+    positions: Float[ArrayLike, "t p d"],
+    headings: Float[ArrayLike, "t p d"],
+) -> Float[Array, "k k"]:
+    """What one track tells of parameters of the tumble rate: the mean over tracks of the score times itself.
+
+    The standard error of an estimate from `n` such tracks is at best the root of the diagonal of its inverse, over the
+    root of n (Cramer and Rao). A cell that turns at a constant rate a for a time T gives `T / a`.
+
+    **Arguments:** `build` from parameters `(k,)` to a problem, and the tracks, as `log_likelihood` takes them. The
+    tracks must be those of cells with these parameters.
+    """
+    scores = jax.jacfwd(lambda numbers: log_likelihood(build(numbers), ts, positions, headings))(parameters)
+    return jnp.mean(scores[:, :, None] * scores[:, None, :], axis=0)

@@ -1,0 +1,84 @@
+"""Statistics of tracks, on tracks whose laws are known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxchemo as jc
+from jaxchemo import analysis
+from jaxchemo.analysis import swimming
+from jaxchemo.models import Directional, Reversal, RunAndTumble
+
+
+@pytest.fixture(scope="module")
+def run():
+    cells = RunAndTumble(20.0, 1.0, Reversal())
+    problem = jc.Problem(cells, jc.FreeSpace(1), jc.initial.particles(jnp.zeros((10_000, 1)), mass=1.0))
+    return jc.solve(
+        problem,
+        jc.Agents(10_000),
+        t1=20.0,
+        dt=0.05,
+        key=jax.random.key(2),
+        saveat=jc.SaveAt(every=2),
+        adjoint=jc.Forward(),
+    )
+
+
+def test_spreading(run):
+    found = analysis.mean_squared_displacement(run.ys.positions)
+    exact = swimming.mean_square(run.ts, speed=20.0, rate=1.0)
+    np.testing.assert_allclose(found[1:], exact[1:], rtol=0.06)
+    assert float(swimming.mean_square(3.0, speed=20.0, rate=1.0)) == pytest.approx(1000.49575, rel=1e-8)
+    assert float(swimming.mean_fourth_power(3.0, speed=20.0, rate=1.0)) == pytest.approx(2154645.9, rel=1e-7)
+    one = analysis.diffusivity(run.ts, run.ys.positions)
+    assert one.value == pytest.approx(200, rel=0.06)
+
+
+def test_memory_of_the_direction(run):
+    found = analysis.autocorrelation(run.ys.headings)
+    ts = np.asarray(run.ts)
+    early = ts < 2
+    np.testing.assert_allclose(found[early], np.exp(-2 * ts[early]), atol=0.01)
+    assert found[0] == pytest.approx(1)
+
+
+def test_drift_and_its_error(run):
+    found = analysis.drift(run.ts, run.ys.positions)
+    assert abs(found.value) < 3 * found.error
+    assert found.error == pytest.approx(np.sqrt(1000.0 * 7.6 / 400 / 1e4), rel=0.2)
+
+
+def test_run_times_are_exponential(run):
+    found = analysis.run_times(run.ts, run.ys.headings)
+    # Two turns within a frame go unseen; those that are seen are 0.1 s apart or more.
+    assert found.mean() == pytest.approx(1.1, abs=0.06)
+    assert found.std() == pytest.approx(1.0, abs=0.08)
+
+
+def test_missing_frames_are_named():
+    tracks = np.zeros((5, 4, 2))
+    tracks[3, 2] = np.nan
+    for statistic in (analysis.mean_squared_displacement, analysis.autocorrelation):
+        with pytest.raises(ValueError, match="1 missing frames, the first of cell 2 at frame 3: cut the tracks"):
+            statistic(tracks)
+    with pytest.raises(ValueError, match="must have the shape"):
+        analysis.autocorrelation(np.zeros((1, 3, 2)))
+
+
+def test_the_propagator_has_all_but_the_atoms():
+    x = jnp.linspace(-60.0, 60.0, 20_001)
+    density = swimming.propagator(x, 3.0, speed=20.0, rate=1.0)
+    mass, second = (float(jnp.trapezoid(density * x**k, x)) for k in (0, 2))
+    assert mass == pytest.approx(1 - np.exp(-3.0), rel=1e-4)
+    assert second + 3600 * np.exp(-3.0) == pytest.approx(1000.49575, rel=1e-4)
+    assert float(swimming.propagator(61.0, 3.0, speed=20.0, rate=1.0)) == 0
+
+
+def test_at_rest_is_the_law_of_the_rates():
+    law = Directional(lambda x: 1 + 0.5 * jnp.tanh(x[..., 0] / 50), lambda x: 1 - 0.5 * jnp.tanh(x[..., 0] / 50))
+    grid = jc.Grid.box(-100.0, 100.0, 40)
+    problem = jc.Problem(RunAndTumble(20.0, law, Reversal()), grid, jc.initial.uniform(mass=3.0))
+    wanted = grid.average(lambda x: jnp.cosh(x[..., 0] / 50) ** -2.5)
+    np.testing.assert_allclose(swimming.at_rest(problem), 3 * wanted / grid.integrate(wanted), rtol=1e-6)
