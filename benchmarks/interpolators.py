@@ -97,7 +97,7 @@ def errors(problem: jc.Problem, method: jc.ParticleField, exposures, mollified, 
         state = advance(state, k * HALFWAY, (k + 1) * HALFWAY)
         x = state.positions["rho"]
         elapsed = (k + 1) * HALFWAY * DT
-        diffused = 2 * problem.model.species["rho"].mobility * elapsed
+        diffused = 2 * problem.continuum.species["rho"].mobility * elapsed
         sampling = Sampling(method.deposit_order, weight * elapsed / box_of.cell_volume, diffused)
         _, seen = method.field.felt(
             state.stored["c"], condition, signal, x, box_of, method.interpolator, {"rho": sampling}, 0.0

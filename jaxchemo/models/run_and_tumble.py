@@ -1,5 +1,6 @@
 """Single swimming cells: they run straight, tumble at a rate that they sense, and may change what they sense."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -105,7 +106,7 @@ class RunAndTumble(AbstractModel):
         running = 1.0 if self.tumble_duration is None else 1 / (1 + rate * self.tumble_duration)
         return running * square / (ndim * self.reorientation(rate, ndim))
 
-    def to_keller_segel(self, ndim: int, signal: ArrayLike = 0.0) -> Model:
+    def to_keller_segel(self, ndim: int, signal: ArrayLike = 0.0, steepest: ArrayLike | None = None) -> Model:
         """The population on scales on which cells have tumbled often: mobility and sensitivity by linear response.
 
         `mobility = v^2 / (d L)` and `V = v^2 (1 - a) X / (d L) grad c`, where `L` is the rate at which the direction is
@@ -116,6 +117,8 @@ class RunAndTumble(AbstractModel):
 
         - `ndim`: dimension of the space, 1 to 3.
         - `signal`: concentration to which cells are adapted, for laws that depend on it. Default 0.
+        - `steepest`: the steepest gradient that it is meant for [concentration / length]; a warning says where linear
+          response does not reach so far. Default: none is given, nothing is checked.
 
         **Raises:** `TypeError` if the speed or the rate depends on the place: use `FokkerPlanck`.
 
@@ -124,4 +127,15 @@ class RunAndTumble(AbstractModel):
         if callable(self.speed):
             raise TypeError("A limit needs a speed that depends on no place: FokkerPlanck would do.")
         mobility, law = self.tumble_rate.limit(self, ndim, jnp.asarray(signal, float))
+        if law is not None and steepest is not None:
+            drift = jnp.abs(law.slope(jnp.asarray(signal, float)) * jnp.asarray(steepest))
+            change = ndim * drift / self.speed
+            if _checks.is_concrete(change) and float(change) > 0.3:
+                slope, speed = number(jnp.asarray(steepest)), number(self.speed)
+                warnings.warn(
+                    f"In a gradient of {slope} the tumble rate would change by {float(change):.2g} of itself (drift "
+                    f"{float(drift):.3g} of a speed of {speed}): linear response holds where that is small. Agents, "
+                    f"Kinetic or FokkerPlanck would do.",
+                    stacklevel=2,
+                )
         return Model({CELLS: Species(mobility, {} if law is None else {str(self.sensed): law})}, self.signals)

@@ -1,5 +1,7 @@
 """Tumble rates, turns, the pathway and the limits of swimming cells, each against its formula."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -213,6 +215,14 @@ class TestLimits:
 
         slopes = jax.grad(mobility, argnums=(0, 1))(20.0, 1.0)
         np.testing.assert_allclose(slopes, (2 * 20 / 2.4, -400 / 2.4), rtol=1e-12)
+
+    def test_a_gradient_too_steep_for_it_is_warned_of_with_the_number(self):
+        cells = RunAndTumble(20.0, LinearResponse(1.5, 0.3), Reversal())
+        with pytest.warns(UserWarning, match=r"would change by 0\.6 of itself \(drift 12 of a speed of 20\)"):
+            cells.to_keller_segel(1, steepest=0.1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            cells.to_keller_segel(1, steepest=0.01)
 
     def test_places_have_no_limit(self):
         for cells in (RunAndTumble(lambda x: 1 + x[..., 0] ** 2, 1.0), RunAndTumble(1.0, Directional(1.0, 2.0))):
