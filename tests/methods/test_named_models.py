@@ -164,6 +164,21 @@ def test_a_growing_colony_expands_as_computed():
     assert all(float(jnp.min(field)) > -1e-12 for field in run.final.signal.values())
 
 
+@pytest.mark.slow
+def test_a_quarter_of_a_colony_on_a_plane_is_one_on_shells():
+    start = {"attractant": jc.initial.uniform(amplitude=0.1), "nutrient": jc.initial.uniform(amplitude=40.0)}
+    drop = jc.initial.function(lambda x: 0.029 * jax.nn.sigmoid((1 - jnp.sqrt(jnp.sum(x**2, axis=-1))) / 0.1))
+    profiles = []
+    for grid in (jc.RadialGrid(4.0, 80, 2), jc.Grid.box((0.0, 0.0), (4.0, 4.0), (80, 80))):
+        problem = jc.Problem(jc.models.growth_expansion(), grid, drop, start)
+        run = jc.solve(problem, jc.FiniteVolume(), t1=5400.0, dt=4.0, adjoint=jc.Forward())
+        profiles.append(run.final.density if isinstance(grid, jc.RadialGrid) else run.final.density[:, 0])
+    shells, plane = profiles
+    fronts = [analysis.front(u, jc.RadialGrid(4.0, 80, 2), 0.02) for u in (shells, plane)]
+    assert fronts[1] == pytest.approx(fronts[0], rel=0.01)
+    np.testing.assert_allclose(plane[:40], shells[:40], rtol=0.02)
+
+
 def test_invasion_keeps_its_laws():
     grid = jc.Grid.box((0.0, 0.0), (1.0, 1.0), (16, 16))
     model = jc.models.invasion(decay=0.5)
