@@ -1,6 +1,8 @@
 """The sensing pathway of *E. coli*: receptors, adaptation by methylation, and the motor; with published numbers."""
 
 import abc
+import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,13 +22,14 @@ class Receptors(Shown):
 
     **Arguments:**
 
-    - `sizes`: receptors of each kind in a cluster, n_k; N is their sum. A number for one kind.
+    - `sizes`: receptors of each kind in a cluster, n_k; N is their sum. A number for one kind. Python integers are part
+      of the structure, and much faster: powers take the place of logarithms.
     - `inactive`, `active`: dissociation constants of each kind, inactive and active, positive [concentration].
     - `energy`: of a methyl group, positive [thermal energies]. Default 1.7.
     - `neutral`: methylation at which an unbound cluster is half active. Default 1.
     """
 
-    sizes: Float[Array, " k"]
+    sizes: Float[Array, " k"] | tuple[int, ...]
     inactive: Float[Array, " k"]
     active: Float[Array, " k"]
     energy: Float[Array, ""]
@@ -34,7 +37,7 @@ class Receptors(Shown):
 
     def __init__(
         self,
-        sizes: ArrayLike,
+        sizes: ArrayLike | Sequence[int],
         inactive: ArrayLike,
         active: ArrayLike,
         energy: ArrayLike = 1.7,
@@ -46,29 +49,47 @@ class Receptors(Shown):
             shapes = ", ".join(str(kind.shape) for kind in kinds)
             raise ValueError(f"`sizes`, `inactive` and `active` must have one number for each kind, got {shapes}.")
         self.sizes, self.inactive, self.active = kinds
+        given = sizes if isinstance(sizes, list | tuple) else (sizes,)
+        whole = tuple(size for size in given if isinstance(size, int))
+        if len(whole) == len(self.sizes):
+            self.sizes = whole
         self.energy = _checks.positive("energy", energy)
         self.neutral = _checks.real("neutral", neutral)
 
+    @property
+    def total(self) -> Array | int:
+        """Receptors in a cluster, N."""
+        return sum(self.sizes) if isinstance(self.sizes, tuple) else jnp.sum(self.sizes)
+
     def binding(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Free energy of binding, `sum_k n_k ln((1 + c/KI) / (1 + c/KA))` [thermal energies]."""
-        kinds = zip(self.sizes, self.inactive, self.active, strict=True)
-        # One logarithm, not two of one plus something: a quarter of the time, to the same digits of the sum.
-        terms = [n * jnp.log((1 + signal / low) / (1 + signal / high)) for n, low, high in kinds]
+        terms = [n * jnp.log(ratio) for n, ratio in zip(self.sizes, self._ratios(signal), strict=True)]
         return jnp.asarray(sum(terms[1:], terms[0]))
 
     def free_energy(self, signal: Float[Array, "..."], methylation: Float[Array, "..."]) -> Float[Array, "..."]:
         """Free energy of the active cluster over the inactive one [thermal energies]."""
-        return jnp.sum(self.sizes) * self.energy * (self.neutral - methylation) + self.binding(signal)
+        return self.total * self.energy * (self.neutral - methylation) + self.binding(signal)
 
     def activity(self, signal: Float[Array, "..."], methylation: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of active clusters."""
-        return jax.nn.sigmoid(-self.free_energy(signal, methylation))
+        if not isinstance(self.sizes, tuple):
+            return jax.nn.sigmoid(-self.free_energy(signal, methylation))
+        # e^f, each kind with its share of the methyl groups: a factor alone might leave the range of numbers.
+        held = jnp.exp(self.energy * (self.neutral - methylation))
+        powers = [(held * ratio) ** n for n, ratio in zip(self.sizes, self._ratios(signal), strict=True)]
+        # No further than to where the activity is nothing: beyond the range of numbers it would have no derivative.
+        factor = jnp.minimum(math.prod(powers[1:], start=powers[0]), float(jnp.finfo(held.dtype).max) ** 0.4)
+        return 1 / (1 + factor)
 
     def adapted(self, signal: Float[Array, "..."], activity: ArrayLike) -> Float[Array, "..."]:
         """Methylation at which a signal leaves the clusters this active."""
         activity = jnp.asarray(activity)
         held = jnp.log(1 / activity - 1)
-        return self.neutral + (self.binding(signal) - held) / (jnp.sum(self.sizes) * self.energy)
+        return self.neutral + (self.binding(signal) - held) / (self.total * self.energy)
+
+    def _ratios(self, signal: Float[Array, "..."]) -> list[Array]:
+        """`(1 + c/KI) / (1 + c/KA)` of each kind."""
+        return [(1 + signal / low) / (1 + signal / high) for low, high in zip(self.inactive, self.active, strict=True)]
 
 
 class AbstractMotor(Shown):
@@ -214,7 +235,7 @@ class Pathway(AbstractTumbling):
     def adaptation_time(self) -> Float[Array, ""]:
         """Time in which a small change of the activity is forgotten [time]."""
         a = self.resting_activity
-        return 1 / (jnp.sum(self.receptors.sizes) * self.receptors.energy * a * (1 - a) * (self.up + self.down))
+        return 1 / (self.receptors.total * self.receptors.energy * a * (1 - a) * (self.up + self.down))
 
     def rate(self, cue):
         return self.motor.start_rate(jnp.broadcast_to(self.resting_activity, jnp.shape(cue.signal)))
@@ -226,7 +247,7 @@ class Pathway(AbstractTumbling):
         activity = self.receptors.activity(cue.signal, memory)
         change = self.up - (self.up + self.down) * activity
         # In the middle of the step, by the slope of the activity: second order for the price of one evaluation.
-        slope = jnp.sum(self.receptors.sizes) * self.receptors.energy * activity * (1 - activity)
+        slope = self.receptors.total * self.receptors.energy * activity * (1 - activity)
         middle = activity + 0.5 * dt * change * slope
         later = memory + dt * (self.up - (self.up + self.down) * middle)
         if self.noise is not None:

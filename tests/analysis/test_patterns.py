@@ -70,6 +70,7 @@ def test_the_wavelength_of_waves_and_of_nothing(boundary):
     assert np.isnan(analysis.wavelength(np.full(grid.shape, 0.1), grid))
 
 
+@pytest.mark.slow
 def test_an_aggregate_has_the_height_and_width_of_its_law():
     """u = u_m sech^2(b x), b = chi M / (4 Du Dv), u_m = chi M^2 / (8 Du Dv): a narrow spike in one dimension."""
     grid = jc.Grid.box(0.0, 10.0, 1000, jc.Periodic())
@@ -86,6 +87,7 @@ def test_an_aggregate_has_the_height_and_width_of_its_law():
     assert float(jnp.max(jnp.abs(u - law))) < 0.04 * height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("relaxation", [1.0, 0])
 def test_the_free_energy_falls_at_its_rate(relaxation):
     model = jc.models.keller_segel(0.5, 1.5, relaxation, decay=0.7, diffusivity=0.3, production=1.2)

@@ -108,7 +108,12 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+QUICK = ("linear", "filling late", "flux limited")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in LAWS]
+)
 def test_runs_grow_as_predicted(name):
     """Small waves on a grid, where the square of the wavenumber is that of the differences."""
     n, length = 32, 8.0

@@ -25,6 +25,7 @@ def test_spikes_form_and_nothing_is_lost(tmp_path):
     assert (again.cells, again.dt) == (40, 1e-2)
 
 
+@pytest.mark.slow
 def test_theory_and_runs_agree_on_where_patterns_form(tmp_path):
     found = MAP.run()
     np.testing.assert_allclose(found.critical, 2 * (1 + found.decays + 2 * np.sqrt(found.decays)), rtol=1e-6)
@@ -41,12 +42,12 @@ class TestMazes:
     SMALL = KellerSegel2D(length=40.0, cells=40, t1=30.0, dt=0.1, frames=6)
 
     def test_the_noise_is_the_same_on_every_grid(self):
-        problems = [self.SMALL.problem(shape=n, seed=3) for n in (40, 80)]
+        problems = [self.SMALL.problem(shape=n, seed=3) for n in (20, 40)]
         coarse, fine = (problem.fields()[0]["rho"] for problem in problems)
-        halved = fine.reshape(40, 2, 40, 2).mean((1, 3))
+        halved = fine.reshape(20, 2, 20, 2).mean((1, 3))
         np.testing.assert_allclose(coarse, halved, atol=2e-3)
         assert float(coarse.std()) == pytest.approx(0.01, rel=0.3) and float(coarse.mean()) == pytest.approx(1)
-        assert np.abs(self.SMALL.problem(seed=4).fields()[0]["rho"] - coarse).max() > 0.01
+        assert np.abs(self.SMALL.problem(shape=20, seed=4).fields()[0]["rho"] - coarse).max() > 0.01
 
     @pytest.mark.slow
     def test_two_methods_make_the_same_maze_of_the_predicted_wavelength(self, tmp_path):

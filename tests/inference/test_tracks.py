@@ -38,6 +38,7 @@ def test_the_path_carries_no_derivative_of_the_rate_but_that_of_the_speed():
     assert float(slopes[1]) == 0  # which is wrong, and why there is a score
 
 
+@pytest.mark.slow
 def test_two_rates_at_once():
     def build(rates):
         return free(Directional(rates[0], rates[1]))
@@ -52,6 +53,7 @@ def test_two_rates_at_once():
     assert bool(jnp.all(jnp.abs(found.gradient - exact) < 3 * found.error))
 
 
+@pytest.mark.slow
 def test_information_of_a_constant_rate():
     n = 4_000
     run = jc.solve(
@@ -71,6 +73,7 @@ def test_information_of_a_constant_rate():
     assert middle == pytest.approx(turns / (5.0 * n), rel=0.02)
 
 
+@pytest.mark.slow
 def test_cells_that_sense_in_three_dimensions_tell_their_gain():
     n = 3_000
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxchemo import models
@@ -119,6 +119,7 @@ class TestPathway:
         levels = jnp.asarray([signal(k * dt) for k in range(round(seconds / dt))])
         return jax.lax.scan(step, memory, levels)
 
+    @settings(max_examples=15)
     @given(st.floats(0.1, 5000), st.floats(0.5, 3.0))
     def test_adaptation_is_perfect(self, signal, methylation):
         law = Pathway(TAR, HillMotor(0.2, 0.15, 0.25), up=0.2, down=0.6)
@@ -184,6 +185,20 @@ class TestPathway:
         one, two = Receptors(6.0, 10.0, 500.0), Receptors(np.array([2.0, 4.0]), np.full(2, 10.0), np.full(2, 500.0))
         assert float(one.binding(jnp.asarray(70.0))) == pytest.approx(float(two.binding(jnp.asarray(70.0))))
         assert models.pathway_b().receptors.sizes.shape == (3,)
+
+    def test_whole_numbers_of_receptors_are_powers(self):
+        inactive, active = np.array([18.2, 70.0]), np.array([3000.0, 1000.0])
+        for whole, real in (
+            (Receptors(6, 18.2, 3000.0), TAR),
+            (Receptors((2, 4), inactive, active), Receptors(np.array([2.0, 4.0]), inactive, active)),
+        ):
+            assert isinstance(whole.sizes, tuple) and not isinstance(real.sizes, tuple)
+            signal, methylation = jnp.array([0.0, 1.0, 300.0, 1e5]), jnp.array([-40.0, 1.2, 2.3, 60.0])
+            found, wanted = whole.activity(signal, methylation), real.activity(signal, methylation)
+            np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-100)  # what is nothing has a floor
+            low = jnp.float32(-40.0)
+            assert np.isfinite(jax.grad(lambda m, whole=whole: whole.activity(jnp.float32(1.0), m))(low))
+            assert float(whole.adapted(100.0, 0.3)) == pytest.approx(float(real.adapted(100.0, 0.3)))
 
 
 class TestLimits:
