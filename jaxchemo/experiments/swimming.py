@@ -277,8 +277,8 @@ class AgentsVsPDE(Study):
     diffusivity: float = 50.0
     level: float = 5.0
     mass: float = 30.0
-    center: float = 50.0
-    std: float = 20.0
+    center: float = 60.0
+    std: float = 15.0
     length: float = 400.0
     cells: int = 400
     num_cells: int = 40_000

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from jaxchemo import _checks
@@ -43,7 +44,8 @@ def log_likelihood(
     if isinstance(problem.grid, Grid) and not all(problem.grid.periodic):
         raise TypeError("Likelihoods are for cells without walls: FreeSpace, or a periodic box.")
     x, p, times = jnp.asarray(positions), jnp.asarray(headings), jnp.asarray(ts)
-    if _checks.is_concrete(x) and not bool(jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(p))):
+    known = [np.asarray(part) for part in (positions, headings) if _checks.is_concrete(part)]
+    if not all(np.isfinite(part).all() for part in known):
         raise ValueError("`positions` and `headings` must have no missing frames: cut the tracks there.")
     dt = times[1] - times[0]
     closeness = math.cos(0.5) if model.rotational_diffusion is not None else 1 - 1e-4

@@ -108,7 +108,7 @@ LAWS = {
 }
 
 
-QUICK = ("linear", "filling late", "flux limited")
+QUICK = ("filling late",)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,7 @@ def test_runs_grow_as_predicted(name):
     assert float(jnp.log(grown)) / 0.5 == pytest.approx(values[best], rel=2e-5)
 
 
+@pytest.mark.slow
 def test_motility_slows_or_speeds_the_decay_of_a_wave():
     """The same, for diffusion that depends on the density: `D(2) = 0.5 (2/4)^2` and its wave."""
     cells = Species(0.5, motility=PowerLaw(2.0, 4.0))
@@ -197,6 +198,7 @@ def test_growth_on_nutrients_is_in_the_matrix():
     np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_derivatives_of_growth_rates_agree_with_differences():
     def rate(v):
         model = minimal(Receptor(v[0], v[1]), v[2], v[3], v[4])

@@ -76,6 +76,7 @@ def test_the_propagator_has_all_but_the_atoms():
     assert float(swimming.propagator(61.0, 3.0, speed=20.0, rate=1.0)) == 0
 
 
+@pytest.mark.slow
 def test_at_rest_is_the_law_of_the_rates():
     law = Directional(lambda x: 1 + 0.5 * jnp.tanh(x[..., 0] / 50), lambda x: 1 - 0.5 * jnp.tanh(x[..., 0] / 50))
     grid = jc.Grid.box(-100.0, 100.0, 40)

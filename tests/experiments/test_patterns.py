@@ -14,6 +14,7 @@ SMALL = KellerSegel1D(length=20.0, cells=80, sensitivity=10.0, noise=0.1, t1=8.0
 MAP = StabilityMap(sensitivities=(2.0, 6.0, 5), decays=(0.1, 0.4, 4), cells=16, dt=0.02, t1=4.0)
 
 
+@pytest.mark.slow
 def test_spikes_form_and_nothing_is_lost(tmp_path):
     found = SMALL.run(seed=1)
     assert found.density.shape == (9, 80) and found.ts[-1] == pytest.approx(8.0)
@@ -41,6 +42,7 @@ def test_theory_and_runs_agree_on_where_patterns_form(tmp_path):
 class TestMazes:
     SMALL = KellerSegel2D(length=40.0, cells=40, t1=30.0, dt=0.1, frames=6)
 
+    @pytest.mark.slow
     def test_the_noise_is_the_same_on_every_grid(self):
         problems = [self.SMALL.problem(shape=n, seed=3) for n in (20, 40)]
         coarse, fine = (problem.fields()[0]["rho"] for problem in problems)

@@ -18,6 +18,7 @@ def free(rate, n=10_000, speed=20.0):
     return jc.Problem(RunAndTumble(speed, rate, Reversal()), jc.FreeSpace(1), start)
 
 
+@pytest.mark.slow
 def test_the_score_gradient_is_that_of_the_exact_law():
     found = inference.score_gradient(
         lambda x: x[:, 0] ** 2, lambda rate: free(rate), jnp.asarray(1.0), 10_000, t1=3.0, dt=0.05, key=KEY

@@ -97,7 +97,7 @@ def check(taxis, method, wall):
     np.testing.assert_allclose(gradient, numeric, rtol=1e-7, atol=1e-9, err_msg=str(paths))
 
 
-QUICK = ("linear", "flux limited", "two signals")
+QUICK = ("two signals",)
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ class TestStationaryLaws:
 
 
 class TestWalls:
-    @pytest.mark.parametrize("ndim", [1, 2, 3])
+    @pytest.mark.parametrize("ndim", [1, pytest.param(2, marks=pytest.mark.slow), 3])
     def test_an_even_population_stays_even_at_the_walls(self, ndim):
         grid = jc.Grid.box((0.0,) * ndim, (10.0,) * ndim, (10,) * ndim)
         problem = jc.Problem(RunAndTumble(20.0, 1.0, Reversal()), grid, jc.initial.uniform(mass=1.0))
