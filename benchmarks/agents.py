@@ -254,7 +254,10 @@ def numba_pathway(cells: int, steps: int) -> dict[str, Contestant]:
         return Contestant(steps, lambda: step(rng, *x, *p, run, *own), lambda: x[0].astype(float))
 
     few, factor = max(1, steps // 10), math.exp(SIZE * ENERGY * (NEUTRAL - HELD))
-    hashed = lambda rng, *state: branch_free(_keys(steps, rng), *state)  # noqa: E731
+
+    def hashed(rng, *state):
+        branch_free(_keys(steps, rng), *state)
+
     return {
         "numba, scalar": contestant(few, lambda rng, *state: scalar(few, *state), HELD),
         "numba, branch-free": contestant(steps, hashed, SIGNAL, factor),

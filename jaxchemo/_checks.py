@@ -80,6 +80,13 @@ def instance(name: str, value: Any, kind: type | tuple[type, ...], what: str) ->
     return value
 
 
+def function(name: str, value: Any, what: str = "a function of an array") -> Any:
+    """`value` itself if it can be called."""
+    if not callable(value):
+        raise TypeError(f"`{name}` must be {what}, got {value!r}.")
+    return value
+
+
 def given(name: str, value: T | None, what: str) -> T:
     """`value`, unless it is missing; `what` says what to give."""
     if value is None:

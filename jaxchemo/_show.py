@@ -30,6 +30,12 @@ def number(value: Any) -> str:
     return f"{array.item():g}" if array.ndim == 0 else np.array2string(array, precision=4, separator=", ")
 
 
+def called(function: Any, otherwise: str = "f") -> str:
+    """The name of a function as it was given; `otherwise` for those without one."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return otherwise if name == "<lambda>" else name
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, Array | np.ndarray):
         return number(value)

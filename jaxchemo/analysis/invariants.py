@@ -1,7 +1,6 @@
 """What a run should keep, lose or grow: mass, extremes, moments and the entropy, as functions of fields on a grid."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import equinox as eqx
 import jax
@@ -11,7 +10,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.methods import Snapshot
-from jaxchemo.models import Consumption, Linear, Model, Production, Species
+from jaxchemo.methods.base import by_name
+from jaxchemo.models import Consumption, Linear, Model, Production
 from jaxchemo.problem import Problem
 
 Real = Float[Array, ""] | float
@@ -150,8 +150,8 @@ class Diagnostics(eqx.Module):
     grid: AbstractGrid
 
     def __call__(self, snapshot: Snapshot) -> dict[str, Float[Array, ""]]:
-        densities = _by_name(snapshot.density, list(self.model.species))
-        signals = _by_name(snapshot.signal, list(self.model.signals))
+        densities = by_name(snapshot.density, list(self.model.species))
+        signals = by_name(snapshot.signal, list(self.model.signals))
         found = {}
         for name, rho in densities.items():
             of = "" if len(densities) == 1 else f"[{name}]"
@@ -173,6 +173,12 @@ class Diagnostics(eqx.Module):
             (rho,), (c,) = densities.values(), signals.values()
             found["free_energy"] = free_energy(rho, c, self.grid, **constants)
         return found
+
+
+def signal_amounts(found: Iterable[str]) -> dict[str, str]:
+    """Which of the diagnostics are amounts of a signal, by its name; `'signal'` where there is only one."""
+    amounts = [key for key in found if key.startswith("signal_mass")]
+    return {key.removeprefix("signal_mass").strip("[]") or "signal": key for key in amounts}
 
 
 def diagnostics(problem: Problem) -> Diagnostics:
@@ -198,7 +204,7 @@ def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics
-    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and _only_moves(species)):
+    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and species.only_moves):
         return None
     if signal.diffuses or signal.relaxation is None:
         return None
@@ -211,17 +217,12 @@ def _energy_numbers(model: Model) -> dict[str, Array] | None:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics
-    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and _only_moves(species)):
+    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and species.only_moves):
         return None
     if signal.diffusivity is None:
         return None
     rates = {"production": kinetics.rate, "decay": kinetics.decay, "diffusivity": signal.diffusivity}
     return {"mobility": species.mobility, "sensitivity": law.chi} | rates
-
-
-def _only_moves(species: Species) -> bool:
-    """Whether cells neither grow nor move the less or the more for being many."""
-    return species.growth is None and species.motility is None
 
 
 def _dirichlet_energy(
@@ -242,12 +243,6 @@ def _halves(values: Array, axis: int) -> Array:
     below = jax.lax.slice_in_dim(values, 0, -1, axis=axis)
     above = jax.lax.slice_in_dim(values, 1, None, axis=axis)
     return 0.5 * (below + above)
-
-
-def _by_name(fields: Any, names: list[str]) -> Mapping[str, Array]:
-    if fields is None:
-        return {}
-    return fields if isinstance(fields, dict) else {names[0]: fields}
 
 
 def _along(values: Float[Array, " n"], axis: int, grid: Grid) -> Float[Array, "..."]:

@@ -5,9 +5,8 @@ import numpy as np
 from jax.scipy.special import i0e, i1e
 from jaxtyping import Array, Float
 
-from jaxchemo import _checks
-from jaxchemo.domain import Grid
-from jaxchemo.methods.sensing import Surroundings, speed_at
+from jaxchemo.methods.base import box
+from jaxchemo.methods.sensing import Surroundings
 from jaxchemo.problem import Problem
 
 Real = Float[Array, "..."] | float
@@ -51,14 +50,14 @@ def at_rest(problem: Problem) -> Float[Array, " n"]:
 
     **Returns:** cell averages [mass / length].
     """
-    grid = _checks.instance("grid", problem.grid, Grid, "a box in one dimension")
+    grid = box(problem)
     model, h = problem.swimmers, grid.spacing[0]
     surroundings = Surroundings.of(problem)
     nodes, weights = (jnp.asarray(part) for part in np.polynomial.legendre.leggauss(4))
     ends = grid.lower[0] + h * jnp.arange(grid.shape[0] + 1)
 
     def slope(x: Array) -> Array:
-        speed = speed_at(model, (x,))
+        speed = model.speed_at((x,))
         cue = surroundings.cue(problem, (x,), (jnp.ones_like(x),), speed)
         ahead, back = model.tumble_rate.rate(cue), model.tumble_rate.rate(cue.turned())
         return jnp.broadcast_to(0.5 * (1 - model.turning.mean_cosine(1)) * (back - ahead) / speed, x.shape)
@@ -73,6 +72,6 @@ def at_rest(problem: Problem) -> Float[Array, " n"]:
     for node, weight in zip(nodes, weights, strict=True):
         reach = jnp.full(grid.shape, 0.5 * h * (1 + node))
         x = ends[:-1] + reach
-        total = total + 0.5 * weight * jnp.exp(below + integral(ends[:-1], reach)) / speed_at(model, (x,))
+        total = total + 0.5 * weight * jnp.exp(below + integral(ends[:-1], reach)) / model.speed_at((x,))
     (mass,) = (one.mass_in(grid) for one in problem.density.values())
     return mass * total / grid.integrate(total)

@@ -12,10 +12,11 @@ from jaxtyping import Float
 from jaxchemo import _checks
 from jaxchemo.analysis import exact, front
 from jaxchemo.domain import Grid, RadialGrid
-from jaxchemo.experiments.base import Study
+from jaxchemo.experiments.base import Study, even_steps
 from jaxchemo.initial import function, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import FiniteVolume
+from jaxchemo.methods.base import by_name
 from jaxchemo.models import Model, growth_expansion, travelling_band
 from jaxchemo.problem import Problem
 
@@ -137,13 +138,13 @@ class TravellingBand(Study):
         grid = Grid.box(self.lower, self.upper, _checks.natural("cells", self.cells, at_least=8))
         begin = {n: function(lambda x, n=n: start(x[..., 0], 0.0)[n]) for n in (*model.species, "c")}
         density = {n: begin[n] for n in model.species}
-        steps = self.frames * math.ceil(self.t1 / (self.dt * self.frames) - 1e-9)
+        steps = even_steps(self.t1, self.dt, self.frames)
         saveat = SaveAt(every=steps // self.frames)
         problem = Problem(model, grid, density, begin["c"])
         run = solve(problem, FiniteVolume(), t1=self.t1, dt=self.t1 / steps, saveat=saveat, adjoint=Forward())
         ts = np.asarray(run.ts, float)
-        density = run.ys.density if isinstance(run.ys.density, dict) else {"rho": run.ys.density}
-        fields = {name: np.asarray(value, float) for name, value in (density | {"c": run.ys.signal}).items()}
+        shown = by_name(run.ys.density, list(model.species)) | {"c": run.ys.signal}
+        fields = {name: np.asarray(value, float) for name, value in shown.items()}
         wanted: Rows = {}
         if theory is not None:
             for n in fields:
@@ -215,7 +216,7 @@ class GrowthExpansion(Study):
         **Raises:** as `jc.solve`.
         """
         problem, t1 = self.problem(), 3600 * self.hours
-        steps = self.frames * math.ceil(t1 / (self.dt * self.frames) - 1e-9)
+        steps = even_steps(t1, self.dt, self.frames)
         saveat = SaveAt(every=steps // self.frames)
         run = solve(problem, FiniteVolume(), t1=t1, dt=t1 / steps, saveat=saveat, adjoint=Forward())
         grid = problem.grid

@@ -15,6 +15,11 @@ from jaxchemo.methods import AbstractMethod
 from jaxchemo.problem import Problem
 
 
+def even_steps(t1: float, dt: float, frames: int) -> int:
+    """Steps of at most `dt` up to `t1`, as many between each two of `frames` snapshots."""
+    return frames * math.ceil(t1 / (dt * frames) - 1e-9)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment(abc.ABC):
     """One problem, in the dimensions it is made for, and for every method that can solve it.
@@ -83,7 +88,7 @@ class Experiment(abc.ABC):
         own_cells, own_dt = self.resolution(ndim)
         t1 = self.t1 if t1 is None else t1
         finer = max(1.0, max(shape) / own_cells) ** 2
-        return t1 / (self.frames * math.ceil(t1 / (self.frames * own_dt / finer) - 1e-9))
+        return t1 / even_steps(t1, own_dt / finer, self.frames)
 
     def solve(
         self,

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxchemo.analysis import relative_distance
+from jaxchemo.analysis.invariants import signal_amounts
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
@@ -53,11 +54,8 @@ class Outcome:
         assert isinstance(grid, AbstractGrid)
         found = history(self.problem, self.solution)
         grows = any(one.growth is not None for one in self.problem.continuum.species.values())
-        amounts = {key: value for key, value in found.items() if key.startswith("signal_mass")}
-        left = {
-            key.removeprefix("signal_mass").strip("[]"): float(amount[-1] / amount[0]) if amount[0] else None
-            for key, amount in amounts.items()
-        }
+        amounts = {name: found[key] for name, key in signal_amounts(found).items()}
+        left = {name: float(amount[-1] / amount[0]) if amount[0] else None for name, amount in amounts.items()}
         distance = None
         if reference is not None:
             densities = self.solution.final.density, reference.solution.final.density

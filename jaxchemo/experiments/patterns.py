@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.analysis import fastest, spikes
 from jaxchemo.domain import Grid, Periodic
-from jaxchemo.experiments.base import Experiment, Study
+from jaxchemo.experiments.base import Experiment, Study, even_steps
 from jaxchemo.initial import array, function, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import FiniteVolume
@@ -77,7 +77,7 @@ class KellerSegel1D(Study):
         grid = Grid.box(0.0, self.length, _checks.natural("cells", self.cells, at_least=8), Periodic())
         noise = np.random.default_rng(seed).uniform(-0.5, 0.5, self.cells)
         start = array(1 + self.noise * noise), uniform(amplitude=1 / self.decay)
-        steps = self.frames * math.ceil(self.t1 / (self.dt * self.frames) - 1e-9)
+        steps = even_steps(self.t1, self.dt, self.frames)
         saveat = SaveAt(every=steps // self.frames)
         problem = Problem(self.model(), grid, *start)
         run = solve(problem, FiniteVolume(), t1=self.t1, dt=self.t1 / steps, saveat=saveat, adjoint=Forward())

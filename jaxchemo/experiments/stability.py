@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from jaxchemo.analysis import critical_value, fastest, linearised
 from jaxchemo.domain import Grid, NoFlux
-from jaxchemo.experiments.base import Study
+from jaxchemo.experiments.base import Study, even_steps
 from jaxchemo.initial import function
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import FiniteVolume, IMEXRosenbrock
@@ -130,7 +130,7 @@ class StabilityMap(Study):
             return function(lambda x: level + height * jnp.cos(math.pi * x[..., 0] / half))
 
         problem = Problem(model, grid, bump(1.0, vector[0]), bump(state["c"], vector[1]))
-        steps = math.ceil(self.t1 / self.dt - 1e-9)
+        steps = even_steps(self.t1, self.dt, 1)
         saveat = SaveAt(every=steps)
         method = FiniteVolume(IMEXRosenbrock())
         run = solve(problem, method, t1=self.t1, dt=self.t1 / steps, saveat=saveat, adjoint=Forward())

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from jaxchemo import _checks
 from jaxchemo.analysis import Estimate, drift, swimming
 from jaxchemo.domain import FreeSpace, Grid, NoFlux
-from jaxchemo.experiments.base import Study
+from jaxchemo.experiments.base import Study, even_steps
 from jaxchemo.initial import function, gaussian, particles, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import Agents, FiniteVolume, FokkerPlanck, Kinetic
@@ -95,7 +95,7 @@ class RunAndTumble1D(Study):
         problem, key = self.problem(), jax.random.key(seed)
         grid = problem.grid
         assert isinstance(grid, Grid)
-        steps = self.frames * math.ceil(self.t1 / (self.dt * self.frames) - 1e-9)
+        steps = even_steps(self.t1, self.dt, self.frames)
         every = {"dt": self.t1 / steps, "saveat": SaveAt(every=steps // self.frames)}
         agents = solve(problem, Agents(self.num_cells), t1=self.t1, key=key, adjoint=Forward(), **every)
         x = np.asarray(agents.ys.positions[..., 0], float)
@@ -104,7 +104,7 @@ class RunAndTumble1D(Study):
         moments["agents"] = x.mean(axis=1), x.var(axis=1)
         for method in (Kinetic(), FokkerPlanck()):
             advised = float(method.stable_dt(problem, method.init(problem)))
-            finer = self.frames * math.ceil(self.t1 / (advised * self.frames) - 1e-9)
+            finer = even_steps(self.t1, advised, self.frames)
             often = {"dt": self.t1 / finer, "saveat": SaveAt(every=finer // self.frames)}
             run = solve(problem, method, t1=self.t1, adjoint=Forward(), **often)
             u = np.asarray(run.ys.density, float) * h
@@ -234,7 +234,7 @@ class GradientClimbing3D(Study):
         count = _checks.natural("cells", self.cells, at_least=2)
         start = particles(jnp.zeros((count, 3)), mass=1.0)
         problem = Problem(self.model(), FreeSpace(3), start, function(signal))
-        steps = 20 * math.ceil(self.t1 / (20 * self.dt) - 1e-9)
+        steps = even_steps(self.t1, self.dt, 20)
         saveat, key = SaveAt(every=steps // 20), jax.random.key(seed)
         run = solve(problem, Agents(count), t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward())
         return np.asarray(run.ts, float), np.asarray(run.ys.positions, float)

@@ -14,7 +14,7 @@ from jaxchemo.domain import Grid
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import Agents
 from jaxchemo.methods.agents import turn_chance
-from jaxchemo.methods.sensing import Surroundings, on_grid, speed_at
+from jaxchemo.methods.sensing import Surroundings, on_grid
 from jaxchemo.problem import Problem
 
 
@@ -53,9 +53,9 @@ def log_likelihood(
 
     def step(total: Array, frames: tuple[Array, Array, Array]) -> tuple[Array, None]:
         place, before, after = (tuple(part.T) for part in frames)
-        speed = speed_at(model, place)
+        speed = model.speed_at(place)
         middle = tuple(xi + 0.5 * dt * speed * q for xi, q in zip(place, before, strict=True))
-        cue = surroundings.cue(problem, middle, before, speed_at(model, middle))
+        cue = surroundings.cue(problem, middle, before, model.speed_at(middle))
         chance = turn_chance(problem, cue, model.tumble_rate.rate(cue), dt)
         turned = sum(q * r for q, r in zip(before, after, strict=True)) < closeness
         return total + jnp.where(turned, jnp.log(chance), jnp.log1p(-chance)), None

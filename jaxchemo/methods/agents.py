@@ -12,16 +12,13 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
 from jaxchemo import _checks
 from jaxchemo.domain import Components, FreeSpace, Grid
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo
-from jaxchemo.methods.sensing import Surroundings, check_signals, on_grid, shown, speed_at
+from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, stream
+from jaxchemo.methods.sensing import Surroundings, check_signals, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.models.tumbling import Cue, Moment
-from jaxchemo.particles import deposit
+from jaxchemo.particles import bspline, deposit
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
-
-_KEY = "a stochastic method needs one, such as key=jax.random.key(0)"
-_INIT, _NOISE = 0, 1  # random streams: a number each, folded into the key
 
 
 class Cells(eqx.Module):
@@ -72,9 +69,7 @@ class Agents(AbstractMethod):
     def __init__(self, num_cells: int = 20_000, *, points: AbstractPoints = Sobol(), deposit_order: int = 1):
         self.num_cells = _checks.natural("num_cells", num_cells)
         self.points = _checks.instance("points", points, AbstractPoints, "Sobol() or Random()")
-        self.deposit_order = _checks.natural("deposit_order", deposit_order, at_least=0)
-        if self.deposit_order > 3:
-            raise ValueError(f"`deposit_order` must be 0, 1, 2 or 3, got {deposit_order}.")
+        self.deposit_order = bspline.checked("deposit_order", deposit_order)
 
     @property
     def stochastic(self) -> bool:
@@ -100,16 +95,15 @@ class Agents(AbstractMethod):
 
     def init(self, problem, *, key=None):
         model, grid = problem.swimmers, _place(problem)
-        key = jax.random.fold_in(_checks.given("key", key, _KEY), _INIT)
+        key = stream(key, INIT)
         places, directions, speeds, tumbles = jax.random.split(key, 4)
         condition, n = problem.density[CELLS], self.num_cells
         if isinstance(condition, Particles):
             x = tuple(jnp.asarray(condition.positions).T)
             weight = jnp.asarray(condition.mass / n, x[0].dtype)
         else:
-            box = _checks.instance("grid", grid, Grid, "a box")
-            x = tuple(condition.sample(places, n, box, self.points).T)
-            weight = jnp.asarray(condition.mass_in(box) / n, x[0].dtype)
+            x = tuple(condition.sample(places, n, box(problem), self.points).T)
+            weight = jnp.asarray(condition.mass_in(box(problem)) / n, x[0].dtype)
         absorbing = isinstance(grid, Grid) and grid.absorbing
         headings = _anywhere(directions, n, grid.ndim, x[0].dtype)
         pace = None
@@ -117,7 +111,7 @@ class Agents(AbstractMethod):
             width = jnp.sqrt(jnp.log1p(model.speed_spread**2))
             pace = jnp.exp(width * jax.random.normal(speeds, (n,), x[0].dtype) - 0.5 * width**2)
         surroundings = Surroundings.of(problem)
-        cue = surroundings.cue(problem, x, headings, speed_at(model, x))
+        cue = surroundings.cue(problem, x, headings, model.speed_at(x))
         memory, tumbling = model.tumble_rate.rest(cue), None
         now = model.tumble_rate.live(cue, memory, 0.0, lambda: jnp.zeros_like(x[0]))
         if (ends := self._end_rate(problem, now)) is not None:
@@ -127,14 +121,16 @@ class Agents(AbstractMethod):
 
     def step(self, problem, state, n, t, dt, *, key=None):
         model = problem.swimmers
-        key = jax.random.fold_in(_checks.given("key", key, _KEY), _NOISE)
-        key = jax.random.fold_in(key, n)
+        key = jax.random.fold_in(stream(key, NOISE), n)
         surroundings = state.surroundings
-        if on_grid(problem):
+        if surroundings.fields:
             surroundings = surroundings.after(problem, self._density(problem, state), t, dt)
         x, headings, kept = self._run(problem, state, state.positions, state.headings, 0.5 * dt)
         cue = surroundings.cue(problem, x, headings, self._speed(problem, state, x))
-        normal = lambda: jax.random.normal(jax.random.fold_in(key, 1), x[0].shape, x[0].dtype)  # noqa: E731
+
+        def normal() -> Array:
+            return jax.random.normal(jax.random.fold_in(key, 1), x[0].shape, x[0].dtype)
+
         now = model.tumble_rate.live(cue, state.memory, dt, normal)
         # Written down once: fused into each of their uses, the laws of the cells would be evaluated again and again.
         x, now = jax.lax.optimization_barrier((x, now))
@@ -164,11 +160,11 @@ class Agents(AbstractMethod):
     def stable_dt(self, problem, state):
         """A step in which a tenth of the fastest tumblers tumble, and cells cross no more than half a grid cell."""
         model = problem.swimmers
-        cue = state.surroundings.cue(problem, state.positions, state.headings, speed_at(model, state.positions))
+        cue = state.surroundings.cue(problem, state.positions, state.headings, model.speed_at(state.positions))
         now = model.tumble_rate.live(cue, state.memory, 0.0, lambda: jnp.zeros_like(cue.signal))
         rate = jnp.max(jnp.maximum(now.rate, 0))
         speed = jnp.max(self._speed(problem, state, state.positions))
-        shortest = min(problem.grid.spacing) if isinstance(problem.grid, Grid) and on_grid(problem) else math.inf
+        shortest = min(box(problem).spacing) if state.surroundings.fields else math.inf
         return jnp.minimum(0.1 / rate, 0.5 * shortest / speed)
 
     def snapshot(self, problem, state):
@@ -177,11 +173,11 @@ class Agents(AbstractMethod):
         return Snapshot(density, shown(problem, state.surroundings), positions, state.weights, headings, state.memory)
 
     def _density(self, problem: Problem, state: Cells) -> Array:
-        grid = _checks.instance("grid", problem.grid, Grid, "a box")
+        grid = box(problem)
         return deposit(state.positions, state.weights / grid.cell_volume, grid, self.deposit_order)
 
     def _speed(self, problem: Problem, state: Cells, x: Components) -> Array:
-        speed = speed_at(problem.swimmers, x)
+        speed = problem.swimmers.speed_at(x)
         return speed if state.pace is None else speed * state.pace
 
     def _end_rate(self, problem: Problem, now: Moment) -> Array | None:

@@ -1,15 +1,22 @@
 """The contract of a method: configuration only, with `init` and `step`; and the snapshot that every method can show."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
+from jaxchemo import _checks
+from jaxchemo.domain import Grid
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 Fields = dict[str, Float[Array, "..."]]
+
+
+INIT, NOISE = 0, 1  # random streams of a run
 
 
 class Snapshot(eqx.Module):
@@ -38,6 +45,23 @@ def by_kind(fields: dict[str, Any]) -> Any:
     if not fields:
         return None
     return next(iter(fields.values())) if len(fields) == 1 else fields
+
+
+def by_name(shown: Any, names: Sequence[str]) -> dict[str, Any]:
+    """What `by_kind` made of fields of these names, by name again."""
+    if shown is None:
+        return {}
+    return shown if isinstance(shown, dict) else {names[0]: shown}
+
+
+def stream(key: PRNGKeyArray | None, number: int) -> PRNGKeyArray:
+    """One of the random streams of a run with this key."""
+    return jax.random.fold_in(_checks.given("key", key, "a stochastic method needs one, jax.random.key(0)"), number)
+
+
+def box(problem: Problem) -> Grid:
+    """The grid of a problem that needs one with axes."""
+    return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
 
 
 class StepInfo(eqx.Module):

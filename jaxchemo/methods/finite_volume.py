@@ -6,7 +6,7 @@ from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.resolution import warn_if_coarse
-from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
+from jaxchemo.methods.semi_discrete import SemiDiscrete
 from jaxchemo.methods.steppers import AbstractStepper, Adaptive, Strang
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -49,11 +49,7 @@ class FiniteVolume(AbstractMethod):
         warn_if_coarse(problem)
 
     def init(self, problem, *, key=None):
-        density, signal = problem.fields()
-        system, like = SemiDiscrete(problem.continuum, _cells(problem)), next(iter(density.values()))
-        slaved = {name: jnp.zeros_like(like) for name, one in problem.model.signals.items() if one.slaved}
-        in_order = {name: (signal | slaved)[name] for name in problem.model.signals}
-        return system.complete(FieldState(density, in_order), 0.0)
+        return SemiDiscrete(problem.continuum, _cells(problem)).start(*problem.fields())
 
     def step(self, problem, state, n, t, dt, *, key=None):
         system = SemiDiscrete(problem.continuum, _cells(problem))

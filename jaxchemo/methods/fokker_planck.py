@@ -7,11 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxchemo import _checks
-from jaxchemo.domain import Grid
 from jaxchemo.fields import fitted_flux
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo
-from jaxchemo.methods.sensing import Surroundings, check_signals, faces, on_grid, shown, speed_at
+from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
+from jaxchemo.methods.sensing import Surroundings, check_signals, faces, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -45,7 +43,7 @@ class FokkerPlanck(AbstractMethod):
 
     def check(self, problem):
         model = problem.swimmers
-        _box(problem)
+        box(problem)
         if model.tumble_rate.has_memory:
             raise TypeError("Cells with a memory have no Fokker-Planck equation in space: use `to_keller_segel()`.")
         check_signals(problem)
@@ -54,14 +52,12 @@ class FokkerPlanck(AbstractMethod):
         return Population(problem.fields()[0][CELLS], Surroundings.of(problem))
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        density, surroundings = state.density, state.surroundings
-        if on_grid(problem):
-            surroundings = surroundings.after(problem, density, t, 0.5 * dt)
+        density = state.density
+        surroundings = state.surroundings.after(problem, density, t, 0.5 * dt)
         laws = self._laws(problem, surroundings)
         ahead = density + dt * self._rate(problem, density, laws)
         new = (0.5 * density + 0.5 * (ahead + dt * self._rate(problem, ahead, laws))).astype(density.dtype)
-        if on_grid(problem):
-            surroundings = surroundings.after(problem, new, t + 0.5 * dt, 0.5 * dt)
+        surroundings = surroundings.after(problem, new, t + 0.5 * dt, 0.5 * dt)
         result = RESULTS.where(jnp.min(new) >= 0, RESULTS.successful, RESULTS.unstable_step)
         lowest = jnp.min(jnp.stack([jnp.min(conductance) for _, conductance, _ in laws]))
         result = RESULTS.where(lowest >= 0, result, RESULTS.negative_rate)
@@ -70,8 +66,8 @@ class FokkerPlanck(AbstractMethod):
 
     def stable_dt(self, problem, state):
         """The largest Euler step that keeps the density positive, less five percent."""
-        grid = _box(problem)
-        speed = jnp.max(speed_at(problem.swimmers, tuple(grid.centers.reshape(-1, grid.ndim).T)))
+        grid = box(problem)
+        speed = jnp.max(problem.swimmers.speed_at(tuple(grid.centers.reshape(-1, grid.ndim).T)))
         lost = [
             jnp.max(conductance * (2 + jnp.abs(w))) / h * speed
             for (w, conductance, _), h in zip(self._laws(problem, state.surroundings), grid.spacing, strict=True)
@@ -83,12 +79,12 @@ class FokkerPlanck(AbstractMethod):
 
     def _laws(self, problem: Problem, surroundings: Surroundings) -> list[tuple[Array, Array, Any]]:
         """For each axis, at its faces: drift over diffusion across a cell, conductance, and which ends are closed."""
-        model, grid = problem.swimmers, _box(problem)
+        model, grid = problem.swimmers, box(problem)
         found = []
         for axis in range(grid.ndim):
             x = faces(grid, axis)
             shape = [n + (a == axis) for a, n in enumerate(grid.shape)]
-            speed = jnp.broadcast_to(speed_at(model, x), x[0].shape)
+            speed = jnp.broadcast_to(model.speed_at(x), x[0].shape)
             heading = tuple(jnp.full_like(x[0], a == axis) for a in range(grid.ndim))
             cue = surroundings.cue(problem, x, heading, speed)
             if grid.ndim == 1:
@@ -105,11 +101,7 @@ class FokkerPlanck(AbstractMethod):
                 )
             h = grid.spacing[axis]
             w = -h * (1 - model.turning.mean_cosine(grid.ndim)) * rise / speed
-            conductance = speed / (grid.ndim * model.reorientation(rate, grid.ndim) * h)
-            if model.tumble_duration is not None:
-                conductance = conductance / (1 + rate * model.tumble_duration)
-            if model.speed_spread is not None:
-                conductance = conductance * (1 + model.speed_spread**2)
+            conductance = model.spread(rate, grid.ndim, speed=speed) / (speed * h)
             if not grid.periodic[axis]:
                 # Between the last cell and a wall there is only half a cell.
                 nearer = jnp.ones(shape[axis]).at[jnp.array((0, -1))].set(0.5)
@@ -119,8 +111,8 @@ class FokkerPlanck(AbstractMethod):
         return found
 
     def _rate(self, problem: Problem, density: Array, laws: list[tuple[Array, Array, Any]]) -> Array:
-        grid, rate = _box(problem), jnp.zeros_like(density)
-        speed = speed_at(problem.swimmers, tuple(grid.centers.reshape(-1, grid.ndim).T))
+        grid, rate = box(problem), jnp.zeros_like(density)
+        speed = problem.swimmers.speed_at(tuple(grid.centers.reshape(-1, grid.ndim).T))
         held = density * (speed.reshape(grid.shape) if speed.ndim else speed)
         for axis, (w, conductance, closed) in enumerate(laws):
             padded = jnp.moveaxis(grid.pad(held, axis, name=CELLS), axis, 0)
@@ -131,7 +123,3 @@ class FokkerPlanck(AbstractMethod):
                 flux = flux.at[end].set(0.0) if shut else flux
             rate = rate - grid.divergence(jnp.moveaxis(flux, 0, axis), axis)
         return rate
-
-
-def _box(problem: Problem) -> Grid:
-    return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")

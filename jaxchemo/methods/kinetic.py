@@ -4,10 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxchemo import _checks
 from jaxchemo.domain import Grid
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo
-from jaxchemo.methods.sensing import Surroundings, check_signals, faces, on_grid, shown, speed_at
+from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
+from jaxchemo.methods.sensing import Surroundings, check_signals, faces, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -52,7 +51,8 @@ class Kinetic(AbstractMethod):
                 raise ValueError(f"Kinetic knows two streams only, without `{part}`: Agents would do.")
         if model.rotational_diffusion is not None:
             raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
-        _refuse_memory(problem)
+        if model.tumble_rate.has_memory:
+            raise TypeError("Cells with a memory are more than two streams: Agents would do, or `to_keller_segel()`.")
         check_signals(problem)
 
     def init(self, problem, *, key=None):
@@ -60,29 +60,25 @@ class Kinetic(AbstractMethod):
         return Streams(0.5 * density, 0.5 * density, Surroundings.of(problem))
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        grid = _checks.instance("grid", problem.grid, Grid, "a box in one dimension")
-        surroundings, h = state.surroundings, grid.spacing[0]
-        if on_grid(problem):
-            surroundings = surroundings.after(problem, state.right + state.left, t, 0.5 * dt)
+        grid, h = box(problem), box(problem).spacing[0]
+        surroundings = state.surroundings.after(problem, state.right + state.left, t, 0.5 * dt)
         x = faces(grid, 0)
-        at_faces, at_centres = speed_at(problem.swimmers, x), speed_at(problem.swimmers, grid.axes)
+        at_faces, at_centres = problem.swimmers.speed_at(x), problem.swimmers.speed_at(grid.axes)
         right, left = at_centres * state.right, at_centres * state.left
         to_right, to_left, lowest = self._scatter(problem, surroundings, x, at_faces, right, left)
         gained = (dt / h * (to_right[:-1] - right), dt / h * (to_left[1:] - left))
         new = tuple((old + gain).astype(old.dtype) for old, gain in zip((state.right, state.left), gained, strict=True))
-        if on_grid(problem):
-            surroundings = surroundings.after(problem, new[0] + new[1], t + 0.5 * dt, 0.5 * dt)
+        surroundings = surroundings.after(problem, new[0] + new[1], t + 0.5 * dt, 0.5 * dt)
         smallest, total = jnp.minimum(jnp.min(new[0]), jnp.min(new[1])), jnp.sum(new[0] + new[1])
         result = RESULTS.where(smallest >= 0, RESULTS.successful, RESULTS.unstable_step)
         result = RESULTS.where(lowest >= 0, result, RESULTS.negative_rate)
-        return Streams(new[0], new[1], surroundings), StepInfo(
-            RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite)
-        )
+        result = RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite)
+        return Streams(new[0], new[1], surroundings), StepInfo(result)
 
     def stable_dt(self, problem, state):
         """The time in which the fastest cells cross one of the grid."""
-        grid = _checks.instance("grid", problem.grid, Grid, "a box in one dimension")
-        return grid.spacing[0] / jnp.max(speed_at(problem.swimmers, grid.axes))
+        grid = box(problem)
+        return grid.spacing[0] / jnp.max(problem.swimmers.speed_at(grid.axes))
 
     def snapshot(self, problem, state):
         return Snapshot(state.right + state.left, shown(problem, state.surroundings))
@@ -92,7 +88,7 @@ class Kinetic(AbstractMethod):
     ) -> tuple[Array, Array, Array]:
         """Flux that leaves each face to the right and to the left, and the smallest tumble rate."""
         model = problem.swimmers
-        grid = _checks.instance("grid", problem.grid, Grid, "a box in one dimension")
+        grid = box(problem)
         cue = surroundings.cue(problem, x, (jnp.ones_like(x[0]),), speed)
         flips = 0.5 * (1 - model.turning.mean_cosine(1)) * grid.spacing[0] / speed
         rates = [jnp.broadcast_to(model.tumble_rate.rate(one), x[0].shape) for one in (cue, cue.turned())]
@@ -117,8 +113,3 @@ def _mean_exponential(z: Array) -> Array:
     small = jnp.abs(z) < 1e-3
     safe = jnp.where(small, 1, z)
     return jnp.where(small, 1 - z / 2 * (1 - z / 3), -jnp.expm1(-safe) / safe)
-
-
-def _refuse_memory(problem: Problem) -> None:
-    if problem.swimmers.tumble_rate.has_memory:
-        raise TypeError("Cells with a memory are more than two streams: Agents would do, or `to_keller_segel()`.")

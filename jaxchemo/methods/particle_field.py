@@ -11,16 +11,13 @@ from jaxtyping import Array, Bool, Float
 from jaxchemo import _checks
 from jaxchemo.domain import Components, Dirichlet, Grid, Mixed
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, by_kind, stream
 from jaxchemo.methods.field_updates import AbstractFieldUpdate, Exposure
-from jaxchemo.particles import deposit, mollify
+from jaxchemo.particles import bspline, deposit, mollify
 from jaxchemo.particles.increments import AbstractIncrements, Normal
 from jaxchemo.particles.interpolators import AbstractInterpolator, AbstractMollifier, Histospline, Sampling
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
-
-_KEY = "a stochastic method needs one, such as key=jax.random.key(0)"
-_INIT, _NOISE = 0, 1  # random streams: a number each, folded into the key
 
 
 class ParticleState(eqx.Module):
@@ -83,9 +80,7 @@ class ParticleField(AbstractMethod):
         mollifier: AbstractMollifier | None = None,
     ):
         self.num_particles = _checks.natural("num_particles", num_particles)
-        self.deposit_order = _checks.natural("deposit_order", deposit_order, at_least=0)
-        if self.deposit_order > 3:
-            raise ValueError(f"`deposit_order` must be 0, 1, 2 or 3, got {deposit_order}.")
+        self.deposit_order = bspline.checked("deposit_order", deposit_order)
         self.field = _checks.instance("field", field, AbstractFieldUpdate, "Exposure(), Exponential() or Explicit()")
         self.interpolator = _checks.instance("interpolator", interpolator, AbstractInterpolator, "an interpolator")
         self.increments = _checks.instance("increments", increments, AbstractIncrements, "Normal() or the like")
@@ -103,7 +98,7 @@ class ParticleField(AbstractMethod):
         return "sipf"
 
     def check(self, problem):
-        grid = _box(problem)
+        grid = box(problem)
         finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
         self.interpolator.check(grid, finest)
         for side in grid.boundaries:
@@ -136,8 +131,8 @@ class ParticleField(AbstractMethod):
                 )
 
     def init(self, problem, *, key=None):
-        grid = _box(problem)
-        key = jax.random.fold_in(_checks.given("key", key, _KEY), _INIT)
+        grid = box(problem)
+        key = stream(key, INIT)
         positions, weights = {}, {}
         for i, (name, condition) in enumerate(problem.density.items()):
             x = condition.sample(jax.random.fold_in(key, i), self.num_particles, grid, self.points)
@@ -148,8 +143,8 @@ class ParticleField(AbstractMethod):
         return ParticleState(positions, weights, stored)
 
     def step(self, problem, state, n, t, dt, *, key=None):
-        grid, model = _box(problem), problem.continuum
-        key = jax.random.fold_in(jax.random.fold_in(_checks.given("key", key, _KEY), _NOISE), n)
+        grid, model = box(problem), problem.continuum
+        key = jax.random.fold_in(stream(key, NOISE), n)
         stored = self.field.update(
             state.stored, state.positions, state.weights, model.signals, grid, dt, self.deposit_order, self._width(grid)
         )
@@ -174,13 +169,13 @@ class ParticleField(AbstractMethod):
         for name, species in problem.continuum.species.items():
             x = state.positions[name]
             drift = self._drift(problem, name, x, state.weights[name], state.stored, samplings)
-            for h, v in zip(_box(problem).spacing, drift, strict=True):
+            for h, v in zip(box(problem).spacing, drift, strict=True):
                 bounds.append((0.5 * h) ** 2 / (2 * species.mobility))
                 bounds.append(0.5 * h / jnp.maximum(jnp.sqrt(jnp.mean(v**2)), jnp.finfo(jnp.result_type(v)).tiny))
         return jnp.min(jnp.stack(bounds))
 
     def snapshot(self, problem, state):
-        grid = _box(problem)
+        grid = box(problem)
         width = self._width(grid)
         density = {
             name: mollify(deposit(x, state.weights[name] / grid.cell_volume, grid, self.deposit_order), grid, width)
@@ -198,7 +193,7 @@ class ParticleField(AbstractMethod):
 
     def _samplings(self, problem: Problem, weights: dict[str, Any], elapsed: Array | float) -> dict[str, Sampling]:
         """How the particles of each species have sampled the exposure of the time `elapsed`."""
-        cell = _box(problem).cell_volume
+        cell = box(problem).cell_volume
 
         def one(name: str, weight: Array) -> Sampling:
             diffused = 2 * problem.continuum.species[name].mobility * elapsed
@@ -215,7 +210,7 @@ class ParticleField(AbstractMethod):
         stored: dict[str, Any],
         samplings: dict[str, Sampling],
     ) -> tuple[Float[Array, " p"] | float, ...]:
-        grid, model = _box(problem), problem.continuum
+        grid, model = box(problem), problem.continuum
         drift: tuple[Any, ...] = (0.0,) * grid.ndim
         for signal, law in model.species[name].taxis.items():
             value, gradient = self.field.felt(
@@ -238,11 +233,6 @@ class ParticleField(AbstractMethod):
             return factor
         density = deposit(x, weights / grid.cell_volume, grid, self.deposit_order)
         return law.response(self.interpolator.at(self.interpolator.prepare(density, grid, None), x, grid)[0])
-
-
-def _box(problem: Problem) -> Grid:
-    """The grid, which has to be a box: particles meet its walls one axis at a time."""
-    return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
 
 
 def _absorbing(wall: Dirichlet, species: Iterable[str]) -> bool:

@@ -21,6 +21,8 @@ from jaxchemo.fields import (
 from jaxchemo.methods.steppers import AbstractSystem, exponential_step
 from jaxchemo.models import Model
 
+Fields = dict[str, Float[Array, "..."]]
+
 
 class FieldState(eqx.Module):
     """Cell averages of the densities and signals, by name; also their rates of change (`None`: it stays as it is)."""
@@ -47,6 +49,13 @@ class SemiDiscrete(AbstractSystem):
                     f"The signal {name!r} is slaved, so it must decay at one rate everywhere, as in "
                     f"Production(..., decay=...); where cells consume it, give it a `relaxation` > 0."
                 )
+
+    def start(self, density: Fields, signal: Fields) -> FieldState:
+        """The state of these densities and signals; slaved signals, which are not given, follow from them."""
+        like = next(iter(density.values()))
+        slaved = {name: jnp.zeros_like(like) for name, one in self.model.signals.items() if one.slaved}
+        in_order = {name: (signal | slaved)[name] for name in self.model.signals}
+        return self.complete(FieldState(density, in_order), 0.0)
 
     def rates(self, state, t):
         density = dict(self.transport(state, t).density)

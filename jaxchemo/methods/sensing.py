@@ -10,9 +10,9 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid, Components, FreeSpace, Grid
 from jaxchemo.initial import AbstractProfile
-from jaxchemo.methods.base import by_kind
+from jaxchemo.methods.base import box, by_kind
 from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
-from jaxchemo.models import Model, RunAndTumble, Species
+from jaxchemo.models import Model, Species
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.models.tumbling import Cue
 from jaxchemo.particles import gather
@@ -32,14 +32,13 @@ class Surroundings(eqx.Module):
         """Those at the initial time; none where a formula says all."""
         if not on_grid(problem):
             return cls({}, {})
-        density, signal = problem.fields()
-        like = density[CELLS]
-        slaved = {name: jnp.zeros_like(like) for name, one in problem.model.signals.items() if one.slaved}
-        state = _system(problem).complete(FieldState(density, signal | slaved), 0.0)
-        return cls(state.signal, {name: jnp.zeros_like(like) for name in state.signal})
+        signal = _system(problem).start(*problem.fields()).signal
+        return cls(signal, jax.tree.map(jnp.zeros_like, signal))
 
     def after(self, problem: Problem, density: Float[Array, "*shape"], t: Any, dt: Any) -> "Surroundings":
-        """Those a time `dt` later, in which cells of this density produced and consumed."""
+        """Those a time `dt` later, in which cells of this density produced and consumed; formulas stay as they are."""
+        if not self.fields:
+            return self
         state = FieldState({CELLS: density}, self.fields)
         later = _system(problem).react(state, t, dt, None, reverse=False).signal
         return Surroundings(later, jax.tree.map(lambda new, old: (new - old) / dt, later, self.fields))
@@ -50,16 +49,15 @@ class Surroundings(eqx.Module):
         if name is None:
             zero = jnp.zeros_like(x[0])
             return Cue(x, heading, zero, zero)
-        if not on_grid(problem):
+        if not self.fields:
             formula = problem.signal[name]
             assert isinstance(formula, AbstractProfile)
             moved = tuple(speed * p for p in heading)
             value, along = jax.jvp(lambda *x: formula(jnp.stack(x, axis=-1)), x, moved)
             return Cue(x, heading, value, along)
-        grid = _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
-        value, gradient = gather(self.fields[name], x, grid, 1)
+        value, gradient = gather(self.fields[name], x, box(problem), 1)
         along = speed * sum(p * g for p, g in zip(heading, gradient, strict=True))
-        return Cue(x, heading, value, along, gather(self.rates[name], x, grid, 1)[0])
+        return Cue(x, heading, value, along, gather(self.rates[name], x, box(problem), 1)[0])
 
 
 def on_grid(problem: Problem) -> bool:
@@ -86,11 +84,6 @@ def check_signals(problem: Problem) -> None:
 def _system(problem: Problem) -> SemiDiscrete:
     grid = _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...)")
     return SemiDiscrete(Model({CELLS: Species(1.0)}, problem.swimmers.signals), grid)
-
-
-def speed_at(model: RunAndTumble, x: Components) -> Float[Array, "..."]:
-    """Mean speed of cells at `x` [length / time]."""
-    return model.speed_at(jnp.stack(x, axis=-1)) if callable(model.speed) else model.speed
 
 
 def faces(grid: Grid, axis: int) -> Components:

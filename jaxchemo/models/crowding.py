@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown, number
+from jaxchemo._show import Shown, called, number
 
 
 class Room(Shown):
@@ -91,7 +91,7 @@ class SpaceFilling(AbstractMotility):
     room: Callable[[Array], Array]
 
     def __init__(self, room: Callable[[Array], Array]):
-        self.room = _function("room", room)
+        self.room = _checks.function("room", room)
 
     def factor(self, density):
         left, change = jax.jvp(self.room, (density,), (density,))
@@ -113,13 +113,13 @@ class DensityDependent(AbstractMotility):
     function: Callable[[Array], Array]
 
     def __init__(self, function: Callable[[Array], Array]):
-        self.function = _function("function", function)
+        self.function = _checks.function("function", function)
 
     def factor(self, density):
         return self.function(density)
 
     def describe(self, density):
-        return f"{getattr(self.function, '__name__', type(self.function).__name__)}({density})".replace("<lambda>", "f")
+        return f"{called(self.function)}({density})"
 
 
 def power(base: Float[Array, "..."], exponent: Float[Array, ""] | None) -> Float[Array, "..."]:
@@ -128,9 +128,3 @@ def power(base: Float[Array, "..."], exponent: Float[Array, ""] | None) -> Float
         return base
     # A power of zero has no derivative in the exponent, and what round-off turned negative has no power.
     return jnp.where(base > 0, jnp.where(base > 0, base, 1) ** exponent, 0)
-
-
-def _function(name: str, given: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    if not callable(given):
-        raise TypeError(f"`{name}` must be a function of an array, got {given!r}.")
-    return given

@@ -54,6 +54,11 @@ class Species(Shown):
         if self.motility is not None:
             _check_elementwise("motility", self.motility.factor)
 
+    @property
+    def only_moves(self) -> bool:
+        """Whether cells neither grow nor move the less or the more for being many."""
+        return self.growth is None and self.motility is None
+
     def diffusivity(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Diffusivity of the random motion at a density [length^2 / time]; one number where it is the same at all."""
         return self.mobility if self.motility is None else self.mobility * self.motility.factor(density)

@@ -263,12 +263,9 @@ class Pathway(AbstractTumbling):
             return jnp.log(cells.reorientation(self.motor.start_rate(jax.nn.sigmoid(-free)), ndim))
 
         value, slope = jax.value_and_grad(log_forgotten)(free)
-        forgotten = jnp.exp(value)
-        running = 1 - self.motor.bias(rest)
-        spread = 1.0 if cells.speed_spread is None else 1 + cells.speed_spread**2
-        mobility = running * spread * cells.speed**2 / (ndim * forgotten)
+        mobility = cells.spread(self.motor.start_rate(rest), ndim, running=1 - self.motor.bias(rest))
         # The free energy that a cell still feels of a slope, against what it has already forgotten by adapting.
-        share = self.adaptation_time / (self.adaptation_time + 1 / forgotten)
+        share = self.adaptation_time / (self.adaptation_time + jnp.exp(-value))
         return mobility, Custom(Bound(self.receptors, -slope * share * mobility))
 
     def describe(self, signal):

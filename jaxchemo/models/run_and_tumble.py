@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.models.model import AbstractModel, Model, Signal, Species, check_kinetics
-from jaxchemo.models.tumbling import AbstractTumbling, Spontaneous
+from jaxchemo.models.tumbling import AbstractTumbling, Components, Spontaneous, at
 from jaxchemo.models.turning import AbstractTurning, Isotropic
 
 CELLS = "rho"  # the name of the density of swimming cells
@@ -91,20 +91,40 @@ class RunAndTumble(AbstractModel):
             lines.append(f"speeds differ between cells by {number(self.speed_spread)} of their mean")
         return "\n".join([*lines, *self.signal_equations()])
 
-    def speed_at(self, x: Float[Array, "*batch d"]) -> Float[Array, "*#batch"]:
-        """Mean speed of cells at points [length / time]."""
-        return jnp.asarray(self.speed(x) if callable(self.speed) else self.speed)
+    def speed_at(self, x: Components) -> Float[Array, "..."]:
+        """Mean speed of cells at points, given by their coordinates [length / time]."""
+        return at(self.speed, x)
 
     def reorientation(self, rate: Float[Array, "..."], ndim: int) -> Float[Array, "..."]:
         """Rate at which the direction is forgotten while a cell runs: by tumbles and by diffusion [1 / time]."""
         forgotten = rate * (1 - self.turning.mean_cosine(ndim))
         return forgotten if self.rotational_diffusion is None else forgotten + (ndim - 1) * self.rotational_diffusion
 
-    def spread(self, rate: Float[Array, "..."], ndim: int) -> Float[Array, "..."]:
-        """Diffusivity of cells that tumble at a rate, where the speed is the same everywhere [length^2 / time]."""
-        square = self.speed**2 if self.speed_spread is None else self.speed**2 * (1 + self.speed_spread**2)
-        running = 1.0 if self.tumble_duration is None else 1 / (1 + rate * self.tumble_duration)
-        return running * square / (ndim * self.reorientation(rate, ndim))
+    def running(self, rate: Float[Array, "..."]) -> Float[Array, "..."] | float:
+        """Share of time that cells run which tumble at a rate."""
+        return 1.0 if self.tumble_duration is None else 1 / (1 + rate * self.tumble_duration)
+
+    def spread(
+        self,
+        rate: Float[Array, "..."],
+        ndim: int,
+        *,
+        speed: Float[Array, "..."] | None = None,
+        running: Float[Array, "..."] | None = None,
+    ) -> Float[Array, "..."]:
+        """Diffusivity of cells that tumble at a rate [length^2 / time].
+
+        **Arguments:**
+
+        - `rate`, `ndim`: the rate while they run [1 / time], and the dimension of space.
+        - `speed`: their mean speed [length / time]. Default: the model's, which then depends on no place.
+        - `running`: share of time that they run. Default: as the model's `tumble_duration` says.
+        """
+        square = jnp.square(self.speed if speed is None else speed)
+        if self.speed_spread is not None:
+            square = square * (1 + self.speed_spread**2)
+        share = self.running(rate) if running is None else running
+        return share * square / (ndim * self.reorientation(rate, ndim))
 
     def to_keller_segel(self, ndim: int, signal: ArrayLike = 0.0, steepest: ArrayLike | None = None) -> Model:
         """The population on scales on which cells have tumbled often: mobility and sensitivity by linear response.

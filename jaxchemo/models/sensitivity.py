@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown, number
+from jaxchemo._show import Shown, called, number
 from jaxchemo.models.crowding import Room, power
 
 
@@ -299,10 +299,9 @@ class Custom(AbstractSensitivity):
         response: Callable[[Array], Array] | None = None,
         limit: Callable[[Array], Array] | None = None,
     ):
-        for name, given in (("potential", potential), ("response", response), ("limit", limit)):
-            if not callable(given) and (given is not None or name == "potential"):
-                raise TypeError(f"`{name}` must be a function of an array, got {given!r}.")
-        self.function, self.crowding, self.limiter = potential, response, limit
+        self.function = _checks.function("potential", potential)
+        self.crowding = None if response is None else _checks.function("response", response)
+        self.limiter = None if limit is None else _checks.function("limit", limit)
 
     def potential(self, signal):
         return self.function(signal)
@@ -314,6 +313,5 @@ class Custom(AbstractSensitivity):
         return 1.0 if self.limiter is None else self.limiter(speed)
 
     def describe(self, signal, density):
-        names = [getattr(f, "__name__", type(f).__name__) for f in (self.crowding, self.function) if f is not None]
-        call = f"grad {names[-1]}({signal})".replace("<lambda>", "f")
-        return call if len(names) == 1 else f"{names[0]}({density}) {call}".replace("<lambda>", "q")
+        call = f"grad {called(self.function)}({signal})"
+        return call if self.crowding is None else f"{called(self.crowding, 'q')}({density}) {call}"

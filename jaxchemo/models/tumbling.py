@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown, number
+from jaxchemo._show import Shown, called, number
 from jaxchemo.models.sensitivity import AbstractSensitivity, Custom, Linear
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Spontaneous(AbstractTumbling):
         return False
 
     def rate(self, cue):
-        return _at(self.base, cue)
+        return at(self.base, cue.position)
 
     def limit(self, cells, ndim, signal):
         if callable(self.base):
@@ -143,7 +143,7 @@ class Directional(AbstractTumbling):
         return False
 
     def rate(self, cue):
-        return jnp.where(cue.heading[0] > 0, _at(self.right, cue), _at(self.left, cue))
+        return jnp.where(cue.heading[0] > 0, at(self.right, cue.position), at(self.left, cue.position))
 
     def limit(self, cells, ndim, signal):
         raise TypeError(f"{self!r} has no Keller-Segel limit: FokkerPlanck would do.")
@@ -181,7 +181,7 @@ class AbstractResponse(AbstractTumbling):
         return mobility, Linear(chi) if self.of is None else Custom(Scaled(self.of, chi))
 
     def _felt(self, signal: str) -> str:
-        of = "" if self.of is None else f"{getattr(self.of, '__name__', 'f')} ".replace("<lambda>", "f")
+        of = "" if self.of is None else f"{called(self.of)} "
         return f"{number(self.strength)} d({of}{signal})/dt"
 
 
@@ -254,8 +254,8 @@ class Scaled(Shown):
 
 
 def _response(rate: ArrayLike, gain: ArrayLike, of: Any) -> tuple[Array, Array, Any]:
-    if of is not None and not callable(of):
-        raise TypeError(f"`of` must be a function of a concentration, such as jnp.log, got {of!r}.")
+    if of is not None:
+        _checks.function("of", of, "a function of a concentration, such as jnp.log")
     return _checks.positive("rate", rate), _checks.real("gain", gain), of
 
 
@@ -263,11 +263,10 @@ def _rate(name: str, given: ArrayLike | Callable[[Array], Array]) -> Any:
     return given if callable(given) else _checks.non_negative(name, given)
 
 
-def _at(rate: Any, cue: Cue) -> Array:
-    return jnp.asarray(rate(jnp.stack(cue.position, axis=-1)) if callable(rate) else rate)
+def at(law: Array | Callable[[Array], Array], x: Components) -> Float[Array, "..."]:
+    """A number, or a function of points `(..., d)`, at points given by their coordinates."""
+    return jnp.asarray(law(jnp.stack(x, axis=-1))) if callable(law) else law
 
 
 def _said(rate: Any) -> str:
-    if not callable(rate):
-        return number(rate)
-    return f"{getattr(rate, '__name__', type(rate).__name__)}(x)".replace("<lambda>", "f")
+    return f"{called(rate)}(x)" if callable(rate) else number(rate)

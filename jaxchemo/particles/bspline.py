@@ -3,11 +3,21 @@
 import functools
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxchemo import _checks
+
 ORDERS = (0, 1, 2, 3)
+
+
+def checked(name: str, order: Any) -> int:
+    """`order`, after a check that it is one of `ORDERS`."""
+    if _checks.natural(name, order, at_least=0) not in ORDERS:
+        raise ValueError(f"`{name}` must be 0, 1, 2 or 3, got {order}.")
+    return int(order)
 
 
 def weights(offset: Float[Array, " p"], order: int) -> tuple[Float[Array, " p"], ...]:

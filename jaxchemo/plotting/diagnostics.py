@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxchemo.analysis import diagnostics as diagnostics_of
+from jaxchemo.analysis.invariants import signal_amounts
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.integrate import Solution
 from jaxchemo.plotting import style
@@ -43,8 +44,8 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
         ("free_energy", "free energy", "F", lambda h: h["free_energy"]),
     ]
     found = next(iter(runs.values()))[1]
-    for key in (key for key in found if key.startswith("signal_mass")):
-        curves.insert(-2, (key, *_amount(key, found[key][0])))
+    for name, key in signal_amounts(found).items():
+        curves.insert(-2, (key, *_amount(name, key, found[key][0])))
     shown = [c for c in curves if c[0] in found]
     columns = 3
     rows = -(-len(shown) // columns)
@@ -67,9 +68,8 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
     return fig
 
 
-def _amount(key: str, start: float) -> tuple[str, str, _Values]:
+def _amount(name: str, key: str, start: float) -> tuple[str, str, _Values]:
     """Title, label and values of the panel of a signal."""
-    name = key.removeprefix("signal_mass").strip("[]") or "signal"
     if start > 0:
         return f"{name} left", "[share of the start]", lambda h: h[key] / h[key][0]
     return f"{name}, total", "[concentration × length^d]", lambda h: h[key]
