@@ -38,10 +38,12 @@ from jaxchemo.methods import FokkerPlanck as FokkerPlanck
 from jaxchemo.methods import IMEXEuler as IMEXEuler
 from jaxchemo.methods import IMEXRosenbrock as IMEXRosenbrock
 from jaxchemo.methods import Kinetic as Kinetic
+from jaxchemo.methods import OnceAStep as OnceAStep
 from jaxchemo.methods import ParticleField as ParticleField
 from jaxchemo.methods import Snapshot as Snapshot
 from jaxchemo.methods import Spectral as Spectral
 from jaxchemo.methods import Strang as Strang
+from jaxchemo.methods import Thinning as Thinning
 from jaxchemo.particles.increments import Antithetic as Antithetic
 from jaxchemo.particles.increments import Normal as Normal
 from jaxchemo.particles.increments import ThreePoint as ThreePoint

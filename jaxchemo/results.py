@@ -18,6 +18,7 @@ class RESULTS(eqx.Enumeration):
         "A tumble rate has become negative: the signal is too steep for a linear response. ExponentialResponse, or a "
         "smaller gain, will do."
     )
+    rate_exceeded = "A tumble rate has exceeded the bound of Thinning: a larger `bound` will do."
     blow_up = (
         "The density has grown beyond what the grid can hold: the solution blows up, or the grid is too coarse for it."
     )

@@ -32,3 +32,4 @@ from jaxchemo.analysis.tracks import diffusivity as diffusivity
 from jaxchemo.analysis.tracks import drift as drift
 from jaxchemo.analysis.tracks import mean_squared_displacement as mean_squared_displacement
 from jaxchemo.analysis.tracks import run_times as run_times
+from jaxchemo.analysis.tracks import tumble_information as tumble_information

@@ -1,12 +1,15 @@
-"""Exact laws of swimming cells in one dimension: free spreading, and where they are at rest."""
+"""Laws of swimming cells: free spreading and rest in one dimension, both exact; and what they learn as they climb."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import i0e, i1e
 from jaxtyping import Array, Float
 
+from jaxchemo.methods import Snapshot
 from jaxchemo.methods.base import box
-from jaxchemo.methods.sensing import Surroundings
+from jaxchemo.methods.sensing import Surroundings, on_grid
+from jaxchemo.models import Pathway, RunAndTumble
 from jaxchemo.problem import Problem
 
 Real = Float[Array, "..."] | float
@@ -75,3 +78,62 @@ def at_rest(problem: Problem) -> Float[Array, " n"]:
         total = total + 0.5 * weight * jnp.exp(below + integral(ends[:-1], reach)) / model.speed_at((x,))
     (mass,) = (one.mass_in(grid) for one in problem.density.values())
     return mass * total / grid.integrate(total)
+
+
+def tumble_rates(problem: Problem, snapshots: Snapshot) -> Float[Array, "t p"]:
+    """The rate at which each cell would tumble at each saved time, from what it meets and remembers [1 / time].
+
+    **Arguments:**
+
+    - `problem`: swimming cells, all of one speed, in a signal that a formula gives.
+    - `snapshots`: the `ys` of a run of `Agents`.
+
+    **Raises:** `TypeError` for signals on a grid, and for cells of different speeds.
+    """
+    model = problem.swimmers
+    if on_grid(problem) or model.speed_spread is not None:
+        raise TypeError("Rates are found for cells of one speed, in a signal that a formula gives.")
+    surroundings = Surroundings.of(problem)
+
+    def at(shown: Snapshot) -> Array:
+        x, p = tuple(shown.positions.T), tuple(shown.headings.T)
+        cue = surroundings.cue(problem, x, p, model.speed_at(x))
+        now = model.tumble_rate.live(cue, shown.memory, 0.0, lambda: jnp.zeros_like(x[0]))
+        return jnp.broadcast_to(now.rate, x[0].shape)
+
+    return jax.lax.map(at, snapshots)
+
+
+def information_rate(cells: RunAndTumble, ndim: int, signal: Real, steepness: Real) -> Float[Array, ""]:
+    """What the receptors of a climbing cell learn of its way through their noise [nats / time]; over ln 2, bits.
+
+    `(sqrt(L^2 + B) - L) / 2` with `B = (b g v)^2 L t r / (d (N e s)^2)`: the rate of a Gaussian channel, `1/4 pi int
+    ln(1 + S/N) d omega`. A cell in a shallow gradient of relative steepness g meets a signal `d ln c/dt` of variance
+    `r (g v)^2 / d` that is forgotten at the rate L of its direction; r is the share of time that it runs. Its free
+    energy answers with `b = d f / d ln c`, and fluctuates with its methylation: standard deviation s, `N e` each. Both
+    are remembered for the adaptation time t.
+
+    Assumed: linear response, Gaussian signals, and no noise but that of the methylation. How such a rate bounds the
+    drift, with noise as measured: Mattingly, Kamino, Machta and Emonet (2021).
+
+    **Arguments:**
+
+    - `cells`: with a `Pathway` that has a `noise`, all alike; `ndim`: dimension of space, 1 to 3.
+    - `signal`: to which they are adapted [concentration]; `steepness`: g, of its logarithm [1 / length].
+
+    **Raises:** `TypeError` for cells without such a pathway.
+    """
+    law = cells.tumble_rate
+    if not isinstance(law, Pathway) or law.noise is None:
+        raise TypeError(
+            f"`cells` must have a Pathway with a `noise`, got {law!r}: without noise they learn everything."
+        )
+    if callable(cells.speed):
+        raise TypeError("`cells` must have a speed that depends on no place.")
+    level, rest = jnp.asarray(signal, float), law.resting_activity
+    answer = level * jax.jvp(law.receptors.binding, (level,), (jnp.ones_like(level),))[1]
+    forgotten = cells.reorientation(law.motor.start_rate(rest), ndim)
+    noise = law.receptors.total * law.receptors.energy * law.noise
+    running = 1 - law.motor.bias(rest)
+    clarity = (answer * steepness * cells.speed / noise) ** 2 * forgotten * law.adaptation_time * running / ndim
+    return 0.5 * (jnp.sqrt(forgotten**2 + clarity) - forgotten)

@@ -89,6 +89,25 @@ def run_times(
     return np.concatenate(found) if found else np.empty(0)
 
 
+def tumble_information(rates: Float[ArrayLike, "t p"]) -> Estimate:
+    """What tumbles tell of all that changes their rate, at most [nats / time]: mean of `rate ln(rate / mean rate)`.
+
+    It is the information rate of a Poisson process with these rates, less what its own past tells of them (which is
+    why it is a bound); so it also bounds what tumbles tell of a gradient. Over ln 2, bits.
+
+    **Arguments:**
+
+    - `rates`: of each cell at each time, positive, as `swimming.tumble_rates` gives them [1 / time].
+
+    **Returns:** the mean over cells and times, and its standard error over cells.
+    """
+    values = np.asarray(rates, float)
+    if values.ndim != 2 or not (np.isfinite(values).all() and (values > 0).all()):
+        raise ValueError(f"`rates` must be positive, one for each time and cell, got shape {values.shape}.")
+    each = np.mean(values * np.log(values / values.mean()), axis=0)
+    return Estimate(float(each.mean()), float(each.std(ddof=1) / np.sqrt(each.size)))
+
+
 def _tracks(name: str, given: ArrayLike) -> np.ndarray:
     values = np.asarray(given, float)
     if values.ndim != 3 or len(values) < 2:

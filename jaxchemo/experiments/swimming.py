@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
-from jaxchemo.analysis import Estimate, drift, swimming
+from jaxchemo.analysis import Estimate, drift, swimming, tumble_information
 from jaxchemo.domain import FreeSpace, Grid, NoFlux
 from jaxchemo.experiments.base import Study, even_steps
 from jaxchemo.initial import function, gaussian, particles, uniform
@@ -138,11 +138,13 @@ class RunAndTumble1D(Study):
 
 
 class Climb(NamedTuple):
-    """Drift found and expected at each steepness, and mean paths in two landscapes, found and expected."""
+    """Drift found and expected at each steepness, what tumbles then tell of the climb at most [nats / time], and mean
+    paths in two landscapes, found and expected."""
 
     steepness: list[float]
     found: list[Estimate]
     theory: list[float]
+    information: list[Estimate]
     ts: Float[np.ndarray, " t"]
     paths: dict[str, Float[np.ndarray, " t"]]
     expected: dict[str, Float[np.ndarray, " t"]]
@@ -192,34 +194,38 @@ class GradientClimbing3D(Study):
         **Raises:** as `jc.solve`.
         """
         law = self.model().to_keller_segel(3, self.level).species["rho"].taxis["c"]
-        found, theory, ts = [], [], np.empty(0)
+        found, theory, information, ts = [], [], [], np.empty(0)
         middle = self.steepness[len(self.steepness) // 2]
         paths, expected = {}, {}
         for number, steepness in enumerate(self.steepness):
             g = steepness / 1000
-            ts, x = self._climb(lambda x, g=g: self.level * jnp.exp(g * x[..., 0]), seed + number)
+            ts, x, rates = self._climb(lambda x, g=g: self.level * jnp.exp(g * x[..., 0]), seed + number)
             late = ts >= self.settling - 1e-9
             found.append(drift(ts[late], x[late]))
+            information.append(tumble_information(rates[late]))
             theory.append(float(law.slope(jnp.asarray(self.level)) * self.level * g))
             if steepness == middle:
                 paths["exponential"], expected["exponential"] = x[..., 0].mean(axis=1), theory[-1] * ts
         slope = self.level * middle / 1000
-        _, x = self._climb(lambda x: self.level + slope * x[..., 0], seed + len(self.steepness))
+        _, x, _ = self._climb(lambda x: self.level + slope * x[..., 0], seed + len(self.steepness))
         paths["linear"], expected["linear"] = x[..., 0].mean(axis=1), np.zeros_like(ts)
         for k in range(len(ts) - 1):  # the mean position, as if all cells were there
             speed = float(law.slope(jnp.asarray(self.level + slope * expected["linear"][k])) * slope)
             expected["linear"][k + 1] = expected["linear"][k] + (ts[k + 1] - ts[k]) * speed
-        return Climb(list(self.steepness), found, theory, ts, paths, expected)
+        return Climb(list(self.steepness), found, theory, information, ts, paths, expected)
 
     def numbers(self, found: Climb) -> dict[str, Any]:
-        """Drift found, its error and the drift of theory at each steepness, ready for JSON."""
-        keys = ("steepness_per_mm", "drift", "standard_error", "theory")
-        rows = zip(found.steepness, found.found, found.theory, strict=True)
-        return {"drifts": [dict(zip(keys, (g, one.value, one.error, v), strict=True)) for g, one, v in rows]}
+        """Drift found, its error, the drift of theory and the information in tumbles at each steepness, for JSON."""
+        keys = ("steepness_per_mm", "drift", "standard_error", "theory", "bits_per_second_at_most")
+        rows = zip(found.steepness, found.found, found.theory, self._bits(found), strict=True)
+        return {"drifts": [dict(zip(keys, (g, one.value, one.error, v, b), strict=True)) for g, one, v, b in rows]}
 
     def lines(self, found: Climb) -> list[str]:
-        rows = zip(found.steepness, found.found, found.theory, strict=True)
-        return [f"{g:g}/mm: drift {one.value:.3f} ± {one.error:.3f} μm/s, mean field {v:.3f}" for g, one, v in rows]
+        rows = zip(found.steepness, found.found, found.theory, self._bits(found), strict=True)
+        return [
+            f"{g:g}/mm: drift {one.value:.3f} ± {one.error:.3f} μm/s, mean field {v:.3f}; tumbles tell {b:.2g} bits/s"
+            for g, one, v, b in rows
+        ]
 
     def draw(self, found: Climb, folder: Path) -> Path:
         from jaxchemo import plotting
@@ -229,15 +235,19 @@ class GradientClimbing3D(Study):
         figure.savefig(folder / "climbing.png")
         return folder / "climbing.png"
 
-    def _climb(self, signal, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Times, and positions of all cells at each."""
+    def _bits(self, found: Climb) -> list[float]:
+        return [one.value / math.log(2) for one in found.information]
+
+    def _climb(self, signal, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Times, and positions and tumble rates of all cells at each."""
         count = _checks.natural("cells", self.cells, at_least=2)
         start = particles(jnp.zeros((count, 3)), mass=1.0)
         problem = Problem(self.model(), FreeSpace(3), start, function(signal))
         steps = even_steps(self.t1, self.dt, 20)
         saveat, key = SaveAt(every=steps // 20), jax.random.key(seed)
         run = solve(problem, Agents(count), t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward())
-        return np.asarray(run.ts, float), np.asarray(run.ys.positions, float)
+        rates = swimming.tumble_rates(problem, run.ys)
+        return np.asarray(run.ts, float), np.asarray(run.ys.positions, float), np.asarray(rates, float)
 
 
 class Levels(NamedTuple):

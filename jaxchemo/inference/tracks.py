@@ -13,7 +13,7 @@ from jaxchemo import _checks
 from jaxchemo.domain import Grid
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import Agents
-from jaxchemo.methods.agents import turn_chance
+from jaxchemo.methods.events import turn_chance
 from jaxchemo.methods.sensing import Surroundings, on_grid
 from jaxchemo.problem import Problem
 

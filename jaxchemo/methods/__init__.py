@@ -4,6 +4,9 @@ from jaxchemo.methods.agents import Agents as Agents
 from jaxchemo.methods.base import AbstractMethod as AbstractMethod
 from jaxchemo.methods.base import Snapshot as Snapshot
 from jaxchemo.methods.base import StepInfo as StepInfo
+from jaxchemo.methods.events import AbstractEvents as AbstractEvents
+from jaxchemo.methods.events import OnceAStep as OnceAStep
+from jaxchemo.methods.events import Thinning as Thinning
 from jaxchemo.methods.field_updates import AbstractFieldUpdate as AbstractFieldUpdate
 from jaxchemo.methods.field_updates import Explicit as Explicit
 from jaxchemo.methods.field_updates import Exponential as Exponential

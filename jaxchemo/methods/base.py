@@ -9,6 +9,7 @@ import jax
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
+from jaxchemo._show import Shown
 from jaxchemo.domain import Grid
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -70,7 +71,7 @@ class StepInfo(eqx.Module):
     result: RESULTS
 
 
-class AbstractMethod(eqx.Module):
+class AbstractMethod(Shown):
     """A way to solve a problem: a final module that holds configuration only."""
 
     @property

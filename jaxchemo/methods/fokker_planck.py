@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo.fields import fitted_flux
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
-from jaxchemo.methods.sensing import Surroundings, check_signals, faces, shown
+from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -46,6 +46,7 @@ class FokkerPlanck(AbstractMethod):
         box(problem)
         if model.tumble_rate.has_memory:
             raise TypeError("Cells with a memory have no Fokker-Planck equation in space: use `to_keller_segel()`.")
+        check_alike(problem)
         check_signals(problem)
 
     def init(self, problem, *, key=None):

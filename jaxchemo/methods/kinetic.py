@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo.domain import Grid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
-from jaxchemo.methods.sensing import Surroundings, check_signals, faces, shown
+from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -53,6 +53,7 @@ class Kinetic(AbstractMethod):
             raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
         if model.tumble_rate.has_memory:
             raise TypeError("Cells with a memory are more than two streams: Agents would do, or `to_keller_segel()`.")
+        check_alike(problem)
         check_signals(problem)
 
     def init(self, problem, *, key=None):

@@ -5,6 +5,12 @@ from jaxchemo.models.crowding import DensityDependent as DensityDependent
 from jaxchemo.models.crowding import PowerLaw as PowerLaw
 from jaxchemo.models.crowding import Room as Room
 from jaxchemo.models.crowding import SpaceFilling as SpaceFilling
+from jaxchemo.models.kernels import CountingNoise as CountingNoise
+from jaxchemo.models.kernels import FilteredResponse as FilteredResponse
+from jaxchemo.models.kernels import brumley as brumley
+from jaxchemo.models.kernels import celani_vergassola as celani_vergassola
+from jaxchemo.models.kernels import son_menolascina as son_menolascina
+from jaxchemo.models.kernels import xie as xie
 from jaxchemo.models.kinetics import AbstractGrowth as AbstractGrowth
 from jaxchemo.models.kinetics import AbstractKinetics as AbstractKinetics
 from jaxchemo.models.kinetics import Allee as Allee
@@ -37,6 +43,11 @@ from jaxchemo.models.pathway import TwoStateMotor as TwoStateMotor
 from jaxchemo.models.pathway import pathway_a as pathway_a
 from jaxchemo.models.pathway import pathway_b as pathway_b
 from jaxchemo.models.pathway import pathway_c as pathway_c
+from jaxchemo.models.responses import AbstractResponse as AbstractResponse
+from jaxchemo.models.responses import ExponentialResponse as ExponentialResponse
+from jaxchemo.models.responses import HalvingResponse as HalvingResponse
+from jaxchemo.models.responses import LinearResponse as LinearResponse
+from jaxchemo.models.responses import SaturatingResponse as SaturatingResponse
 from jaxchemo.models.run_and_tumble import RunAndTumble as RunAndTumble
 from jaxchemo.models.sensitivity import AbstractSensitivity as AbstractSensitivity
 from jaxchemo.models.sensitivity import Custom as Custom
@@ -51,9 +62,6 @@ from jaxchemo.models.sensitivity import VolumeFilling as VolumeFilling
 from jaxchemo.models.tumbling import AbstractTumbling as AbstractTumbling
 from jaxchemo.models.tumbling import Cue as Cue
 from jaxchemo.models.tumbling import Directional as Directional
-from jaxchemo.models.tumbling import ExponentialResponse as ExponentialResponse
-from jaxchemo.models.tumbling import LinearResponse as LinearResponse
-from jaxchemo.models.tumbling import SaturatingResponse as SaturatingResponse
 from jaxchemo.models.tumbling import Spontaneous as Spontaneous
 from jaxchemo.models.turning import AbstractTurning as AbstractTurning
 from jaxchemo.models.turning import Isotropic as Isotropic

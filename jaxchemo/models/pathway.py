@@ -238,7 +238,7 @@ class Pathway(AbstractTumbling):
         return 1 / (self.receptors.total * self.receptors.energy * a * (1 - a) * (self.up + self.down))
 
     def rate(self, cue):
-        return self.motor.start_rate(jnp.broadcast_to(self.resting_activity, jnp.shape(cue.signal)))
+        return self.motor.start_rate(self.resting_activity + jnp.zeros_like(cue.signal))
 
     def rest(self, cue):
         return self.receptors.adapted(cue.signal, self.resting_activity)

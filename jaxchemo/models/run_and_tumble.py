@@ -4,13 +4,15 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.models.model import AbstractModel, Model, Signal, Species, check_kinetics
-from jaxchemo.models.tumbling import AbstractTumbling, Components, Spontaneous, at
+from jaxchemo.models.tumbling import AbstractTumbling, Components, Cue, Spontaneous, at
 from jaxchemo.models.turning import AbstractTurning, Isotropic
 
 CELLS = "rho"  # the name of the density of swimming cells
@@ -95,6 +97,25 @@ class RunAndTumble(AbstractModel):
         """Mean speed of cells at points, given by their coordinates [length / time]."""
         return at(self.speed, x)
 
+    def shape(self, ndim: int) -> tuple[int, ...]:
+        """Of the numbers that cells have: `()` where all are alike, `(P,)` where each has its own.
+
+        **Raises:** `ValueError` if some numbers are for other cells than others.
+        """
+
+        def numbers() -> list[Array]:
+            zero = jnp.zeros(())
+            cue = Cue((zero,) * ndim, (zero,) * ndim, zero, zero)
+            law = self.tumble_rate
+            own = (self.rotational_diffusion, self.tumble_duration, self.turning.mean_cosine(ndim))
+            found = (self.speed_at(cue.position), law.rate(cue), law.rest(cue), *own)
+            return [jnp.asarray(number) for number in jax.tree.leaves(found)]
+
+        try:
+            return np.broadcast_shapes(*(one.shape for one in jax.eval_shape(numbers)))
+        except ValueError as error:
+            raise ValueError(f"Numbers that differ between cells must be for the same cells: {error}") from error
+
     def reorientation(self, rate: Float[Array, "..."], ndim: int) -> Float[Array, "..."]:
         """Rate at which the direction is forgotten while a cell runs: by tumbles and by diffusion [1 / time]."""
         forgotten = rate * (1 - self.turning.mean_cosine(ndim))
@@ -140,12 +161,14 @@ class RunAndTumble(AbstractModel):
         - `steepest`: the steepest gradient that it is meant for [concentration / length]; a warning says where linear
           response does not reach so far. Default: none is given, nothing is checked.
 
-        **Raises:** `TypeError` if the speed or the rate depends on the place: use `FokkerPlanck`.
+        **Raises:** `TypeError` if the speed or the rate depends on the place: use `FokkerPlanck`; if cells differ.
 
         **Source:** Schnitzer (1993); Celani and Vergassola (2010); with rotational diffusion, Locsei (2007).
         """
         if callable(self.speed):
             raise TypeError("A limit needs a speed that depends on no place: FokkerPlanck would do.")
+        if shape := self.shape(ndim):
+            raise TypeError(f"These are {shape[0]} cells, each with its own limit: jax.vmap over their numbers.")
         mobility, law = self.tumble_rate.limit(self, ndim, jnp.asarray(signal, float))
         if law is not None and steepest is not None:
             drift = jnp.abs(law.slope(jnp.asarray(signal, float)) * jnp.asarray(steepest))

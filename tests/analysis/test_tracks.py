@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 import jaxchemo as jc
 from jaxchemo import analysis
 from jaxchemo.analysis import swimming
-from jaxchemo.models import Directional, Reversal, RunAndTumble
+from jaxchemo.models import Directional, ExponentialResponse, HillMotor, Pathway, Receptors, Reversal, RunAndTumble
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,51 @@ def test_at_rest_is_the_law_of_the_rates():
     problem = jc.Problem(RunAndTumble(20.0, law, Reversal()), grid, jc.initial.uniform(mass=3.0))
     wanted = grid.average(lambda x: jnp.cosh(x[..., 0] / 50) ** -2.5)
     np.testing.assert_allclose(swimming.at_rest(problem), 3 * wanted / grid.integrate(wanted), rtol=1e-6)
+
+
+class TestInformation:
+    def cells(self, noise=0.05):
+        pathway = Pathway(Receptors(6, 18.2, 3000.0), HillMotor(0.2, 0.15), up=0.02, down=0.02, noise=noise)
+        return RunAndTumble(20.0, pathway, rotational_diffusion=0.062)
+
+    def test_it_is_that_of_a_gaussian_channel(self):
+        """By quadrature of the spectra of what is met and of what fluctuates."""
+        cells, steepness = self.cells(), 1e-3
+        law = cells.tumble_rate
+        forgotten = float(cells.reorientation(law.motor.start_rate(law.resting_activity), 3))
+        time, level = float(law.adaptation_time), 200.0
+        answer = 6 * level * (1 / (18.2 + level) - 1 / (3000 + level))
+        running = 1 - float(law.motor.bias(law.resting_activity))
+        met = lambda w: (  # noqa: E731
+            running * (20 * steepness) ** 2 / 3 * 2 * forgotten / (forgotten**2 + w**2)
+        )
+        fluctuates = 2 * (6 * 1.7 * 0.05) ** 2 / time
+        wanted = quad(lambda w: np.log1p(answer**2 * met(w) / fluctuates), 0, np.inf)[0] / (2 * np.pi)
+        found = float(swimming.information_rate(cells, 3, level, steepness))
+        assert found == pytest.approx(wanted, rel=1e-6)
+        # In shallow gradients it grows as their square.
+        shallow = [float(swimming.information_rate(cells, 3, level, g)) for g in (1e-5, 2e-5)]
+        assert shallow[1] / shallow[0] == pytest.approx(4, rel=1e-3)
+
+    def test_without_noise_there_is_no_rate(self):
+        with pytest.raises(TypeError, match="without noise they learn everything"):
+            swimming.information_rate(self.cells(None), 3, 200.0, 1e-3)
+
+    def test_tumbles_tell_of_two_directions(self):
+        """An exponential response in one dimension: half of the cells tumble at `a exp(x)`, half at `a exp(-x)`."""
+        law = ExponentialResponse(2.0, 1.5)
+        start = jc.initial.particles(jnp.zeros((4000, 1)), mass=1.0)
+        problem = jc.Problem(
+            RunAndTumble(20.0, law, Reversal()), jc.FreeSpace(1), start, jc.initial.function(lambda x: 0.02 * x[..., 0])
+        )
+        run = jc.solve(problem, jc.Agents(4000), t1=0.1, dt=0.1, key=jax.random.key(0), saveat=jc.SaveAt(ts=(0.0,)))
+        rates = np.asarray(swimming.tumble_rates(problem, run.ys))
+        right = np.asarray(run.ys.headings[..., 0]) > 0
+        np.testing.assert_allclose(rates, 2 * np.exp(np.where(right, -0.6, 0.6)), rtol=1e-6)
+        share = right.mean()
+        mean = 2 * (share * np.exp(-0.6) + (1 - share) * np.exp(0.6))
+        wanted = sum(w * 2 * np.exp(z) * np.log(2 * np.exp(z) / mean) for w, z in ((share, -0.6), (1 - share, 0.6)))
+        one = analysis.tumble_information(rates)
+        assert one.value == pytest.approx(wanted, rel=1e-5) and 0 < one.error < 0.1 * wanted
+        with pytest.raises(ValueError, match="`rates` must be positive"):
+            analysis.tumble_information(-rates)

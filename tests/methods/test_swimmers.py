@@ -7,16 +7,22 @@ import pytest
 from scipy.special import i0e, i1e
 
 import jaxchemo as jc
+from jaxchemo import analysis
+from jaxchemo.analysis import swimming
 from jaxchemo.models import (
     Consumption,
     Directional,
     ExponentialResponse,
+    FilteredResponse,
+    Isotropic,
     LinearResponse,
     Persistent,
     Reversal,
     RunAndTumble,
     SaturatingResponse,
     Signal,
+    celani_vergassola,
+    pathway_c,
 )
 
 KEY = jax.random.key(0)
@@ -365,3 +371,122 @@ class TestDoors:
                 dt=0.1,
                 key=KEY,
             )
+
+
+class TestThinning:
+    """The event-driven sampler: exact whatever the step."""
+
+    def test_free_cells(self):
+        problem = jc.Problem(RunAndTumble(20.0, 1.0, Reversal()), jc.FreeSpace(1), at_origin(40_000, 1))
+        thinned = jc.Agents(40_000, events=jc.Thinning(2.5))
+        x = np.asarray(jc.solve(problem, thinned, t1=3.0, dt=3.0, key=KEY).final.positions[:, 0])
+        within(x**2, 1000.49575)
+        within(x**4, 2154645.9)
+        within(np.abs(x) > 60 - 1e-9, np.exp(-3))
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("ndim", [2, 3])
+    def test_persistence_and_tumbles_that_take_time(self, ndim):
+        """The diffusivity is that of runs, times the share of time that cells run."""
+        cells = RunAndTumble(20.0, 1.0, Persistent(0.33), tumble_duration=0.5)
+        problem = jc.Problem(cells, jc.FreeSpace(ndim), at_origin(20_000, ndim))
+        run = jc.solve(
+            problem,
+            jc.Agents(20_000, events=jc.Thinning(2.0)),
+            t1=60.0,
+            dt=20.0,
+            key=KEY,
+            saveat=jc.SaveAt(every=1),
+            adjoint=jc.Forward(),
+        )
+        growth = np.sum(np.asarray(run.ys.positions[3]) ** 2, -1) - np.sum(np.asarray(run.ys.positions[1]) ** 2, -1)
+        within(growth, 2 * ndim * 40 * float(cells.spread(jnp.asarray(1.0), ndim)))
+
+    @pytest.mark.slow
+    def test_at_rest_between_walls(self):
+        """Rates that depend on the place, and steps in which cells meet walls and turn many times."""
+        box = jc.Grid.box(-100.0, 100.0, 60, jc.NoFlux())
+        problem = jc.Problem(RunAndTumble(20.0, OUTWARDS, Reversal()), box, jc.initial.uniform(mass=1.0))
+        thinned = jc.Agents(20_000, events=jc.Thinning(1.5))
+        x = np.asarray(jc.solve(problem, thinned, t1=120.0, dt=20.0, key=KEY).final.positions[:, 0])
+        within(x**2, 1265.438)
+        within(x, 0.0)
+
+    @pytest.mark.slow
+    def test_it_climbs_as_small_steps_do(self):
+        """With a memory, which candidates follow to second order: as many of them as make no difference."""
+        law = FilteredResponse(ExponentialResponse(1.0, 20.0), (0.5, 0.5))
+        formula = jc.initial.function(lambda x: 0.002 * x[..., 0])
+        problem = jc.Problem(RunAndTumble(20.0, law, Isotropic()), jc.FreeSpace(3), at_origin(40_000, 3), formula)
+        ends = [
+            np.asarray(jc.solve(problem, method, t1=20.0, dt=dt, key=KEY, adjoint=jc.Forward()).final.positions[:, 0])
+            for method, dt in ((jc.Agents(40_000, events=jc.Thinning(12.0)), 1.0), (jc.Agents(40_000), 0.02))
+        ]
+        error = np.hypot(*(x.std() / np.sqrt(x.size) for x in ends))
+        assert abs(ends[0].mean() - ends[1].mean()) < 3 * error
+        assert ends[0].mean() > 20 * error
+
+    def test_bad_input_is_refused(self):
+        problem = jc.Problem(RunAndTumble(20.0, 3.0, Reversal()), jc.FreeSpace(1), at_origin(100, 1))
+        with pytest.raises(jc.SolveError, match="exceeded the bound of Thinning: a larger `bound` will do"):
+            jc.solve(problem, jc.Agents(100, events=jc.Thinning(2.9)), t1=1.0, dt=1.0, key=KEY)
+        with pytest.raises(ValueError, match="gives no bound on the step"):
+            jc.solve(problem, jc.Agents(100, events=jc.Thinning(3.0)), t1=1.0, dt="auto", key=KEY)
+        cells = RunAndTumble(20.0, 1.0, rotational_diffusion=0.1)
+        with pytest.raises(ValueError, match=r"directions diffuse; OnceAStep\(\) would do"):
+            jc.solve(
+                jc.Problem(cells, jc.FreeSpace(2), at_origin(9, 2)),
+                jc.Agents(9, events=jc.Thinning(3.0)),
+                t1=1.0,
+                dt=1.0,
+                key=KEY,
+            )
+        with pytest.raises(ValueError, match="`bound` must be positive"):
+            jc.Thinning(0.0)
+
+
+class TestCellsThatDiffer:
+    """Numbers of the model that are arrays: one for each cell."""
+
+    def test_each_has_its_own_pathway(self):
+        bias = jnp.where(jnp.arange(20_000) < 10_000, 0.05, 0.3)
+        cells = RunAndTumble(25.0, pathway_c(bias), Persistent(0.33), rotational_diffusion=0.062)
+        even = jc.initial.function(lambda x: 100.0 + 0 * x[..., 0])
+        problem = jc.Problem(cells, jc.FreeSpace(3), at_origin(20_000, 3), even)
+        state = jc.Agents(20_000).init(problem, key=KEY)
+        np.testing.assert_allclose(cells.tumble_rate.motor.bias(cells.tumble_rate.resting_activity), bias, rtol=1e-6)
+        within(np.asarray(state.tumbling[:10_000], float), 0.05)
+        within(np.asarray(state.tumbling[10_000:], float), 0.3)
+
+    @pytest.mark.slow
+    def test_each_spreads_by_itself(self):
+        rate, speed = jnp.where(jnp.arange(20_000) < 10_000, 1.0, 4.0), jnp.linspace(10.0, 30.0, 20_000)
+        x = np.asarray(released(RunAndTumble(speed, rate, Reversal()), 1, 20_000, 3.0, 0.02).positions[:, 0])
+        wanted = np.asarray(swimming.mean_square(3.0, speed=speed, rate=rate))
+        within(x[:10_000] ** 2 / wanted[:10_000], 1.0)
+        within(x[10_000:] ** 2 / wanted[10_000:], 1.0)
+
+    def test_bad_input_is_refused(self):
+        cells = RunAndTumble(20.0, jnp.ones(50), Reversal())
+        with pytest.raises(ValueError, match=r"must have the shape \(100,\), got \(50,\)"):
+            jc.solve(jc.Problem(cells, jc.FreeSpace(1), at_origin(100, 1)), jc.Agents(100), t1=1.0, dt=0.1, key=KEY)
+        with pytest.raises(ValueError, match="must be for the same cells"):
+            RunAndTumble(jnp.full(40, 20.0), jnp.ones(50), Reversal()).shape(1)
+        with pytest.raises(TypeError, match=r"50 cells, each with its own limit: jax.vmap"):
+            cells.to_keller_segel(1)
+        grid = jc.Grid.box(0.0, 100.0, 49, jc.NoFlux())
+        for method in (jc.Kinetic(), jc.FokkerPlanck()):
+            with pytest.raises(TypeError, match="each with its own numbers: Agents would do"):
+                jc.solve(jc.Problem(cells, grid, jc.initial.uniform(mass=1.0)), method, t1=1.0, dt="auto")
+
+
+@pytest.mark.slow
+def test_a_kernel_climbs_as_linear_response_says():
+    cells = RunAndTumble(30.0, celani_vergassola(gain=40.0), rotational_diffusion=0.26)
+    formula = jc.initial.function(lambda x: 100 + 2.5e-4 * x[..., 0])
+    problem = jc.Problem(cells, jc.FreeSpace(3), at_origin(100_000, 3), formula)
+    saveat = jc.SaveAt(ts=(10.0, 160.0))
+    run = jc.solve(problem, jc.Agents(100_000), t1=160.0, dt=0.1, key=KEY, saveat=saveat, adjoint=jc.Forward())
+    found = analysis.drift(run.ts, run.ys.positions)
+    theory = float(cells.to_keller_segel(3).species["rho"].taxis["c"].chi) * 2.5e-4
+    assert abs(found.value - theory) < 3 * found.error < 0.2 * theory
