@@ -26,6 +26,9 @@ class Agents(AbstractMethod):
 
     Cells may differ: each number of the model may be one for all, or an array `(num_cells,)`.
 
+    On a CPU, many cells that meet a formula go faster in blocks of some 20,000, which fit into its cache:
+    `jax.lax.map(lambda key: jc.solve(problem, Agents(20_000), key=key, ...), jax.random.split(key, blocks))`.
+
     A tumble has no derivative along a path: gradients through a run of agents miss how parameters change who tumbles.
     Use `score_gradient` of `jaxchemo.inference`, or differentiate `Kinetic` or `FokkerPlanck`.
 
