@@ -16,6 +16,7 @@ from jaxchemo.fields import CrankNicolson as CrankNicolson
 from jaxchemo.fields import ExactLinear as ExactLinear
 from jaxchemo.fields import ImplicitEuler as ImplicitEuler
 from jaxchemo.integrate import Direct as Direct
+from jaxchemo.integrate import FlowSolution as FlowSolution
 from jaxchemo.integrate import Forward as Forward
 from jaxchemo.integrate import Remat as Remat
 from jaxchemo.integrate import SaveAt as SaveAt
@@ -37,13 +38,17 @@ from jaxchemo.methods import FiniteVolume as FiniteVolume
 from jaxchemo.methods import FokkerPlanck as FokkerPlanck
 from jaxchemo.methods import IMEXEuler as IMEXEuler
 from jaxchemo.methods import IMEXRosenbrock as IMEXRosenbrock
+from jaxchemo.methods import InteractingParticles as InteractingParticles
 from jaxchemo.methods import Kinetic as Kinetic
+from jaxchemo.methods import LagrangianFlow as LagrangianFlow
 from jaxchemo.methods import OnceAStep as OnceAStep
 from jaxchemo.methods import ParticleField as ParticleField
 from jaxchemo.methods import Snapshot as Snapshot
 from jaxchemo.methods import Spectral as Spectral
 from jaxchemo.methods import Strang as Strang
 from jaxchemo.methods import Thinning as Thinning
+from jaxchemo.particles.blobs import AlgebraicBlob as AlgebraicBlob
+from jaxchemo.particles.blobs import GaussianBlob as GaussianBlob
 from jaxchemo.particles.increments import Antithetic as Antithetic
 from jaxchemo.particles.increments import Normal as Normal
 from jaxchemo.particles.increments import ThreePoint as ThreePoint
@@ -52,6 +57,8 @@ from jaxchemo.particles.interpolators import CubicSpline as CubicSpline
 from jaxchemo.particles.interpolators import FixedWidth as FixedWidth
 from jaxchemo.particles.interpolators import Histospline as Histospline
 from jaxchemo.particles.interpolators import ModerateInteraction as ModerateInteraction
+from jaxchemo.particles.mean_field import Debiased as Debiased
+from jaxchemo.particles.mean_field import Richardson as Richardson
 from jaxchemo.problem import Problem as Problem
 from jaxchemo.results import RESULTS as RESULTS
 

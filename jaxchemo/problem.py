@@ -107,8 +107,8 @@ def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | F
     for name, one in given.items():
         label = argument if len(names) == 1 else f"{argument}[{name!r}]"
         _checks.instance(label, one, AbstractInitial, "an initial condition such as jc.initial.gaussian(...)")
+        one.check(label, grid)
         if isinstance(grid, AbstractGrid):
-            one.check(label, grid)
             _check_resolved(label, one, grid)
     return {name: given[name] for name in names}
 

@@ -19,6 +19,10 @@ class RESULTS(eqx.Enumeration):
         "smaller gain, will do."
     )
     rate_exceeded = "A tumble rate has exceeded the bound of Thinning: a larger `bound` will do."
+    poor_fit = (
+        "The flow does not move as its density asks: more `width`, the `wavelengths` of the fluid, or a smaller "
+        "`change` or `strain` will do."
+    )
     blow_up = (
         "The density has grown beyond what the grid can hold: the solution blows up, or the grid is too coarse for it."
     )

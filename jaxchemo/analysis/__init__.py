@@ -2,6 +2,9 @@
 
 from jaxchemo.analysis import exact as exact
 from jaxchemo.analysis import swimming as swimming
+from jaxchemo.analysis.collapse import RadialCollapse as RadialCollapse
+from jaxchemo.analysis.collapse import distance as distance
+from jaxchemo.analysis.collapse import radial_collapse as radial_collapse
 from jaxchemo.analysis.invariants import Diagnostics as Diagnostics
 from jaxchemo.analysis.invariants import boltzmann as boltzmann
 from jaxchemo.analysis.invariants import center_of_mass as center_of_mass

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
-from jaxchemo.domain import Grid
+from jaxchemo.domain import FreeSpace, Grid
 from jaxchemo.initial.conditions import AbstractGridded
 
 
@@ -20,6 +20,8 @@ class FromArray(AbstractGridded):
         return self.values
 
     def check(self, name, grid):
+        if isinstance(grid, FreeSpace):
+            raise ValueError(f"`{name}`: an array has values on a grid, but the domain is {grid!r}.")
         if self.values.shape != grid.shape:
             raise ValueError(f"`{name}` has shape {self.values.shape}, but the grid has shape {grid.shape}.")
         if _checks.is_concrete(self.values) and np.any(np.asarray(self.values) < 0):
@@ -58,12 +60,16 @@ class Particles(AbstractGridded):
             raise ValueError(f"The initial condition has {self.positions.shape[0]} particles, the method {u.shape[0]}.")
         return self.positions
 
+    @property
+    def unbounded(self):
+        return True
+
     def check(self, name, grid):
-        if not isinstance(grid, Grid) or self.positions.shape[1] != grid.ndim:
+        if not isinstance(grid, Grid | FreeSpace) or self.positions.shape[1] != grid.ndim:
             raise ValueError(
                 f"`{name}`: positions of dimension {self.positions.shape[1]} do not fit the grid {grid!r}."
             )
-        if _checks.is_concrete(self.positions):
+        if isinstance(grid, Grid) and _checks.is_concrete(self.positions):
             x = np.asarray(self.positions)
             outside = np.any((x < np.array(grid.lower)) | (x > np.array(grid.upper)), axis=1)
             if outside.any():

@@ -7,13 +7,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import erf, ndtri
+from jax.scipy.special import erf, logsumexp, ndtri
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
-from jaxchemo.domain import AbstractGrid, Grid
-from jaxchemo.initial.conditions import AbstractProfile
+from jaxchemo.domain import AbstractGrid, FreeSpace, Grid
+from jaxchemo.initial.conditions import AbstractProfile, box, cells
 from jaxchemo.initial.gridded import FromArray
 
 
@@ -49,6 +49,10 @@ class Gaussian(AbstractProfile):
         height = self.size.height(self._volume(x.shape[-1]))
         return height * jnp.exp(-0.5 * jnp.sum(((x - self.center) / self.std) ** 2, axis=-1))
 
+    def log_value(self, x):
+        height = self.size.height(self._volume(x.shape[-1]))
+        return jnp.log(height) - 0.5 * jnp.sum(((x - self.center) / self.std) ** 2, axis=-1)
+
     def on_grid(self, grid):
         return grid.average(self)
 
@@ -64,6 +68,14 @@ class Gaussian(AbstractProfile):
     @property
     def finest(self):
         return jnp.min(self.std)
+
+    @property
+    def unbounded(self):
+        return True
+
+    @property
+    def smooth(self):
+        return True
 
     def check(self, name, grid):
         _check_lengths(name, grid, center=self.center, std=self.std)
@@ -129,9 +141,13 @@ class Ring(AbstractProfile):
     def finest(self):
         return self.width
 
+    @property
+    def unbounded(self):
+        return True
+
     def check(self, name, grid):
-        if grid.ndim not in (2, 3) or not isinstance(grid, Grid):
-            raise ValueError(f"`{name}`: a ring lives on a Grid in 2 or 3 dimensions, the grid is {grid!r}.")
+        if grid.ndim not in (2, 3) or not isinstance(grid, Grid | FreeSpace):
+            raise ValueError(f"`{name}`: a ring lives in 2 or 3 dimensions, in a box or in FreeSpace, not on {grid!r}.")
         _check_lengths(name, grid, center=self.center)
 
 
@@ -180,6 +196,10 @@ class Ball(AbstractProfile):
     def finest(self):
         return self.radius
 
+    @property
+    def unbounded(self):
+        return True
+
     def check(self, name, grid):
         _check_lengths(name, grid, center=self.center)
 
@@ -200,9 +220,10 @@ class Uniform(AbstractProfile):
         return jnp.broadcast_to(self.size.height(grid.integrate(jnp.ones(grid.shape))), grid.shape)
 
     def mass_in(self, grid):
-        return self.size.mass(grid.integrate(jnp.ones(grid.shape)))
+        return self.size.mass(cells(grid).integrate(jnp.ones(cells(grid).shape)))
 
     def place(self, u, grid):
+        grid = box(grid)
         return jnp.array(grid.lower) + u * (jnp.array(grid.upper) - jnp.array(grid.lower))
 
     def uniforms(self, ndim):
@@ -220,6 +241,9 @@ class Mixture(AbstractProfile):
 
     def __call__(self, x):
         return sum((part(x) for part in self.parts[1:]), self.parts[0](x))
+
+    def log_value(self, x):
+        return logsumexp(jnp.stack([part.log_value(x) for part in self.parts]), axis=0)
 
     def on_grid(self, grid):
         return sum((part.on_grid(grid) for part in self.parts[1:]), self.parts[0].on_grid(grid))
@@ -243,6 +267,14 @@ class Mixture(AbstractProfile):
     def finest(self):
         return jnp.min(jnp.stack([jnp.asarray(part.finest, float) for part in self.parts]))
 
+    @property
+    def unbounded(self):
+        return all(part.unbounded for part in self.parts)
+
+    @property
+    def smooth(self):
+        return all(part.smooth for part in self.parts)
+
     def check(self, name, grid):
         for part in self.parts:
             part.check(name, grid)
@@ -260,10 +292,10 @@ class Function(AbstractProfile):
         return grid.average(self)
 
     def mass_in(self, grid):
-        return grid.integrate(self.on_grid(grid))
+        return cells(grid).integrate(self.on_grid(cells(grid)))
 
     def place(self, u, grid):
-        return FromArray(self.on_grid(grid)).place(u, grid)
+        return FromArray(self.on_grid(box(grid))).place(u, grid)
 
     def uniforms(self, ndim):
         return ndim
@@ -281,13 +313,13 @@ class Function(AbstractProfile):
             )
 
 
-def _check_lengths(name: str, grid: AbstractGrid, **values: Array) -> None:
+def _check_lengths(name: str, grid: AbstractGrid | FreeSpace, **values: Array) -> None:
     for key, value in values.items():
         if value.ndim > 0 and value.shape != (grid.ndim,):
             raise ValueError(
                 f"`{name}`: {key} has {value.shape[0]} coordinates, but the grid has {grid.ndim} dimensions."
             )
-        radial = not isinstance(grid, Grid)
+        radial = isinstance(grid, AbstractGrid) and not isinstance(grid, Grid)
         if radial and _checks.is_concrete(value):
             off = np.any(np.asarray(value) != 0) if key == "center" else np.ptp(np.asarray(value)) > 0
             if off:

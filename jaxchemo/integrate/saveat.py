@@ -48,6 +48,16 @@ class SaveAt(eqx.Module):
         self.t1 = (ts is None and every is None) if t1 is None else bool(t1)
         self.fn = fn
 
+    def times(self, t0: float, t1: float) -> tuple[float, ...]:
+        """The times to save at, for methods that choose their own steps."""
+        if self.every is not None:
+            raise ValueError("`saveat`: `every` counts steps, but this method chooses its own: give `ts`.")
+        chosen = {*(self.ts or ()), *((t1,) if self.t1 else ())}
+        for t in chosen:
+            if not t0 <= t <= t1:
+                raise ValueError(f"`ts` must lie between t0={t0:g} and t1={t1:g}, got {t:g}.")
+        return tuple(sorted(chosen))
+
     def steps(self, t0: float, dt: float, num_steps: int) -> tuple[int, ...]:
         """The step numbers to save after, increasing; 0 is the initial state."""
         chosen: set[int] = {num_steps} if self.t1 else set()

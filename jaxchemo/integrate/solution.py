@@ -31,6 +31,6 @@ class Solution(eqx.Module):
 class SolveError(RuntimeError):
     """A run that went wrong. `solution` holds everything up to and after the failure."""
 
-    def __init__(self, message: str, solution: Solution):
+    def __init__(self, message: str, solution: Any):
         super().__init__(message)
         self.solution = solution

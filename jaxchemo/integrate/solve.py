@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import equinox as eqx
 import jax
@@ -14,13 +14,16 @@ from jaxtyping import Array, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo.integrate import loop
 from jaxchemo.integrate.adjoint import AbstractAdjoint, Remat
+from jaxchemo.integrate.march import FlowSolution, solve_by_flow
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution, SolveError
 from jaxchemo.methods.base import AbstractMethod
+from jaxchemo.methods.lagrangian_flow import LagrangianFlow
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 
+@overload
 def solve(
     problem: Problem,
     method: AbstractMethod,
@@ -32,7 +35,34 @@ def solve(
     saveat: SaveAt = SaveAt(),
     adjoint: AbstractAdjoint = Remat(),
     throw: bool = True,
-) -> Solution:
+) -> Solution: ...
+
+
+@overload
+def solve(
+    problem: Problem,
+    method: LagrangianFlow,
+    *,
+    t0: float = 0.0,
+    t1: float,
+    key: PRNGKeyArray | None = None,
+    saveat: SaveAt = SaveAt(),
+    throw: bool = True,
+) -> FlowSolution: ...
+
+
+def solve(
+    problem: Problem,
+    method: AbstractMethod | LagrangianFlow,
+    *,
+    t0: float = 0.0,
+    t1: float,
+    dt: float | Literal["auto"] | None = None,
+    key: PRNGKeyArray | None = None,
+    saveat: SaveAt = SaveAt(),
+    adjoint: AbstractAdjoint = Remat(),
+    throw: bool = True,
+) -> Solution | FlowSolution:
     """Solves a problem by a method. Pure: it can be jitted, vmapped and differentiated, and has no effects on the host.
 
     **Arguments:**
@@ -40,7 +70,8 @@ def solve(
     - `problem`: what is solved.
     - `method`: how, such as `jc.FiniteVolume()` or `jc.ParticleField(20_000)`.
     - `t0`, `t1`: initial and final time; `t1 - t0` must be a whole number of steps. `t0` defaults to 0.
-    - `dt`: step, positive; `"auto"` takes the largest that the method advises at the initial state.
+    - `dt`: step, positive; `"auto"` takes the largest that the method advises at the initial state. None is given for
+      a `LagrangianFlow`, which chooses its own intervals.
     - `key`: random key, for stochastic methods.
     - `saveat`: what to keep besides the final state. Default: only the final time.
     - `adjoint`: how gradients pass through the loop: `Remat()` (default, memory as the square root of the number of
@@ -48,10 +79,16 @@ def solve(
     - `throw`: whether a run that went wrong raises. Under `jit`, `vmap` and `grad` the result is only known later:
       there it is reported in `Solution.result`.
 
-    **Returns:** a `Solution`.
+    **Returns:** a `Solution`; of a `LagrangianFlow` a `FlowSolution`, whose density can be asked everywhere.
 
     **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
     """
+    if isinstance(method, LagrangianFlow):
+        if dt is not None:
+            raise ValueError(f"`dt`: a LagrangianFlow chooses its own intervals, leave it out; got {dt!r}.")
+        t0, t1 = _checked_span(problem, saveat, t0, t1)
+        return solve_by_flow(problem, method, t0=t0, t1=t1, key=key, saveat=saveat, throw=throw)
+    dt = _checks.given("dt", dt, "give a step, or 'auto'")
     plan = Plan.of(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=adjoint)
     start, step = jnp.asarray(plan.t0), jnp.asarray(plan.dt)  # arrays: another step is not another compilation
     solution = _solve(problem, method, start, step, key, plan.saves, plan.num_steps, saveat, adjoint)
@@ -83,16 +120,9 @@ class Plan:
         adjoint: AbstractAdjoint,
     ) -> "Plan":
         """Checks the arguments of a run against one another and counts its steps."""
-        _checks.instance("problem", problem, Problem, "a Problem")
         _checks.instance("method", method, AbstractMethod, "a method such as jc.FiniteVolume()")
-        _checks.instance("saveat", saveat, SaveAt, "a SaveAt")
         _checks.instance("adjoint", adjoint, AbstractAdjoint, "Remat(), Direct() or Forward()")
-        for name, value in (("t0", t0), ("t1", t1)):
-            if not _checks.is_concrete(value) or not math.isfinite(value):
-                raise ValueError(f"`{name}` must be a finite number known before compilation, got {value!r}.")
-        t0, t1 = float(t0), float(t1)
-        if not t1 > t0:
-            raise ValueError(f"`t1` must be larger than `t0`, got t0={t0:g} and t1={t1:g}.")
+        t0, t1 = _checked_span(problem, saveat, t0, t1)
         if method.stochastic and key is None:
             raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
         if key is not None and not isinstance(key, jax.Array):
@@ -115,6 +145,18 @@ class Plan:
                     f"dt={(t1 - t0) / whole:.10g} ({whole} steps) would do."
                 )
         return cls(t0, dt, num_steps, saveat.steps(t0, dt, num_steps))
+
+
+def _checked_span(problem: Problem, saveat: SaveAt, t0: float, t1: float) -> tuple[float, float]:
+    """The times of a run, after a look at what every run is given."""
+    _checks.instance("problem", problem, Problem, "a Problem")
+    _checks.instance("saveat", saveat, SaveAt, "a SaveAt")
+    for name, value in (("t0", t0), ("t1", t1)):
+        if not _checks.is_concrete(value) or not math.isfinite(value):
+            raise ValueError(f"`{name}` must be a finite number known before compilation, got {value!r}.")
+    if not t1 > t0:
+        raise ValueError(f"`t1` must be larger than `t0`, got t0={t0:g} and t1={t1:g}.")
+    return float(t0), float(t1)
 
 
 def _advised(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> float:

@@ -11,8 +11,8 @@ from jaxtyping import Array
 from jaxchemo import _checks
 from jaxchemo.domain import FreeSpace, Grid
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, stream
-from jaxchemo.methods.cells import Cells, end_rate, place
+from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, place, stream
+from jaxchemo.methods.cells import Cells, end_rate
 from jaxchemo.methods.events import AbstractEvents, OnceAStep
 from jaxchemo.methods.headings import anywhere
 from jaxchemo.methods.sensing import Surroundings, check_signals, shown
@@ -82,8 +82,8 @@ class Agents(AbstractMethod):
                 raise ValueError(
                     f"`num_cells` is {self.num_cells}, but the initial condition has {condition.positions.shape[0]}."
                 )
-        elif isinstance(grid, FreeSpace):
-            raise TypeError("In FreeSpace, `density` must be cells at given places, jc.initial.particles(...).")
+        elif isinstance(grid, FreeSpace) and not condition.unbounded:
+            raise TypeError(f"In FreeSpace, `density` must be known everywhere, as a Gaussian is, got {condition!r}.")
 
     def init(self, problem, *, key=None):
         model, grid = problem.swimmers, place(problem)
@@ -94,8 +94,8 @@ class Agents(AbstractMethod):
             x = tuple(jnp.asarray(condition.positions).T)
             weight = jnp.asarray(condition.mass / n, x[0].dtype)
         else:
-            x = tuple(condition.sample(places, n, box(problem), self.points).T)
-            weight = jnp.asarray(condition.mass_in(box(problem)) / n, x[0].dtype)
+            x = tuple(condition.sample(places, n, grid, self.points).T)
+            weight = jnp.asarray(condition.mass_in(grid) / n, x[0].dtype)
         absorbing = isinstance(grid, Grid) and grid.absorbing
         headings = anywhere(directions, n, grid.ndim, x[0].dtype)
         pace = None

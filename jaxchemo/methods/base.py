@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown
-from jaxchemo.domain import Grid
+from jaxchemo.domain import FreeSpace, Grid
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -63,6 +63,19 @@ def stream(key: PRNGKeyArray | None, number: int) -> PRNGKeyArray:
 def box(problem: Problem) -> Grid:
     """The grid of a problem that needs one with axes."""
     return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
+
+
+def place(problem: Problem) -> Grid | FreeSpace:
+    """Where particles move: a box or the whole space."""
+    return _checks.instance("grid", problem.grid, (Grid, FreeSpace), "a box or FreeSpace(ndim)")
+
+
+def check_still(problem: Problem) -> None:
+    """Refuses, in a sentence, a fluid that moves."""
+    if problem.continuum.advection is not None:
+        raise TypeError(
+            "`advection` is for the whole space: InteractingParticles would do. This method has still fluid."
+        )
 
 
 class StepInfo(eqx.Module):

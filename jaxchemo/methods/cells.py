@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, UInt32
 
-from jaxchemo import _checks
-from jaxchemo.domain import Components, FreeSpace, Grid
+from jaxchemo.domain import Components
 from jaxchemo.methods import headings
+from jaxchemo.methods.base import place
 from jaxchemo.methods.sensing import Surroundings
 from jaxchemo.models.tumbling import Cue, Moment
 from jaxchemo.problem import Problem
@@ -89,8 +89,3 @@ def kept_by_diffusion(problem: Problem, dt: Any) -> Array | float:
     """Mean cosine of the turn that rotational diffusion makes in a time."""
     diffusion = problem.swimmers.rotational_diffusion
     return 1.0 if diffusion is None else jnp.exp(-(place(problem).ndim - 1) * diffusion * dt)
-
-
-def place(problem: Problem) -> Grid | FreeSpace:
-    """Where cells swim."""
-    return _checks.instance("grid", problem.grid, (Grid, FreeSpace), "a box or FreeSpace(ndim)")

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind, check_still
 from jaxchemo.methods.resolution import warn_if_coarse
 from jaxchemo.methods.semi_discrete import SemiDiscrete
 from jaxchemo.methods.steppers import AbstractStepper, Adaptive, Strang
@@ -42,6 +42,7 @@ class FiniteVolume(AbstractMethod):
         return "fv"
 
     def check(self, problem):
+        check_still(problem)
         system = SemiDiscrete(problem.continuum, _cells(problem))
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from jaxchemo import _checks
 from jaxchemo.domain import Components, Dirichlet, Grid, Mixed
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, by_kind, stream
+from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, by_kind, check_still, stream
 from jaxchemo.methods.field_updates import AbstractFieldUpdate, Exposure
 from jaxchemo.particles import bspline, deposit, mollify
 from jaxchemo.particles.increments import AbstractIncrements, Normal
@@ -98,6 +98,7 @@ class ParticleField(AbstractMethod):
         return "sipf"
 
     def check(self, problem):
+        check_still(problem)
         grid = box(problem)
         finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
         self.interpolator.check(grid, finest)

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import Grid
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind, check_still
 from jaxchemo.methods.resolution import warn_if_coarse
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
@@ -132,6 +132,7 @@ class Spectral(AbstractMethod):
         grid = problem.grid
         if not (isinstance(grid, Grid) and all(grid.periodic)):
             raise ValueError(f"`grid` must be a box that is periodic in all directions, got {grid!r}.")
+        check_still(problem)
         for name, one in problem.continuum.species.items():
             if one.mobility.ndim:
                 raise ValueError(f"Spectral needs one mobility everywhere, but that of {name!r} is an array.")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown, number
+from jaxchemo._show import Shown, called, number
 from jaxchemo.models.crowding import AbstractMotility
 from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields
 from jaxchemo.models.sensitivity import AbstractSensitivity
@@ -192,14 +192,24 @@ class Model(AbstractModel):
 
     - `species`: the species by name, at least one.
     - `signals`: the signals by name. Default: none.
+    - `advection`: velocity of the fluid that carries cells and signals, a function from points `(..., d)` to vectors
+      `(..., d)` [length / time]. Default: none.
 
     **Raises:** `ValueError` if a species senses, or a kinetics or growth names, something the model does not have.
     """
 
     species: dict[str, Species]
     signals: dict[str, Signal]
+    advection: Callable[[Array], Array] | None
 
-    def __init__(self, species: Mapping[str, Species], signals: Mapping[str, Signal] | None = None):
+    def __init__(
+        self,
+        species: Mapping[str, Species],
+        signals: Mapping[str, Signal] | None = None,
+        advection: Callable[[Array], Array] | None = None,
+    ):
+        what = "a function from points (..., d) to velocities (..., d)"
+        self.advection = None if advection is None else _checks.function("advection", advection, what)
         self.species = {k: _checks.instance(f"species[{k!r}]", v, Species, "a Species") for k, v in species.items()}
         self.signals = {
             k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in (signals or {}).items()
@@ -223,6 +233,7 @@ class Model(AbstractModel):
         lines = []
         for name, one in self.species.items():
             drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in one.taxis.items())
+            drifts += "" if self.advection is None else f" - {name} {called(self.advection, 'v')}(x)"
             growth = f" {one.growth.describe(name)}" if one.growth is not None else ""
             motility = f" {one.motility.describe(name)}" if one.motility is not None else ""
             lines.append(f"d_t {name} = div( {number(one.mobility)}{motility} grad {name}{drifts} ){growth}")

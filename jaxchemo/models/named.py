@@ -71,6 +71,7 @@ def keller_segel(
     diffusivity: ArrayLike = 1.0,
     production: ArrayLike = 1.0,
     growth: AbstractGrowth | None = None,
+    advection: Callable[[Array], Array] | None = None,
 ) -> Model:
     """The parabolic Keller-Segel system: cells climb a signal that they secrete.
 
@@ -89,12 +90,14 @@ def keller_segel(
     - `diffusivity`: of the signal, non-negative. Default 1.
     - `production`: of the signal per cell and time, non-negative. Default 1.
     - `growth`: of the cells. Default: none.
+    - `advection`: velocity of the fluid, a function of points `(..., d)` [length / time]. Default: none.
 
     **Source:** Keller and Segel (1970), in the form of arXiv 2309.13554.
     """
     return Model(
         species={"rho": Species(mobility, {"c": _law(sensitivity)}, growth)},
         signals={"c": Signal(Production("rho", production, decay), diffusivity, relaxation)},
+        advection=advection,
     )
 
 

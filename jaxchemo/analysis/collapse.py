@@ -1,0 +1,130 @@
+"""Collapse in the whole space from a Gaussian: a reference by the mass within each radius, and distances to it."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.integrate import solve_ivp
+from scipy.special import gammainc
+
+from jaxchemo.initial.profiles import Gaussian
+from jaxchemo.integrate import FlowSolution
+from jaxchemo.methods.free_space import Attraction
+from jaxchemo.problem import Problem
+
+
+class RadialCollapse(NamedTuple):
+    """A radial solution.
+
+    **Fields:** times, radii, the density over the mass at each, the mean squared distance from the centre at each time,
+    and the time at which the solver gave up (`None`: it did not): the density had grown ten-thousandfold.
+    """
+
+    ts: Float[np.ndarray, " t"]
+    radii: Float[np.ndarray, " r"]
+    p: Float[np.ndarray, "t r"]
+    spread: Float[np.ndarray, " t"]
+    gave_up: float | None
+    ndim: int
+
+    def at(self, r: Float[np.ndarray, "..."], k: int) -> Float[np.ndarray, "..."]:
+        """The density over the mass at distances from the centre, at the time number k."""
+        return np.interp(r, self.radii, self.p[k])
+
+
+class Distance(NamedTuple):
+    """A density beside the reference: relative L2 error, divergence KL(found | reference), ratio of the peaks, and of
+    the mean squared distances from the centre."""
+
+    l2: float
+    kl: float
+    peak: float
+    spread: float
+
+
+def radial_collapse(problem: Problem, ts: Sequence[float], *, nodes: int = 3200) -> RadialCollapse:
+    """Solves a Keller-Segel problem in `FreeSpace` from one round Gaussian, without advection, by its enclosed mass.
+
+    `d_t m = A r^(d-1) mobility d_r p + pull m p`, `p = dm/dV`, on radii graded towards the centre, by LSODA. On
+    3,200 nodes the peak is right to 0.1% until it has grown a thousandfold.
+
+    **Arguments:**
+
+    - `problem`: as `LagrangianFlow` takes it; `ts`: times, increasing, the first may be 0.
+    - `nodes`: of the mesh. Default 3,200.
+
+    **Raises:** `ValueError` or `TypeError` for other problems.
+    """
+    start, ndim, system = Attraction.check(problem), problem.grid.ndim, Attraction.of(problem)
+    if not isinstance(start, Gaussian) or np.ptp(np.asarray(start.std)) > 0 or system.advection is not None:
+        raise ValueError("`problem` must start from one round Gaussian, and have no advection.")
+    if ndim == 1:
+        raise ValueError("`problem` must be in two or three dimensions.")
+    mobility, pull, std = float(system.mobility), float(system.pull), float(np.max(np.asarray(start.std)))
+    finest = (0.003 if ndim == 2 else 0.01) * std
+    r = finest * np.sinh(np.linspace(0, np.arcsinh(14 * std / finest), nodes + 1))
+    area, volume = (2 * math.pi, math.pi) if ndim == 2 else (4 * math.pi, 4 / 3 * math.pi)
+    cells = volume * np.diff(r**ndim)
+    middle = ndim / (ndim + 1) * np.diff(r ** (ndim + 1)) / np.diff(r**ndim)
+    enclosed = gammainc(ndim / 2, 0.5 * (r / std) ** 2)
+
+    def rate(t: float, m: np.ndarray) -> np.ndarray:
+        p = np.diff(m) / cells
+        slope = np.diff(p) / np.diff(middle)
+        here = p[:-1] + slope * (r[1:-1] - middle[:-1])
+        change = np.zeros_like(m)
+        change[1:-1] = area * r[1:-1] ** (ndim - 1) * mobility * slope + pull * m[1:-1] * here
+        return change
+
+    def grown(t: float, m: np.ndarray) -> float:
+        return m[1] / enclosed[1] - 1e4
+
+    grown.terminal = True  # type: ignore[attr-defined]
+    times = np.asarray(ts, float)
+    options = {"rtol": 1e-8, "atol": 1e-14, "lband": 1, "uband": 1, "events": grown}
+    found = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), enclosed, "LSODA", times, **options)
+    p = np.diff(found.y.T, axis=1) / cells
+    spread = np.sum(np.diff(found.y.T, axis=1) * middle**2, axis=1)
+    end = float(found.t_events[0][0]) if found.t_events[0].size else None
+    return RadialCollapse(found.t, middle, p, spread, end, ndim)
+
+
+def distance(solution: FlowSolution, reference: RadialCollapse, k: int) -> Distance:
+    """How far a flow's density is from the reference at the time number k.
+
+    By quadrature over radii, graded as the density is, and 48 directions.
+    """
+    start = Attraction.check(solution.path.problem)
+    assert isinstance(start, Gaussian)
+    ndim, p = reference.ndim, reference.p[k]
+    far = reference.radii[np.flatnonzero(p > 1e-10 * p[0])[-1]]
+    core = (2 * math.pi) ** -0.5 * p[0] ** (-1 / ndim)
+    nodes, weights = np.polynomial.legendre.leggauss(96)
+    whole = np.arcsinh(far / (0.3 * core))
+    r = 0.3 * core * np.sinh(0.5 * whole * (nodes + 1))
+    area = (2 * math.pi * r) if ndim == 2 else 4 * math.pi * r**2
+    weights = 0.5 * whole * weights * np.sqrt(r**2 + (0.3 * core) ** 2) * area
+    ways = _directions(ndim, 48)
+    x = np.asarray(start.center) + r[:, None, None] * ways
+    q = np.exp(np.asarray(solution.log_prob(x, float(reference.ts[k])), float))
+    exact = np.maximum(reference.at(r, k), 1e-300)[:, None]
+
+    def integral(values: np.ndarray) -> float:
+        return float(weights @ values.mean(axis=1))
+
+    l2 = math.sqrt(integral((q - exact) ** 2) / integral(exact**2))
+    kl = integral(q * np.log(q / exact) - q + exact)
+    peak = float(np.exp(np.asarray(solution.log_prob(start.center + np.zeros(ndim), float(reference.ts[k]))))) / p[0]
+    return Distance(l2, kl, peak, integral(q * r[:, None] ** 2) / float(reference.spread[k]))
+
+
+def _directions(ndim: int, count: int) -> Float[np.ndarray, "n d"]:
+    turns = np.arange(count) + 0.5
+    if ndim == 2:
+        angle = 2 * math.pi * turns / count
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    z, angle = 1 - 2 * turns / count, math.pi * (1 + math.sqrt(5)) * turns  # Fibonacci's lattice
+    flat = np.sqrt(1 - z**2)
+    return np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)

@@ -1,0 +1,159 @@
+"""Methods that choose their own intervals: marched to the final time, and asked afterwards."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+
+from jaxchemo import _checks
+from jaxchemo.integrate.saveat import SaveAt
+from jaxchemo.integrate.solution import SolveError
+from jaxchemo.methods.base import Snapshot
+from jaxchemo.methods.flow_path import FlowPath
+from jaxchemo.methods.free_space import Attraction
+from jaxchemo.methods.labels import Swarm
+from jaxchemo.methods.lagrangian_flow import LagrangianFlow, March
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+Points = Float[ArrayLike, "*batch d"]
+
+
+class FlowSolution(eqx.Module):
+    """The outcome of a run of `LagrangianFlow`: a density that can be asked anywhere, at any time that was reached.
+
+    **Fields:**
+
+    - `ts`, `ys`: times that were saved `(k,)`, and what was saved, stacked.
+    - `final`: the last state: `final.positions`, sources of the field, each of the weight `final.weights`.
+    - `result`: how it ended, one of `RESULTS`.
+    - `stats`: `t`, the time reached; `num_intervals`; of each interval `starts`, `durations`, `residuals` (over the
+      velocity, root mean squares) and `solves`; and `growth`, the relative change of density at the end [1 / time],
+      whose inverse estimates the time left to a collapse.
+    - `path`: the flow itself.
+
+    All methods take points `(..., d)` and a time.
+    """
+
+    ts: Float[Array, " k"]
+    ys: Any
+    final: Snapshot
+    result: RESULTS
+    stats: dict[str, Any]
+    path: FlowPath
+
+    def log_prob(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
+        """Logarithm of the density over the mass."""
+        return self._ask(x, t, lambda swarm, velocity, t: swarm.log_p)
+
+    def density(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
+        """Density of the cells [mass / length^d]."""
+        return Attraction.of(self.path.problem).mass * jnp.exp(self.log_prob(x, t))
+
+    def score(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
+        """Gradient of the log density [1 / length]."""
+        return self._ask(x, t, lambda swarm, velocity, t: swarm.score)
+
+    def velocity(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
+        """Velocity at which the flow carries the density [length / time]."""
+        return self._ask(x, t, lambda swarm, velocity, t: velocity)
+
+    def residual(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
+        """That velocity less the one that the density asks for [length / time]."""
+        return self._ask(x, t, lambda swarm, velocity, t: velocity - self.path.asked(swarm, t))
+
+    def signal(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
+        """Concentration of the signal; in two dimensions up to a constant."""
+        return self._made() * self._ask(x, t, lambda swarm, velocity, t: self.path.potential(swarm, t))
+
+    def signal_gradient(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
+        """Gradient of the signal [concentration / length]."""
+        return self._made() * self._ask(x, t, lambda swarm, velocity, t: self.path.force(swarm, t))
+
+    def sample(self, key: PRNGKeyArray, n: int, t: ArrayLike) -> Float[Array, "n d"]:
+        """`n` independent positions of cells at a time [length]."""
+        return self.path.sample(key, _checks.natural("n", n), self._time(t))
+
+    def _made(self) -> Array:
+        system = Attraction.of(self.path.problem)
+        return system.made * system.mass
+
+    def _ask(self, x: Points, t: ArrayLike, what: Any) -> Array:
+        points, time = jnp.asarray(x, float), self._time(t)
+        ndim = self.path.problem.grid.ndim
+        if points.shape[-1:] != (ndim,):
+            raise ValueError(f"`x` must be points (..., {ndim}), got the shape {points.shape}.")
+        swarm, velocity = self.path.at(points.reshape(-1, ndim), time)
+        found = what(swarm, velocity, time)
+        return found.reshape(points.shape[:-1] + found.shape[1:])
+
+    def _time(self, t: ArrayLike) -> Array:
+        time, reached = jnp.asarray(t, float), self.stats["t"]
+        if _checks.is_concrete(time) and _checks.is_concrete(reached) and float(time) > float(reached) * (1 + 1e-9):
+            raise ValueError(f"`t` must be a time that was reached, at most {float(reached):g}, got {float(time):g}.")
+        return time
+
+
+def solve_by_flow(
+    problem: Problem,
+    method: LagrangianFlow,
+    *,
+    t0: float,
+    t1: float,
+    key: PRNGKeyArray | None,
+    saveat: SaveAt,
+    throw: bool,
+) -> FlowSolution:
+    """As `solve`, for a flow."""
+    method.check(problem)
+    if t1 - t0 > method.latest(problem) * (1 + 1e-6):
+        raise ValueError(
+            f"`t1` must not be later than t0 + {method.latest(problem):.6g}: the second moment of the density falls "
+            f"to zero there, so the solution ends before. Got t1 - t0 = {t1 - t0:g}."
+        )
+    ts = saveat.times(t0, t1)
+    key = jax.random.key(0) if key is None else key
+    march = _march(problem, method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
+    if _checks.is_concrete(march.count):  # without the places of intervals that were not needed
+        ts = tuple(t for t in ts if t <= float(march.t) * (1 + 1e-9))
+        used = max(int(march.count), 1)
+        march = eqx.tree_at(lambda m: m.past, march, jax.tree.map(lambda rows: rows[:used], march.past))
+    solution = _finish(problem, method, march, ts, saveat)
+    if throw and _checks.is_concrete(march.t) and not bool(solution.result == RESULTS.successful):
+        raise SolveError(f"At t={float(march.t):g}: {RESULTS[solution.result]}", solution)
+    return solution
+
+
+@eqx.filter_jit
+def _march(problem: Problem, method: LagrangianFlow, t0: Array, t1: Array, key: PRNGKeyArray) -> March:
+    def goes_on(march: March) -> Array:
+        return (march.t < t1 - 1e-9 * (t1 - t0)) & (march.result == RESULTS.successful)
+
+    return jax.lax.while_loop(goes_on, lambda march: method.advance(problem, march, t1), method.start(problem, t0, key))
+
+
+@eqx.filter_jit
+def _finish(
+    problem: Problem, method: LagrangianFlow, march: March, ts: Sequence[float], saveat: SaveAt
+) -> FlowSolution:
+    path, past = method.path(problem, march), march.past
+    weight = Attraction.of(problem).mass / march.seeds.shape[0]
+
+    def shown(swarm: Swarm) -> Snapshot:
+        return Snapshot(None, None, swarm.place, weight)
+
+    ys = [saveat.fn(shown(path.sources(jnp.asarray(t, march.t.dtype)))) for t in ts]
+    stats = {
+        "t": march.t,
+        "num_intervals": march.count,
+        "starts": past.frame.start,
+        "durations": past.frame.duration,
+        "residuals": past.residual,
+        "solves": past.solves,
+        "growth": march.growth,
+    }
+    stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *ys) if ys else None
+    return FlowSolution(jnp.asarray(ts), stacked, shown(march.sources), march.result, stats, path)

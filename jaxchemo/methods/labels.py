@@ -1,0 +1,57 @@
+"""Points that a flow carries, with what it knows of the density at them, and the units of an interval."""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxchemo.domain import FreeSpace, Grid
+from jaxchemo.initial import AbstractProfile
+
+
+class Swarm(eqx.Module):
+    """Points that the flow carries, with what it knows of the density there: exact but for round-off."""
+
+    place: Float[Array, "n d"]
+    log_p: Float[Array, " n"]
+    score: Float[Array, "n d"]
+
+
+class Frame(eqx.Module):
+    """The units of an interval: places are `center + scale * x`, times `start + duration * t` with t from 0 to 1."""
+
+    start: Float[Array, ""]
+    duration: Float[Array, ""]
+    scale: Float[Array, ""]
+    center: Float[Array, " d"]
+
+    def inside(self, swarm: Swarm) -> Swarm:
+        """A swarm in the units of the interval."""
+        ndim = swarm.place.shape[-1]
+        log_p = swarm.log_p + ndim * jnp.log(self.scale)
+        return Swarm((swarm.place - self.center) / self.scale, log_p, swarm.score * self.scale)
+
+    def outside(self, swarm: Swarm) -> Swarm:
+        """The swarm in the units of the problem again."""
+        ndim = swarm.place.shape[-1]
+        log_p = swarm.log_p - ndim * jnp.log(self.scale)
+        return Swarm(self.center + self.scale * swarm.place, log_p, swarm.score / self.scale)
+
+    def passed(self, t: Float[Array, ""]) -> Float[Array, ""]:
+        """How much of the interval is over at a time: 0 before it, 1 after it."""
+        return jnp.clip((t - self.start) / self.duration, 0, 1)
+
+    def phases(self, wavelengths: Float[Array, " f"]) -> Float[Array, "d f 2"] | None:
+        """Wavenumber and phase of waves that stand still in space, for each coordinate."""
+        if not wavelengths.size:
+            return None
+        number = jnp.broadcast_to(2 * math.pi / wavelengths, (self.center.size, wavelengths.size))
+        return jnp.stack([number * self.scale, number * self.center[:, None]], axis=-1)
+
+
+def swarm_of(initial: AbstractProfile, space: Grid | FreeSpace, x: Float[Array, "n d"]) -> Swarm:
+    """Points at the initial time, with their log density and its gradient."""
+    values, scores = jax.vmap(jax.value_and_grad(initial.log_value))(x)
+    return Swarm(x, values - jnp.log(initial.mass_in(space)), scores)

@@ -1,0 +1,41 @@
+"""The radial reference against moment laws and published numbers."""
+
+import numpy as np
+import pytest
+
+import jaxchemo as jc
+from jaxchemo.analysis import radial_collapse
+from jaxchemo.models import keller_segel
+
+
+def problem(ndim, pull, std=1.0):
+    model = keller_segel(1.0, 1.0, relaxation=0)
+    return jc.Problem(model, jc.FreeSpace(ndim), jc.initial.gaussian(mass=pull, std=std))
+
+
+def test_two_dimensions():
+    """reference/lagrangian_flow.md, 6.4 and lagrangian_recipe.md, 0b; the second moment is linear in time."""
+    found = radial_collapse(problem(2, 4 * np.pi), (0.0, 0.5))
+    assert found.p[1, 0] == pytest.approx(0.12990, abs=2e-5)
+    np.testing.assert_allclose(found.spread, [2, 3], rtol=1e-4)
+    found = radial_collapse(problem(2, 16 * np.pi), (0.25, 0.3, 0.32))
+    np.testing.assert_allclose(found.p[:, 0], [2.199, 12.69, 174], rtol=3e-3)
+    np.testing.assert_allclose(found.spread, 2 - 4 * np.array([0.25, 0.3, 0.32]), rtol=1e-4)
+    assert found.gave_up is None
+    at = found.at(np.linspace(0, 3, 7), 0)
+    assert np.all(np.diff(at) < 0)
+
+
+def test_three_dimensions():
+    found = radial_collapse(problem(3, 150.0), (0.1, 0.183, 0.2197, 0.26))
+    np.testing.assert_allclose(found.p[1:, 0], [0.403, 1.14], rtol=3e-3)
+    assert found.gave_up == pytest.approx(0.24416, abs=5e-5)
+    assert len(found.ts) == 3
+    # Smaller clouds collapse sooner, as the square of their size, under a pull that is smaller by it.
+    small = radial_collapse(problem(3, 75.0, std=0.5), (0.0457,))
+    assert small.p[0, 0] == pytest.approx(8 * found.p[1, 0], rel=5e-3)
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="one round Gaussian"):
+        radial_collapse(problem(2, 1.0).replace(density=jc.initial.gaussian(mass=1.0, std=(1.0, 2.0))), (0.1,))
