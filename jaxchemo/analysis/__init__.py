@@ -2,6 +2,7 @@
 
 from jaxchemo.analysis import exact as exact
 from jaxchemo.analysis import swimming as swimming
+from jaxchemo.analysis.collapse import Distance as Distance
 from jaxchemo.analysis.collapse import RadialCollapse as RadialCollapse
 from jaxchemo.analysis.collapse import distance as distance
 from jaxchemo.analysis.collapse import radial_collapse as radial_collapse

@@ -7,6 +7,7 @@ from jaxchemo.experiments.base import Experiment, Study
 from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.invasion import Invasion
+from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian, LagrangianGaussian
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover import RecoverParameters
 from jaxchemo.experiments.stability import StabilityMap
@@ -27,6 +28,8 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
     RunAndTumble1D(),
     GradientClimbing3D(),
     AgentsVsPDE(),
+    LagrangianGaussian(),
+    Lagrangian3DGaussian(),
 )
 
 

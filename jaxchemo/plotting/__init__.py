@@ -4,6 +4,7 @@ from jaxchemo.plotting.animation import animate as animate
 from jaxchemo.plotting.bands import Profiles as Profiles
 from jaxchemo.plotting.bands import bands as bands
 from jaxchemo.plotting.bands import expansion as expansion
+from jaxchemo.plotting.collapse import collapse as collapse
 from jaxchemo.plotting.decay import decays as decays
 from jaxchemo.plotting.diagnostics import diagnostics as diagnostics
 from jaxchemo.plotting.fields import cross_sections as cross_sections
