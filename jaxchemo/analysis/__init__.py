@@ -6,6 +6,8 @@ from jaxchemo.analysis.collapse import Distance as Distance
 from jaxchemo.analysis.collapse import RadialCollapse as RadialCollapse
 from jaxchemo.analysis.collapse import distance as distance
 from jaxchemo.analysis.collapse import radial_collapse as radial_collapse
+from jaxchemo.analysis.free_plane import FreePlane as FreePlane
+from jaxchemo.analysis.free_plane import free_plane as free_plane
 from jaxchemo.analysis.invariants import Diagnostics as Diagnostics
 from jaxchemo.analysis.invariants import boltzmann as boltzmann
 from jaxchemo.analysis.invariants import center_of_mass as center_of_mass
