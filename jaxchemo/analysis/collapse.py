@@ -85,8 +85,8 @@ def radial_collapse(problem: Problem, ts: Sequence[float], *, nodes: int = 3200)
     times = np.asarray(ts, float)
     options = {"rtol": 1e-8, "atol": 1e-14, "lband": 1, "uband": 1, "events": grown}
     found = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), enclosed, "LSODA", times, **options)
-    p = np.diff(found.y.T, axis=1) / cells
-    spread = np.sum(np.diff(found.y.T, axis=1) * middle**2, axis=1)
+    shares = np.diff(np.reshape(found.y, (nodes + 1, -1)).T, axis=1)
+    p, spread = shares / cells, np.sum(shares * middle**2, axis=1)
     end = float(found.t_events[0][0]) if found.t_events[0].size else None
     return RadialCollapse(found.t, middle, p, spread, end, ndim)
 

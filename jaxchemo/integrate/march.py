@@ -1,6 +1,7 @@
 """Methods that choose their own intervals: marched to the final time, and asked afterwards."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -8,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from jaxchemo import _checks
+from jaxchemo import _checks, _progress
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import SolveError
+from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import Snapshot
 from jaxchemo.methods.flow_path import FlowPath
 from jaxchemo.methods.free_space import Attraction
@@ -108,15 +110,66 @@ def solve_by_flow(
     throw: bool,
 ) -> FlowSolution:
     """As `solve`, for a flow."""
+    ts = _checked(problem, method, t0, t1, saveat)
+    key = jax.random.key(0) if key is None else key
+    march = _march(problem, method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
+    return _solution(problem, method, march, ts, saveat, throw)
+
+
+def run_by_flow(
+    problem: Problem,
+    method: LagrangianFlow,
+    *,
+    t0: float,
+    t1: float,
+    key: PRNGKeyArray | None,
+    saveat: SaveAt,
+    checkpoint: str | Path | None,
+    resume: bool,
+    progress: bool | str,
+    throw: bool,
+) -> FlowSolution:
+    """As `run`, for a flow: interval by interval."""
+    ts = _checked(problem, method, t0, t1, saveat)
+    key, until = jax.random.key(0) if key is None else key, jnp.asarray(t1, float)
+    march = eqx.filter_jit(method.start)(problem, jnp.asarray(t0, float), key)
+    header = {"method": repr(method), "problem": repr(problem), "t0": t0, "key": str(jax.random.key_data(key))}
+    if resume and checkpoint is not None and Path(checkpoint).exists():
+        march = checkpoints.load(checkpoint, header, march)[1]
+    advance = eqx.filter_jit(type(method).advance)
+    with _progress.bar(progress, 1000, method.name) as show:
+        while _goes_on(march, t0, t1):
+            before = int(march.count)
+            march = jax.block_until_ready(advance(method, problem, march, until))
+            if int(march.count) > before and checkpoint is not None:
+                checkpoints.save(checkpoint, header, march)
+            show(round(1000 * (float(march.t) - t0) / (t1 - t0)), _said(march))
+    return _solution(problem, method, march, ts, saveat, throw)
+
+
+def _said(march: March) -> str:
+    """Where a march stands, in a few words."""
+    if not int(march.count):
+        return "first interval"
+    last, end = int(march.count) - 1, float(march.t + 1 / march.growth)
+    rough = float(march.past.residual[last])
+    return f"t = {float(march.t):.4g}, interval {last + 1}, residual {rough:.1%}, blow-up not before {end:.4g}"
+
+
+def _checked(problem: Problem, method: LagrangianFlow, t0: float, t1: float, saveat: SaveAt) -> tuple[float, ...]:
+    """The times to save at, after a look at everything that is given."""
     method.check(problem)
     if t1 - t0 > method.latest(problem) * (1 + 1e-6):
         raise ValueError(
             f"`t1` must not be later than t0 + {method.latest(problem):.6g}: the second moment of the density falls "
             f"to zero there, so the solution ends before. Got t1 - t0 = {t1 - t0:g}."
         )
-    ts = saveat.times(t0, t1)
-    key = jax.random.key(0) if key is None else key
-    march = _march(problem, method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
+    return saveat.times(t0, t1)
+
+
+def _solution(
+    problem: Problem, method: LagrangianFlow, march: March, ts: tuple[float, ...], saveat: SaveAt, throw: bool
+) -> FlowSolution:
     if _checks.is_concrete(march.count):  # without the places of intervals that were not needed
         ts = tuple(t for t in ts if t <= float(march.t) * (1 + 1e-9))
         used = max(int(march.count), 1)
@@ -129,10 +182,14 @@ def solve_by_flow(
 
 @eqx.filter_jit
 def _march(problem: Problem, method: LagrangianFlow, t0: Array, t1: Array, key: PRNGKeyArray) -> March:
-    def goes_on(march: March) -> Array:
-        return (march.t < t1 - 1e-9 * (t1 - t0)) & (march.result == RESULTS.successful)
+    start = method.start(problem, t0, key)
+    return jax.lax.while_loop(
+        lambda march: _goes_on(march, t0, t1), lambda march: method.advance(problem, march, t1), start
+    )
 
-    return jax.lax.while_loop(goes_on, lambda march: method.advance(problem, march, t1), method.start(problem, t0, key))
+
+def _goes_on(march: March, t0: Array | float, t1: Array | float) -> Array:
+    return (march.t < t1 - 1e-9 * (t1 - t0)) & (march.result == RESULTS.successful)
 
 
 @eqx.filter_jit

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import equinox as eqx
 import jax
@@ -15,15 +15,18 @@ from jaxchemo import _checks, _progress
 from jaxchemo.domain import Grid
 from jaxchemo.integrate import loop
 from jaxchemo.integrate.adjoint import Forward
+from jaxchemo.integrate.march import FlowSolution, run_by_flow
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution
-from jaxchemo.integrate.solve import Plan, finish, raise_if_failed, stable_step
+from jaxchemo.integrate.solve import Plan, checked_span, finish, raise_if_failed, refuse_steps, stable_step
 from jaxchemo.io import Store
 from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import AbstractMethod
+from jaxchemo.methods.lagrangian_flow import LagrangianFlow
 from jaxchemo.problem import Problem
 
 
+@overload
 def run(
     problem: Problem,
     method: AbstractMethod,
@@ -39,7 +42,41 @@ def run(
     progress: bool | str = True,
     chunk: int | None = None,
     throw: bool = True,
-) -> Solution:
+) -> Solution: ...
+
+
+@overload
+def run(
+    problem: Problem,
+    method: LagrangianFlow,
+    *,
+    t0: float = 0.0,
+    t1: float,
+    key: PRNGKeyArray | None = None,
+    saveat: SaveAt = SaveAt(),
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | str = True,
+    throw: bool = True,
+) -> FlowSolution: ...
+
+
+def run(
+    problem: Problem,
+    method: AbstractMethod | LagrangianFlow,
+    *,
+    t0: float = 0.0,
+    t1: float,
+    dt: float | Literal["auto"] | None = None,
+    key: PRNGKeyArray | None = None,
+    saveat: SaveAt = SaveAt(),
+    store: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | str = True,
+    chunk: int | None = None,
+    throw: bool = True,
+) -> Solution | FlowSolution:
     """Solves a problem on the host, chunk by chunk: the same numbers as `solve`, bit for bit, with effects.
 
     A run that goes wrong stops at the end of its chunk; whatever was saved before is kept, in memory and on disk.
@@ -47,10 +84,13 @@ def run(
     **Arguments** (those of `solve`, without `adjoint`, and):
 
     - `store`: folder of a zarr store that is written as the run goes on. Default: none.
-    - `checkpoint`: file that holds the state after each chunk. Default: none.
+    - `checkpoint`: file that holds the state after each chunk, or each interval of a flow. Default: none.
     - `resume`: go on from `checkpoint` if it exists. What was saved before is read back from `store`, if there is one.
     - `progress`: show a progress bar; a string is its label. Default true.
     - `chunk`: steps per chunk. Default: a fiftieth of the run.
+
+    A `LagrangianFlow` takes neither `dt` nor `store` nor `chunk`; its progress tells the residual of the last interval
+    and before when the density will not blow up, by its growth.
 
     **Returns:** a `Solution`, saved arrays as numpy arrays. Its `stats` also hold `compile_seconds`, `seconds` (without
     compilation) and `seconds_per_step`.
@@ -58,10 +98,16 @@ def run(
     **Raises:** as `solve`; `StoreError` (an `OSError`) if the disk cannot be written; `ValueError` if the checkpoint
     belongs to another run.
     """
-    plan = Plan.of(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=Forward())
-    chunk = max(1, plan.num_steps // 50) if chunk is None else _checks.natural("chunk", chunk)
     if resume and checkpoint is None:
         raise ValueError("`resume` needs `checkpoint`, the file to go on from.")
+    if isinstance(method, LagrangianFlow):
+        refuse_steps(dt=dt, store=store, chunk=chunk)
+        t0, t1 = checked_span(problem, saveat, t0, t1)
+        options = {"checkpoint": checkpoint, "resume": resume, "progress": progress, "throw": throw}
+        return run_by_flow(problem, method, t0=t0, t1=t1, key=key, saveat=saveat, **options)
+    dt = _checks.given("dt", dt, "give a step, or 'auto'")
+    plan = Plan.of(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=Forward())
+    chunk = max(1, plan.num_steps // 50) if chunk is None else _checks.natural("chunk", chunk)
     start_time, step_size = jnp.asarray(plan.t0), jnp.asarray(plan.dt)
 
     clock = time.perf_counter()

@@ -84,9 +84,8 @@ def solve(
     **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
     """
     if isinstance(method, LagrangianFlow):
-        if dt is not None:
-            raise ValueError(f"`dt`: a LagrangianFlow chooses its own intervals, leave it out; got {dt!r}.")
-        t0, t1 = _checked_span(problem, saveat, t0, t1)
+        refuse_steps(dt=dt)
+        t0, t1 = checked_span(problem, saveat, t0, t1)
         return solve_by_flow(problem, method, t0=t0, t1=t1, key=key, saveat=saveat, throw=throw)
     dt = _checks.given("dt", dt, "give a step, or 'auto'")
     plan = Plan.of(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=adjoint)
@@ -122,7 +121,7 @@ class Plan:
         """Checks the arguments of a run against one another and counts its steps."""
         _checks.instance("method", method, AbstractMethod, "a method such as jc.FiniteVolume()")
         _checks.instance("adjoint", adjoint, AbstractAdjoint, "Remat(), Direct() or Forward()")
-        t0, t1 = _checked_span(problem, saveat, t0, t1)
+        t0, t1 = checked_span(problem, saveat, t0, t1)
         if method.stochastic and key is None:
             raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
         if key is not None and not isinstance(key, jax.Array):
@@ -147,7 +146,14 @@ class Plan:
         return cls(t0, dt, num_steps, saveat.steps(t0, dt, num_steps))
 
 
-def _checked_span(problem: Problem, saveat: SaveAt, t0: float, t1: float) -> tuple[float, float]:
+def refuse_steps(**options: Any) -> None:
+    """Refuses, in a sentence, what a method that chooses its own intervals does not take."""
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}`: a LagrangianFlow chooses its own intervals, leave it out; got {value!r}.")
+
+
+def checked_span(problem: Problem, saveat: SaveAt, t0: float, t1: float) -> tuple[float, float]:
     """The times of a run, after a look at what every run is given."""
     _checks.instance("problem", problem, Problem, "a Problem")
     _checks.instance("saveat", saveat, SaveAt, "a SaveAt")

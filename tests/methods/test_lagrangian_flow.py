@@ -127,6 +127,41 @@ class TestCollapse:
 
 
 @pytest.mark.slow
+def test_a_run_can_be_resumed(tmp_path, capsys):
+    """Interval by interval on the host: as `solve`, with a bar that says how it goes, and a state on disk."""
+    problem, method = collapsing(), jc.LagrangianFlow(**SMALL, change=1.0, tolerance=0.1)
+    file = tmp_path / "flow.checkpoint"
+    first = jc.run(problem, method, t1=0.1, checkpoint=file, progress=True)
+    assert "residual" in capsys.readouterr().err and file.exists()
+    whole = jc.solve(problem, method, t1=0.1)
+    np.testing.assert_allclose(first.density(X, 0.1), whole.density(X, 0.1), rtol=1e-3)
+    longer = jc.run(problem, method, t1=0.15, checkpoint=file, resume=True, progress=False)
+    count = int(first.stats["num_intervals"])
+    np.testing.assert_array_equal(longer.stats["starts"][:count], first.stats["starts"])
+    assert float(longer.stats["t"]) == pytest.approx(0.15) and len(longer.stats["starts"]) > count
+    np.testing.assert_allclose(longer.density(X, 0.1), first.density(X, 0.1), rtol=1e-9)
+    with pytest.raises(ValueError, match="belongs to another run"):
+        jc.run(problem, jc.LagrangianFlow(**SMALL), t1=0.15, checkpoint=file, resume=True, progress=False)
+
+
+@pytest.mark.slow
+def test_a_flow_that_cannot_follow_says_so():
+    """A fluid of short waves in space: without waves among the features nothing but the residual notices."""
+
+    def waves(x):
+        return jnp.sin(2 * jnp.pi * jnp.stack([x[..., 2], x[..., 0], x[..., 1]], axis=-1))
+
+    problem = collapsing(60.0, 3)
+    problem = problem.replace(model=keller_segel(1.0, 1.0, relaxation=0, advection=waves))
+    with pytest.raises(jc.SolveError, match="does not move as its density asks: more `width`, the `wavelengths`"):
+        jc.solve(problem, jc.LagrangianFlow(**SMALL), t1=0.02)
+    method = jc.LagrangianFlow(**SMALL, wavelengths=1.0, tolerance=0.2)
+    followed = jc.solve(problem, method, t1=0.02)
+    assert float(followed.stats["residuals"].max()) < 0.2
+    np.testing.assert_allclose(followed.final.positions.mean(axis=0), 0, atol=5e-3)
+
+
+@pytest.mark.slow
 def test_a_collapse_is_reported():
     """Before the moment law's bound of 0.5 the density blows up, at 0.323: the run says so, and keeps what it has."""
     method = jc.LagrangianFlow(num_labels=256, num_sources=1024, width=8, change=2.0, tolerance=0.2, max_intervals=40)
@@ -149,6 +184,10 @@ def test_bad_input_is_refused():
     box = jc.Problem(keller_segel(1.0, 1.0, relaxation=0), jc.Grid.box(-1.0, 1.0, 8), jc.initial.uniform(mass=1.0))
     with pytest.raises(ValueError, match="`grid` must be the whole space"):
         jc.solve(box, flow, t1=0.1)
+    with pytest.raises(ValueError, match="`store`: a LagrangianFlow chooses its own intervals"):
+        jc.run(collapsing(), flow, t1=0.1, store="nowhere")
+    with pytest.raises(ValueError, match="`ts` must lie between t0=0 and t1=0"):
+        jc.solve(collapsing(), flow, t1=0.1, saveat=jc.SaveAt(ts=(0.2,)))
     for name, value in (("num_labels", 300), ("tolerance", 0.0), ("wavelengths", -1.0), ("width", 0)):
         with pytest.raises(ValueError, match=f"`{name}`"):
             jc.LagrangianFlow(**{name: value})
