@@ -17,7 +17,12 @@ def bent(flow, size=0.15):
     return jax.tree.unflatten(structure, moved)
 
 
-@pytest.mark.parametrize(("ndim", "waves"), [(1, 0), (2, 0), (3, 0), (3, 1)])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("ndim", "waves"), [pytest.param(1, 0, marks=SLOW), (2, 0), pytest.param(3, 0, marks=SLOW), (3, 1)]
+)
 class TestTriangularFlow:
     def case(self, ndim, waves):
         flow = bent(TriangularFlow(ndim, key=jax.random.key(0), width=8, waves=waves))
