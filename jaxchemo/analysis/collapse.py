@@ -116,7 +116,8 @@ def distance(solution: FlowSolution, reference: RadialCollapse, k: int) -> Dista
 
     l2 = math.sqrt(integral((q - exact) ** 2) / integral(exact**2))
     kl = integral(q * np.log(q / exact) - q + exact)
-    peak = float(np.exp(np.asarray(solution.log_prob(start.center + np.zeros(ndim), float(reference.ts[k]))))) / p[0]
+    middle = np.asarray(solution.log_prob(start.center + np.zeros(ndim), float(reference.ts[k])), float)
+    peak = float(np.exp(middle) / p[0])
     return Distance(l2, kl, peak, integral(q * r[:, None] ** 2) / float(reference.spread[k]))
 
 

@@ -14,6 +14,8 @@ from jaxchemo.experiments.food import TwoBlobs as TwoBlobs
 from jaxchemo.experiments.invasion import Invasion as Invasion
 from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian as Lagrangian3DGaussian
 from jaxchemo.experiments.lagrangian import LagrangianGaussian as LagrangianGaussian
+from jaxchemo.experiments.lagrangian_plane import LagrangianShear as LagrangianShear
+from jaxchemo.experiments.lagrangian_plane import LagrangianTwoBumps as LagrangianTwoBumps
 from jaxchemo.experiments.outcome import Outcome as Outcome
 from jaxchemo.experiments.patterns import KellerSegel1D as KellerSegel1D
 from jaxchemo.experiments.patterns import KellerSegel2D as KellerSegel2D

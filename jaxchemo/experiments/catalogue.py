@@ -8,6 +8,7 @@ from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian, LagrangianGaussian
+from jaxchemo.experiments.lagrangian_plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover import RecoverParameters
 from jaxchemo.experiments.stability import StabilityMap
@@ -29,6 +30,8 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
     GradientClimbing3D(),
     AgentsVsPDE(),
     LagrangianGaussian(),
+    LagrangianTwoBumps(),
+    LagrangianShear(),
     Lagrangian3DGaussian(),
 )
 

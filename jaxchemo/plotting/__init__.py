@@ -11,6 +11,7 @@ from jaxchemo.plotting.fields import cross_sections as cross_sections
 from jaxchemo.plotting.fields import density_slices as density_slices
 from jaxchemo.plotting.fields import signal_slices as signal_slices
 from jaxchemo.plotting.particles import particles as particles
+from jaxchemo.plotting.plane import free_plane as free_plane
 from jaxchemo.plotting.profiles import film as film
 from jaxchemo.plotting.profiles import kymograph as kymograph
 from jaxchemo.plotting.recovery import recovery as recovery

@@ -1,0 +1,161 @@
+"""Collapse in the plane without symmetry, and in a fluid: a flow beside Fourier modes and interacting particles."""
+
+import abc
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxchemo import _checks
+from jaxchemo.analysis import FreePlane, free_plane
+from jaxchemo.domain import FreeSpace
+from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.initial import gaussian, mixture
+from jaxchemo.integrate import Forward, SaveAt, solve
+from jaxchemo.methods import InteractingParticles, LagrangianFlow
+from jaxchemo.models import keller_segel
+from jaxchemo.particles.blobs import GaussianBlob
+from jaxchemo.problem import Problem
+
+
+class Plane(NamedTuple):
+    """What came out: the reference with its points, the flow's density there at each time, relative L2 errors, mean
+    positions and mean squared distances from them by method, positions at the end, and residuals of the intervals."""
+
+    exact: FreePlane
+    flow: Float[np.ndarray, "t n n"]
+    errors: list[float]
+    means: dict[str, Float[np.ndarray, "t 2"]]
+    spreads: dict[str, Float[np.ndarray, " t"]]
+    positions: dict[str, Float[np.ndarray, "p 2"]]
+    residuals: Float[np.ndarray, " intervals"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianPlane(Study):
+    """Cells that attract one another in the plane: `mobility = sensitivity = 1`.
+
+    **Arguments:**
+
+    - `pull`: mass of the cells; 8 pi is critical. `t1`, `frames`: final time, and how many times are looked at.
+    - `num_labels`, `num_sources`, `width`: of the flow. `num_particles`, `blob`, `dt`: of interacting particles.
+    - `half_width`, `middle`: of the square of the reference [length], `cells`: on each of its sides.
+    """
+
+    busy: ClassVar[str] = "the flow is trained: a minute or two"
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
+
+    pull: float = 16 * math.pi
+    t1: float = 0.2
+    frames: int = 4
+    num_labels: int = 1024
+    num_sources: int = 8192
+    width: int = 24
+    num_particles: int = 2048
+    blob: float = 0.05
+    dt: float = 1e-3
+    half_width: float = 5.0
+    middle: tuple[float, float] = (0.0, 0.0)
+    cells: int = 192
+
+    @abc.abstractmethod
+    def problem(self) -> Problem:
+        """What is solved."""
+
+    def run(self, seed: int = 0) -> Plane:
+        """The flow, Fourier modes and interacting particles.
+
+        **Raises:** as `jc.solve`.
+        """
+        problem, key = self.problem(), jax.random.key(seed)
+        ts = tuple(self.t1 * (k + 1) / self.frames for k in range(self.frames))
+        cells = _checks.natural("cells", self.cells, at_least=16)
+        exact = free_plane(problem, ts, half_width=self.half_width, center=self.middle, cells=cells)
+        method = LagrangianFlow(num_labels=self.num_labels, num_sources=self.num_sources, width=self.width)
+        found = solve(problem, method, t1=self.t1, key=key, saveat=SaveAt(ts=ts))
+        steps = even_steps(self.t1, self.dt, self.frames)
+        particles = InteractingParticles(self.num_particles, blob=GaussianBlob(self.blob))
+        saveat = SaveAt(every=steps // self.frames)
+        crowd = solve(
+            problem, particles, t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward()
+        ).ys.positions
+        flow = np.stack([np.exp(np.asarray(found.log_prob(exact.points, t), float)) for t in ts])
+        clouds = {"flow": np.asarray(found.ys.positions, float), "interacting particles": np.asarray(crowd[1:], float)}
+        means = {name: x.mean(axis=1) for name, x in clouds.items()}
+        spreads = {name: np.mean(np.sum((x - means[name][:, None]) ** 2, -1), axis=1) for name, x in clouds.items()}
+        means["exact"] = np.stack([exact.mean(k) for k in range(len(ts))])
+        spreads["exact"] = np.array([exact.spread(k) for k in range(len(ts))])
+        errors = [float(np.linalg.norm(q - p) / np.linalg.norm(p)) for q, p in zip(flow, exact.p, strict=True)]
+        ends = {name: x[-1, : self.num_particles] for name, x in clouds.items()}
+        return Plane(exact, flow, errors, means, spreads, ends, np.asarray(found.stats["residuals"], float))
+
+    def numbers(self, found: Plane) -> dict[str, Any]:
+        """Errors, moments by method and residuals, ready for JSON."""
+        return {
+            "times": list(found.exact.ts),
+            "relative_l2": found.errors,
+            "means": {name: values.tolist() for name, values in found.means.items()},
+            "spreads": {name: values.tolist() for name, values in found.spreads.items()},
+            "residuals": found.residuals.tolist(),
+        }
+
+    def lines(self, found: Plane) -> list[str]:
+        last = {name: values[-1] for name, values in found.spreads.items()}
+        spreads = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
+        rows = [f"t = {t:.3g}: relative L2 {e:.4f}" for t, e in zip(found.exact.ts, found.errors, strict=True)]
+        off = np.linalg.norm(found.means["flow"][-1] - found.means["exact"][-1])
+        return [
+            *rows,
+            f"mean squared distance from the mean: {spreads}; the flow's mean is off by {off:.1e}",
+        ]
+
+    def draw(self, found: Plane, folder: Path) -> Path:
+        from jaxchemo import plotting
+
+        plotting.free_plane(found, self.title).savefig(folder / "plane.png")
+        return folder / "plane.png"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianTwoBumps(LagrangianPlane):
+    """Two bumps of cells, each of the critical mass, that fall into one another."""
+
+    name: ClassVar[str] = "lagrangian-two-bumps"
+    title: ClassVar[str] = "A flow follows two bumps into one"
+    description: ClassVar[str] = (
+        "Two bumps of cells attract one another and merge. A flow that knows of no symmetry follows them, beside "
+        "Fourier modes in the whole plane and interacting particles."
+    )
+
+    def problem(self) -> Problem:
+        halves = [gaussian(mass=self.pull / 2, center=(side, 0.0), std=0.5) for side in (-1.0, 1.0)]
+        return Problem(keller_segel(1.0, 1.0, relaxation=0), FreeSpace(2), mixture(halves))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianShear(LagrangianPlane):
+    """A Gaussian of cells in a jet, `v = (strength exp(-y^2), 0)`, that collapses as it is torn."""
+
+    name: ClassVar[str] = "lagrangian-shear"
+    title: ClassVar[str] = "A flow follows cells that collapse in a jet"
+    description: ClassVar[str] = (
+        "A jet tears a cloud of cells that attract one another. The flow carries both, beside Fourier modes in the "
+        "whole plane and interacting particles."
+    )
+
+    strength: float = 10.0
+    half_width: float = 7.0
+    middle: tuple[float, float] = (0.65, 0.0)
+    cells: int = 256
+
+    def problem(self) -> Problem:
+        def jet(x: Array) -> Array:
+            return self.strength * jnp.stack([jnp.exp(-(x[..., 1] ** 2)), 0 * x[..., 0]], axis=-1)
+
+        model = keller_segel(1.0, 1.0, relaxation=0, advection=jet)
+        return Problem(model, FreeSpace(2), gaussian(mass=self.pull, std=1.0))
