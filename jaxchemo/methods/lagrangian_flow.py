@@ -211,7 +211,7 @@ class LagrangianFlow(Shown):
         labels, sources = frame.inside(march.labels), frame.inside(march.sources)
         ndim, phases = labels.place.shape[-1], frame.phases(self.wavelengths)
         _, unravel = ravel_pytree(self.flow(ndim, jax.random.key(0)))
-        points, _ = _gauss(self.degree)
+        points = _gauss_nodes(self.degree)
         data = labels.place, labels.score
         moved, pulled = frame.duration / frame.scale**2, frame.scale ** (2 - ndim) * system.pull
 
@@ -250,7 +250,7 @@ class LagrangianFlow(Shown):
         rough = jnp.sqrt(found.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
         tolerance = (0.02 if ndim == 2 else 0.05) if self.tolerance is None else self.tolerance
         rejected = (~(rough <= tolerance)) & (march.halvings < 3)
-        accepted = self._accepted(march, frame, found, rough, flow, labels, sources, phases)
+        accepted = self._accepted(march, frame, until, found, rough, flow, labels, sources, phases)
         again = eqx.tree_at(lambda m: (m.ceiling, m.halvings), march, (0.5 * frame.duration, march.halvings + 1))
         return jax.tree.map(lambda a, b: jnp.where(rejected, a, b), again, accepted)
 
@@ -267,7 +267,7 @@ class LagrangianFlow(Shown):
         scale = jnp.exp(-jnp.max(march.sources.log_p) / x.shape[1]) / math.sqrt(2 * math.pi)
         return Frame(march.t, duration, scale, jnp.mean(x, axis=0))
 
-    def _accepted(self, march, frame, found, rough, flow, labels, sources, phases) -> March:
+    def _accepted(self, march, frame, until, found, rough, flow, labels, sources, phases) -> March:
         """The march after an interval."""
         one = jnp.ones((), labels.place.dtype)
 
@@ -285,7 +285,8 @@ class LagrangianFlow(Shown):
         past = jax.tree.map(lambda rows, row: rows.at[march.count].set(row), march.past, record)
         collapsing = self.change / growth < 1e-3 * (t - past.frame.start[0])
         result = RESULTS.where(collapsing, RESULTS.blow_up, RESULTS.successful)
-        result = RESULTS.where(march.count + 1 == self.max_intervals, RESULTS.capacity_exceeded, result)
+        full = (march.count + 1 == self.max_intervals) & (frame.duration < 0.999 * (until - frame.start))
+        result = RESULTS.where(full, RESULTS.capacity_exceeded, result)
         result = RESULTS.where(rough <= 0.3, result, RESULTS.poor_fit)
         finite = jnp.all(jnp.isfinite(after.place)) & jnp.all(jnp.isfinite(after.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
@@ -309,7 +310,6 @@ def _initial(problem: Problem) -> AbstractProfile:
     return _checks.instance("density", initial, AbstractProfile, "a Gaussian or a mixture of them")
 
 
-def _gauss(count: int) -> tuple[Array, Array]:
-    """Gauss nodes and weights on an interval from 0 to 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    return jnp.asarray(0.5 * (nodes + 1)), jnp.asarray(0.5 * weights)
+def _gauss_nodes(count: int) -> Array:
+    """Gauss nodes of an interval from 0 to 1."""
+    return jnp.asarray(0.5 * (np.polynomial.legendre.leggauss(count)[0] + 1))

@@ -162,6 +162,16 @@ def test_a_flow_that_cannot_follow_says_so():
 
 
 @pytest.mark.slow
+def test_the_number_of_intervals_is_bounded():
+    """One is enough for a short run, and too few for a long one: what was reached is kept."""
+    method = jc.LagrangianFlow(**SMALL, tolerance=0.2, max_intervals=1)
+    assert bool(jc.solve(collapsing(), method, t1=0.05).result == jc.RESULTS.successful)
+    with pytest.raises(jc.SolveError, match="A larger capacity would do") as raised:
+        jc.solve(collapsing(), method, t1=0.2)
+    assert 0.05 < float(raised.value.solution.stats["t"]) < 0.2
+
+
+@pytest.mark.slow
 def test_a_collapse_is_reported():
     """Before the moment law's bound of 0.5 the density blows up, at 0.323: the run says so, and keeps what it has."""
     method = jc.LagrangianFlow(num_labels=256, num_sources=1024, width=8, change=2.0, tolerance=0.2, max_intervals=40)
