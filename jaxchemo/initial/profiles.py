@@ -147,7 +147,7 @@ class Ring(AbstractProfile):
 
     def check(self, name, grid):
         if grid.ndim not in (2, 3) or not isinstance(grid, Grid | FreeSpace):
-            raise ValueError(f"`{name}`: a ring lives on a Grid in 2 or 3 dimensions, or in FreeSpace, not on {grid!r}.")
+            raise ValueError(f"`{name}`: a ring lives on a Grid in 2 or 3 dimensions or in FreeSpace, not on {grid!r}.")
         _check_lengths(name, grid, center=self.center)
 
 
