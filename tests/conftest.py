@@ -1,6 +1,8 @@
 """What every test runs under: double precision, checked types, and property tests that repeat."""
 
+import gc
 import os
+from pathlib import Path
 
 import hypothesis
 import jax
@@ -33,3 +35,12 @@ hypothesis.settings.register_profile(
     print_blob=True,
 )
 hypothesis.settings.load_profile("jaxchemo")
+
+MAPS = Path("/proc/self/maps")  # of Linux
+
+
+def pytest_runtest_teardown() -> None:
+    """Lets compiled programs go before they have used up the memory maps of a process, 65,530: XLA would crash."""
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > 20_000:
+        jax.clear_caches()
+        gc.collect()
