@@ -43,6 +43,7 @@ from jaxchemo.methods import Kinetic as Kinetic
 from jaxchemo.methods import LagrangianFlow as LagrangianFlow
 from jaxchemo.methods import OnceAStep as OnceAStep
 from jaxchemo.methods import ParticleField as ParticleField
+from jaxchemo.methods import PriorFlow as PriorFlow
 from jaxchemo.methods import Snapshot as Snapshot
 from jaxchemo.methods import Spectral as Spectral
 from jaxchemo.methods import Strang as Strang

@@ -8,7 +8,8 @@ class RESULTS(eqx.Enumeration):
 
     successful = "successful"
     nonfinite = (
-        "The solution is no longer finite (NaN or infinity). A smaller `dt` or smoother initial conditions would do."
+        "The solution is no longer finite (NaN or infinity). A smaller `dt` (of a flow, `change`) or smoother initial "
+        "conditions would do."
     )
     unstable_step = (
         "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt`, or 'auto', will do."
@@ -21,10 +22,10 @@ class RESULTS(eqx.Enumeration):
     rate_exceeded = "A tumble rate has exceeded the bound of Thinning: a larger `bound` will do."
     poor_fit = (
         "The flow does not move as its density asks: more `width`, the `wavelengths` of the fluid, or a smaller "
-        "`change` or `strain` will do."
+        "`change` or `strain` will do; of a `PriorFlow`, more `steps` or `intervals`."
     )
     blow_up = (
-        "The density has grown beyond what the grid can hold: the solution blows up, or the grid is too coarse for it."
+        "The density has grown beyond what can be followed: the solution blows up, or the grid is too coarse for it."
     )
     capacity_exceeded = "A buffer of fixed size is full. A larger capacity would do."
     solver_failed = "The inner solver (adaptive or implicit) gave up: a smaller `dt` or looser tolerances would do."

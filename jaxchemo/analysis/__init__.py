@@ -6,6 +6,8 @@ from jaxchemo.analysis.collapse import Distance as Distance
 from jaxchemo.analysis.collapse import RadialCollapse as RadialCollapse
 from jaxchemo.analysis.collapse import distance as distance
 from jaxchemo.analysis.collapse import radial_collapse as radial_collapse
+from jaxchemo.analysis.divergence import DivergenceBound as DivergenceBound
+from jaxchemo.analysis.divergence import divergence_bound as divergence_bound
 from jaxchemo.analysis.free_plane import FreePlane as FreePlane
 from jaxchemo.analysis.free_plane import free_plane as free_plane
 from jaxchemo.analysis.invariants import Diagnostics as Diagnostics
@@ -19,7 +21,9 @@ from jaxchemo.analysis.invariants import mass as mass
 from jaxchemo.analysis.invariants import minimum as minimum
 from jaxchemo.analysis.invariants import second_moment as second_moment
 from jaxchemo.analysis.metrics import coarsen as coarsen
+from jaxchemo.analysis.metrics import energy_distance as energy_distance
 from jaxchemo.analysis.metrics import relative_distance as relative_distance
+from jaxchemo.analysis.metrics import sliced_wasserstein as sliced_wasserstein
 from jaxchemo.analysis.patterns import Spikes as Spikes
 from jaxchemo.analysis.patterns import front as front
 from jaxchemo.analysis.patterns import front_speed as front_speed

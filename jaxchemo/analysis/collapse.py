@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy.integrate import solve_ivp
-from scipy.special import gammainc
+from scipy.special import gammainc, gammaincc
 
 from jaxchemo.initial.profiles import Gaussian
 from jaxchemo.integrate import FlowSolution
@@ -33,6 +35,25 @@ class RadialCollapse(NamedTuple):
         """The density over the mass at distances from the centre, at the time number k."""
         return np.interp(r, self.radii, self.p[k])
 
+    def field(self, r: Float[np.ndarray, "..."], k: int) -> Float[np.ndarray, "..."]:
+        """Length of `F * p`, which points to the centre, at distances from it, at the time number k."""
+        area, volume = _ball(self.ndim)
+        inner, p = volume * self.radii**self.ndim, self.p[k]
+        within = np.cumsum(np.diff(inner, prepend=0.0) * 0.5 * (p + np.concatenate([p[:1], p[:-1]])))
+        r = np.maximum(r, 1e-300)
+        enclosed = np.interp(volume * r**self.ndim, np.append(0.0, inner), np.append(0.0, within))
+        return enclosed / (area * r ** (self.ndim - 1))
+
+
+class _Grown(NamedTuple):
+    """Where the solver gives up: the share of the cells closest to the centre has grown ten-thousandfold."""
+
+    start: float
+    terminal: bool = True
+
+    def __call__(self, t: float, m: Float[np.ndarray, " r"]) -> float:
+        return m[1] / self.start - 1e4
+
 
 class Distance(NamedTuple):
     """A density beside the reference: relative L2 error, divergence KL(found | reference), ratio of the peaks, and of
@@ -57,35 +78,34 @@ def radial_collapse(problem: Problem, ts: Sequence[float], *, nodes: int = 3200)
 
     **Raises:** `ValueError` or `TypeError` for other problems.
     """
-    start, ndim, system = Attraction.check(problem), problem.grid.ndim, Attraction.of(problem)
-    if not isinstance(start, Gaussian) or np.ptp(np.asarray(start.std)) > 0 or system.advection is not None:
+    initial, ndim, system = Attraction.check(problem), problem.grid.ndim, Attraction.of(problem)
+    if not isinstance(initial, Gaussian) or np.ptp(np.asarray(initial.std)) > 0 or system.advection is not None:
         raise ValueError("`problem` must start from one round Gaussian, and have no advection.")
     if ndim == 1:
         raise ValueError("`problem` must be in two or three dimensions.")
-    mobility, pull, std = float(system.mobility), float(system.pull), float(np.max(np.asarray(start.std)))
+    mobility, pull, std = float(system.mobility), float(system.pull), float(np.max(np.asarray(initial.std)))
     finest = (0.003 if ndim == 2 else 0.01) * std
     r = finest * np.sinh(np.linspace(0, np.arcsinh(14 * std / finest), nodes + 1))
-    area, volume = (2 * math.pi, math.pi) if ndim == 2 else (4 * math.pi, 4 / 3 * math.pi)
+    area, volume = _ball(ndim)
     cells = volume * np.diff(r**ndim)
     middle = ndim / (ndim + 1) * np.diff(r ** (ndim + 1)) / np.diff(r**ndim)
-    enclosed = gammainc(ndim / 2, 0.5 * (r / std) ** 2)
+    # Unknown is the enclosed mass, less 1 where it is more than half: the tail keeps its digits as the core does.
+    within, beyond = gammainc(ndim / 2, 0.5 * (r / std) ** 2), gammaincc(ndim / 2, 0.5 * (r / std) ** 2)
+    whole = np.where(within > 0.5, 1.0, 0.0)
 
     def rate(t: float, m: np.ndarray) -> np.ndarray:
-        p = np.diff(m) / cells
+        p = (np.diff(m) + np.diff(whole)) / cells
         slope = np.diff(p) / np.diff(middle)
         here = p[:-1] + slope * (r[1:-1] - middle[:-1])
         change = np.zeros_like(m)
-        change[1:-1] = area * r[1:-1] ** (ndim - 1) * mobility * slope + pull * m[1:-1] * here
+        change[1:-1] = area * r[1:-1] ** (ndim - 1) * mobility * slope + pull * (m + whole)[1:-1] * here
         return change
 
-    def grown(t: float, m: np.ndarray) -> float:
-        return m[1] / enclosed[1] - 1e4
-
-    grown.terminal = True  # type: ignore[attr-defined]
     times = np.asarray(ts, float)
-    options = {"rtol": 1e-8, "atol": 1e-14, "lband": 1, "uband": 1, "events": grown}
-    found = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), enclosed, "LSODA", times, **options)
-    shares = np.diff(np.reshape(found.y, (nodes + 1, -1)).T, axis=1)
+    options = {"rtol": 1e-8, "atol": 1e-14, "lband": 1, "uband": 1, "events": _Grown(within[1])}
+    start = np.where(within > 0.5, -beyond, within)
+    found = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), start, "LSODA", times, **options)
+    shares = np.diff(np.reshape(found.y, (nodes + 1, -1)).T, axis=1) + np.diff(whole)
     p, spread = shares / cells, np.sum(shares * middle**2, axis=1)
     end = float(found.t_events[0][0]) if found.t_events[0].size else None
     return RadialCollapse(found.t, middle, p, spread, end, ndim)
@@ -96,29 +116,58 @@ def distance(solution: FlowSolution, reference: RadialCollapse, k: int) -> Dista
 
     By quadrature over radii, graded as the density is, and 48 directions.
     """
-    start = Attraction.check(solution.path.problem)
-    assert isinstance(start, Gaussian)
+    points, t = quadrature(solution, reference, k), jnp.asarray(float(reference.ts[k]))
+    q = np.exp(np.asarray(_log_prob(solution, jnp.asarray(points.x), t), float))
+    exact = np.maximum(reference.at(points.r, k), 1e-300)
+    l2 = math.sqrt(points.integral((q - exact) ** 2) / points.integral(exact**2))
+    kl = points.integral(q * np.log(q / exact) - q + exact)
+    middle = np.asarray(_log_prob(solution, jnp.asarray(_center(solution)), t), float)
+    peak = float(np.exp(middle) / reference.p[k, 0])
+    return Distance(l2, kl, peak, points.integral(q * points.r**2) / float(reference.spread[k]))
+
+
+@eqx.filter_jit  # compiled once for all times
+def _log_prob(solution: FlowSolution, x: Array, t: Array) -> Array:
+    return solution.log_prob(x, t)
+
+
+class Quadrature(NamedTuple):
+    """Points, their distances and directions from the centre, and the weights of means over directions."""
+
+    x: Float[np.ndarray, "r w d"]
+    r: Float[np.ndarray, "r 1"]
+    outward: Float[np.ndarray, "w d"]
+    weights: Float[np.ndarray, " r"]
+
+    def integral(self, values: Float[np.ndarray, "r _"]) -> float:
+        """Over the whole space."""
+        return float(self.weights @ values.mean(axis=1))
+
+
+def quadrature(
+    solution: FlowSolution, reference: RadialCollapse, k: int, radii: int = 96, ways: int = 48
+) -> Quadrature:
+    """Points to integrate over, graded as the density is at the time number k."""
     ndim, p = reference.ndim, reference.p[k]
     far = reference.radii[np.flatnonzero(p > 1e-10 * p[0])[-1]]
     core = (2 * math.pi) ** -0.5 * p[0] ** (-1 / ndim)
-    nodes, weights = np.polynomial.legendre.leggauss(96)
+    nodes, weights = np.polynomial.legendre.leggauss(radii)
     whole = np.arcsinh(far / (0.3 * core))
     r = 0.3 * core * np.sinh(0.5 * whole * (nodes + 1))
-    area = (2 * math.pi * r) if ndim == 2 else 4 * math.pi * r**2
-    weights = 0.5 * whole * weights * np.sqrt(r**2 + (0.3 * core) ** 2) * area
-    ways = _directions(ndim, 48)
-    x = np.asarray(start.center) + r[:, None, None] * ways
-    q = np.exp(np.asarray(solution.log_prob(x, float(reference.ts[k])), float))
-    exact = np.maximum(reference.at(r, k), 1e-300)[:, None]
+    weights = 0.5 * whole * weights * np.sqrt(r**2 + (0.3 * core) ** 2) * _ball(ndim)[0] * r ** (ndim - 1)
+    outward = _directions(ndim, ways)
+    return Quadrature(_center(solution) + r[:, None, None] * outward, r[:, None], outward, weights)
 
-    def integral(values: np.ndarray) -> float:
-        return float(weights @ values.mean(axis=1))
 
-    l2 = math.sqrt(integral((q - exact) ** 2) / integral(exact**2))
-    kl = integral(q * np.log(q / exact) - q + exact)
-    middle = np.asarray(solution.log_prob(start.center + np.zeros(ndim), float(reference.ts[k])), float)
-    peak = float(np.exp(middle) / p[0])
-    return Distance(l2, kl, peak, integral(q * r[:, None] ** 2) / float(reference.spread[k]))
+def _center(solution: FlowSolution) -> Float[np.ndarray, " d"]:
+    start = Attraction.check(solution.path.problem)
+    assert isinstance(start, Gaussian)
+    return np.asarray(start.center) + np.zeros(solution.path.problem.grid.ndim)
+
+
+def _ball(ndim: int) -> tuple[float, float]:
+    """Area and volume of the unit ball."""
+    return (2 * math.pi, math.pi) if ndim == 2 else (4 * math.pi, 4 / 3 * math.pi)
 
 
 def _directions(ndim: int, count: int) -> Float[np.ndarray, "n d"]:

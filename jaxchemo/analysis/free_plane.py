@@ -1,14 +1,13 @@
 """A reference for collapse in the whole plane, of any shape and in any fluid: Fourier modes with the exact kernel."""
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Int
 from scipy.special import j0, j1
 
 from jaxchemo import _checks
@@ -68,23 +67,36 @@ def free_plane(
     p = start(points) / system.mass
     fluid = None if system.advection is None else system.advection(points)
     along, across = 2 * math.pi * np.fft.fftfreq(n, h)[:, None], 2 * math.pi * np.fft.rfftfreq(n, h)[None]
-    step = functools.partial(_step, (along, across), _kernels(n, h), system.mobility, system.pull, fluid)
+    square = _Square(jnp.asarray(along), jnp.asarray(across), _kernels(n, h), system.mobility, system.pull, fluid)
     modes, now, frames = jnp.fft.rfft2(p), 0.0, []
     for t in ts:
         count = max(1, math.ceil((t - now) / dt - 1e-9))
-        modes = _steps(step, modes, jnp.asarray((t - now) / count), count)
+        modes = _steps(square, modes, jnp.asarray((t - now) / count), jnp.asarray(count))
         frames.append(np.asarray(jnp.fft.irfft2(modes, (n, n))))
         now = t
     return FreePlane(tuple(ts), np.asarray(points), h * h, np.stack(frames))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def _steps(step: Callable[[Array, Array], Array], modes: Array, dt: Array, count: int) -> Array:
-    return jax.lax.fori_loop(0, count, lambda _, modes: step(modes, dt), modes)
+class _Square(NamedTuple):
+    """Wavenumbers, both components of the force in modes, and the numbers of the system; the fluid at the points."""
+
+    along: Float[Array, "n 1"]
+    across: Float[Array, "1 m"]
+    kernels: list[Complex[Array, "k l"]]
+    mobility: Float[Array, ""]
+    pull: Float[Array, ""]
+    fluid: Float[Array, "n n 2"] | None
 
 
-def _step(waves, kernels, mobility, pull, fluid, modes: Complex[Array, "n m"], dt: Array) -> Complex[Array, "n m"]:
-    along, across = waves
+@jax.jit
+def _steps(
+    square: _Square, modes: Complex[Array, "n m"], dt: Float[Array, ""], count: Int[Array, ""]
+) -> Complex[Array, "n m"]:
+    return jax.lax.fori_loop(0, count, lambda _, modes: _step(square, modes, dt), modes)
+
+
+def _step(square: _Square, modes: Complex[Array, "n m"], dt: Float[Array, ""]) -> Complex[Array, "n m"]:
+    along, across, kernels, mobility, pull, fluid = square
     n = modes.shape[0]
     half = jnp.exp(-0.5 * dt * mobility * (along**2 + across**2))
 

@@ -8,12 +8,15 @@ from jaxchemo.experiments.catalogue import EXPERIMENTS as EXPERIMENTS
 from jaxchemo.experiments.catalogue import find as find
 from jaxchemo.experiments.catalogue import nearest as nearest
 from jaxchemo.experiments.chaos import PropagationOfChaos as PropagationOfChaos
+from jaxchemo.experiments.flow_study import FlowStudy as FlowStudy
 from jaxchemo.experiments.food import Annuli as Annuli
 from jaxchemo.experiments.food import OneBlob as OneBlob
 from jaxchemo.experiments.food import TwoBlobs as TwoBlobs
 from jaxchemo.experiments.invasion import Invasion as Invasion
 from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian as Lagrangian3DGaussian
 from jaxchemo.experiments.lagrangian import LagrangianGaussian as LagrangianGaussian
+from jaxchemo.experiments.lagrangian import LagrangianSubcritical as LagrangianSubcritical
+from jaxchemo.experiments.lagrangian_kolmogorov import LagrangianKolmogorov as LagrangianKolmogorov
 from jaxchemo.experiments.lagrangian_plane import LagrangianShear as LagrangianShear
 from jaxchemo.experiments.lagrangian_plane import LagrangianTwoBumps as LagrangianTwoBumps
 from jaxchemo.experiments.outcome import Outcome as Outcome

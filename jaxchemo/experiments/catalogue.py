@@ -7,7 +7,8 @@ from jaxchemo.experiments.base import Experiment, Study
 from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.invasion import Invasion
-from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian, LagrangianGaussian
+from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian, LagrangianGaussian, LagrangianSubcritical
+from jaxchemo.experiments.lagrangian_kolmogorov import LagrangianKolmogorov
 from jaxchemo.experiments.lagrangian_plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover import RecoverParameters
@@ -29,10 +30,12 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
     RunAndTumble1D(),
     GradientClimbing3D(),
     AgentsVsPDE(),
+    LagrangianSubcritical(),
     LagrangianGaussian(),
     LagrangianTwoBumps(),
     LagrangianShear(),
     Lagrangian3DGaussian(),
+    LagrangianKolmogorov(),
 )
 
 

@@ -1,138 +1,107 @@
 """Collapse in the whole space, followed by a flow to its edge, beside the exact solution and interacting particles."""
 
+import abc
 import dataclasses
 import math
 import time
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
-from jaxchemo.analysis import Distance, distance, radial_collapse
+from jaxchemo.analysis import Distance, DivergenceBound, distance, divergence_bound, radial_collapse
 from jaxchemo.domain import FreeSpace
-from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.experiments.flow_study import Film, FlowStudy, density_of
 from jaxchemo.initial import gaussian
-from jaxchemo.integrate import Forward, SaveAt, solve
-from jaxchemo.methods import InteractingParticles, LagrangianFlow
 from jaxchemo.models import keller_segel
-from jaxchemo.particles.blobs import GaussianBlob
 from jaxchemo.problem import Problem
 
 
 class Collapse(NamedTuple):
-    """What came out, at each time: densities over the mass along a radius, distances to the reference, the residual
-    integral `int E|residual|^2 dt / 4 mobility`, mean squared radii by method, and positions at the end."""
+    """What came out, at each time: densities over the mass along a radius, distances to the reference and what bounds
+    them, mean squared radii by method, and positions at the end; the film; residuals and durations of the intervals,
+    the time of blow-up that the growth at the end predicts (`None`: the density falls), and the seconds it took."""
 
     ts: Float[np.ndarray, " t"]
     radii: Float[np.ndarray, " r"]
     flow: Float[np.ndarray, "t r"]
     exact: Float[np.ndarray, "t r"]
     distances: list[Distance]
-    integral: Float[np.ndarray, " t"]
+    bound: DivergenceBound
     spreads: dict[str, Float[np.ndarray, " t"]]
     positions: dict[str, Float[np.ndarray, "p d"]]
+    film: Film
     residuals: Float[np.ndarray, " intervals"]
     durations: Float[np.ndarray, " intervals"]
-    predicted: float
+    predicted: float | None
     seconds: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LagrangianGaussian(Study):
-    """A Gaussian of cells that attract one another more than they spread: `mobility = sensitivity = std = 1`.
+class GaussianCollapse(FlowStudy):
+    """A Gaussian of cells that attract one another: `std = 1`.
 
-    **Arguments:**
+    **Arguments:** those of `FlowStudy`, and
 
-    - `pull`: mass of the cells; 8 pi is critical in the plane. `ndim`: dimension.
-    - `t1`, `frames`: final time, and how many times are looked at.
-    - `num_labels`, `num_sources`, `width`: of the flow. `num_particles`, `blob`, `dt`: of interacting particles.
     - `cells`: points of a radius that is drawn.
     """
 
-    name: ClassVar[str] = "lagrangian-gaussian"
-    title: ClassVar[str] = "A flow follows the collapse of a Gaussian"
-    description: ClassVar[str] = (
-        "Cells in the plane, of twice the critical mass. A normalizing flow is trained on nothing but the velocity "
-        "that its own density asks for; beside it the radial solution and interacting particles."
-    )
-    busy: ClassVar[str] = "the flow is trained: a minute or two"
-    dimensions: ClassVar[tuple[int, ...]] = (2,)
-
-    pull: float = 16 * math.pi
-    t1: float = 0.3
-    frames: int = 6
-    num_labels: int = 1024
-    num_sources: int = 8192
-    width: int = 24
-    num_particles: int = 2048
-    blob: float = 0.05
-    dt: float = 1e-3
     cells: int = 121
 
+    @property
+    @abc.abstractmethod
+    def space(self) -> FreeSpace:
+        """Where they are."""
+
     def problem(self) -> Problem:
-        """What is solved."""
-        model = keller_segel(1.0, 1.0, relaxation=0)
-        return Problem(model, FreeSpace(self.dimensions[-1]), gaussian(mass=self.pull, std=1.0))
+        return Problem(keller_segel(1.0, 1.0, relaxation=0), self.space, gaussian(mass=self.pull, std=1.0))
 
     def run(self, seed: int = 0) -> Collapse:
         """The flow, the radial reference and interacting particles.
 
         **Raises:** as `jc.solve`.
         """
-        problem, key = self.problem(), jax.random.key(seed)
-        ndim = problem.grid.ndim
-        ts = tuple(self.t1 * (k + 1) / self.frames for k in range(self.frames))
-        method = LagrangianFlow(num_labels=self.num_labels, num_sources=self.num_sources, width=self.width)
-        started = time.perf_counter()
-        found = solve(problem, method, t1=self.t1, key=key, saveat=SaveAt(ts=ts))
-        seconds = time.perf_counter() - started
-        reference = radial_collapse(problem, ts)
-        steps = even_steps(self.t1, self.dt, self.frames)
-        particles = InteractingParticles(self.num_particles, blob=GaussianBlob(self.blob))
-        saveat = SaveAt(every=steps // self.frames)
-        crowd = solve(
-            problem, particles, t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward()
-        ).ys.positions
         radii = np.linspace(0, 3, _checks.natural("cells", self.cells, at_least=2))
-        line = np.zeros((len(radii), ndim))
-        line[:, 0] = radii
-        flow = np.stack([np.exp(np.asarray(found.log_prob(line, t), float)) for t in ts])
-        exact = np.stack([reference.at(radii, k) for k in range(len(ts))])
-        squares = [
-            float(jnp.mean(jnp.sum(found.residual(x, t) ** 2, axis=1)))
-            for t, x in zip(ts, found.ys.positions[:, :512], strict=True)
-        ]
+        problem, ts, started = self.problem(), self.times, time.perf_counter()
+        found = self.flow(problem, seed)
+        residuals = np.asarray(found.stats["residuals"], float)
+        seconds = time.perf_counter() - started
+        reference, crowd = radial_collapse(problem, ts), self.crowd(problem, seed)
+        line = radii[:, None] * np.eye(problem.grid.ndim)[0]
+        flow = np.stack([density_of(found, line, t) for t in (0.0, *ts)])
+        positions = np.asarray(found.ys.positions, float)
         spreads = {
-            "flow": np.asarray(jnp.mean(jnp.sum(found.ys.positions**2, axis=-1), axis=1), float),
+            "flow": np.mean(np.sum(positions**2, axis=-1), axis=1),
             "exact": np.asarray(reference.spread),
-            "interacting particles": np.asarray(jnp.mean(jnp.sum(crowd[1:] ** 2, axis=-1), axis=1), float),
+            "interacting particles": np.mean(np.sum(crowd[self.pictures :: self.pictures] ** 2, axis=-1), axis=1),
         }
-        last = np.asarray(found.final.positions, float)[: self.num_particles]
-        ends = {"flow": last, "interacting particles": np.asarray(crowd[-1], float)}
         return Collapse(
-            np.array(ts),
-            radii,
-            flow,
-            exact,
-            [distance(found, reference, k) for k in range(len(ts))],
-            np.cumsum(squares) * self.t1 / self.frames / 4,
-            spreads,
-            ends,
-            np.asarray(found.stats["residuals"], float),
-            np.asarray(found.stats["durations"], float),
-            self.t1 + 1 / float(found.stats["growth"]),
-            seconds,
+            ts=np.array(ts),
+            radii=radii,
+            flow=flow[1:],
+            exact=np.stack([reference.at(radii, k) for k in range(len(ts))]),
+            distances=[distance(found, reference, k) for k in range(len(ts))],
+            bound=divergence_bound(found),
+            spreads=spreads,
+            positions={"flow": positions[-1, : self.num_particles], "interacting particles": crowd[-1]},
+            film=self.film(found, crowd),
+            residuals=residuals,
+            durations=np.asarray(found.stats["durations"], float),
+            predicted=self.t1 + 1 / float(found.stats["growth"]) if flow[-1, 0] > flow[0, 0] else None,
+            seconds=seconds,
         )
 
     def numbers(self, found: Collapse) -> dict[str, Any]:
         """Distances to the reference over time, residuals of the intervals and how long it took, ready for JSON."""
-        rows = zip(found.ts.tolist(), found.distances, found.integral.tolist(), strict=True)
+        names = ("residual_integral", "bound_in_exact_field", "bound_closed")
+        rows = []
+        for t, one in zip(found.ts.tolist(), found.distances, strict=True):
+            bounds = zip(names, found.bound.at(t), strict=True)
+            rows.append({"t": t, **one._asdict(), **{k: b if math.isfinite(b) else None for k, b in bounds}})
         return {
-            "distances": [{"t": t, **one._asdict(), "residual_integral": r} for t, one, r in rows],
+            "distances": rows,
             "residuals": found.residuals.tolist(),
             "durations": found.durations.tolist(),
             "second_moments": {name: values.tolist() for name, values in found.spreads.items()},
@@ -142,22 +111,62 @@ class LagrangianGaussian(Study):
 
     def lines(self, found: Collapse) -> list[str]:
         rows = [
-            f"t = {t:.3g}: relative L2 {one.l2:.4f}, KL {one.kl:.1e}, peak {one.peak:.4f} of the exact one"
-            for t, one in zip(found.ts, found.distances, strict=True)
+            "| t | relative L2 | peak / exact | KL | residual integral | bound, exact field | bound, closed |",
+            "|---|---|---|---|---|---|---|",
         ]
+        for t, one in zip(found.ts, found.distances, strict=True):
+            bounds = " | ".join(f"{value:.1e}" for value in found.bound.at(t))
+            rows.append(f"| {t:.3g} | {one.l2:.4f} | {one.peak:.4f} | {one.kl:.1e} | {bounds} |")
         about = f"{len(found.residuals)} intervals, {found.seconds:.0f} s with compilation"
-        return [*rows, f"{about}; by the growth at the end, blow-up at about {found.predicted:.3f}"]
+        end = "" if found.predicted is None else f"; by the growth at the end, blow-up at about {found.predicted:.3f}"
+        return [*rows, about + end]
 
     def draw(self, found: Collapse, folder: Path) -> Path:
         from jaxchemo import plotting
 
         plotting.collapse(found, self.title).savefig(folder / "collapse.png")
+        plotting.flow_film(found.film, folder / "film.gif")
         return folder / "collapse.png"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Lagrangian3DGaussian(LagrangianGaussian):
-    """The same in space, with a mass of 150: it blows up at 0.2442."""
+class LagrangianGaussian(GaussianCollapse):
+    """In the plane, with twice the critical mass: it blows up at about 0.325."""
+
+    name: ClassVar[str] = "lagrangian-gaussian"
+    title: ClassVar[str] = "A flow follows the collapse of a Gaussian"
+    description: ClassVar[str] = (
+        "Cells in the plane, of twice the critical mass. A normalizing flow is trained on nothing but the velocity "
+        "that its own density asks for; beside it the radial solution and interacting particles."
+    )
+
+    @property
+    def space(self) -> FreeSpace:
+        return FreeSpace(2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianSubcritical(GaussianCollapse):
+    """In the plane, with half the critical mass: it spreads, and its divergence is bounded by the residual alone."""
+
+    name: ClassVar[str] = "lagrangian-subcritical"
+    title: ClassVar[str] = "A flow follows cells too few to collapse"
+    description: ClassVar[str] = (
+        "Cells in the plane, of half the critical mass, spread more slowly than they would alone. What the flow's "
+        "residual proves of its divergence from the exact solution, beside the divergence itself."
+    )
+
+    pull: float = 4 * math.pi
+    t1: float = 0.5
+
+    @property
+    def space(self) -> FreeSpace:
+        return FreeSpace(2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lagrangian3DGaussian(GaussianCollapse):
+    """In space, with a mass of 150: it blows up at 0.2442."""
 
     name: ClassVar[str] = "lagrangian-3d-gaussian"
     title: ClassVar[str] = "A flow follows a collapse in space"
@@ -173,3 +182,7 @@ class Lagrangian3DGaussian(LagrangianGaussian):
     num_sources: int = 32_768
     width: int = 20
     blob: float = 0.1
+
+    @property
+    def space(self) -> FreeSpace:
+        return FreeSpace(3)

@@ -1,12 +1,9 @@
 """Collapse in the plane without symmetry, and in a fluid: a flow beside Fourier modes and interacting particles."""
 
-import abc
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -14,12 +11,9 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.analysis import FreePlane, free_plane
 from jaxchemo.domain import FreeSpace
-from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.experiments.flow_study import Film, FlowStudy, density_of
 from jaxchemo.initial import gaussian, mixture
-from jaxchemo.integrate import Forward, SaveAt, solve
-from jaxchemo.methods import InteractingParticles, LagrangianFlow
 from jaxchemo.models import keller_segel
-from jaxchemo.particles.blobs import GaussianBlob
 from jaxchemo.problem import Problem
 
 
@@ -33,66 +27,46 @@ class Plane(NamedTuple):
     means: dict[str, Float[np.ndarray, "t 2"]]
     spreads: dict[str, Float[np.ndarray, " t"]]
     positions: dict[str, Float[np.ndarray, "p 2"]]
+    film: Film
     residuals: Float[np.ndarray, " intervals"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LagrangianPlane(Study):
-    """Cells that attract one another in the plane: `mobility = sensitivity = 1`.
+class LagrangianPlane(FlowStudy):
+    """Cells that attract one another in the plane, without symmetry.
 
-    **Arguments:**
+    **Arguments:** those of `FlowStudy`, and
 
-    - `pull`: mass of the cells; 8 pi is critical. `t1`, `frames`: final time, and how many times are looked at.
-    - `num_labels`, `num_sources`, `width`: of the flow. `num_particles`, `blob`, `dt`: of interacting particles.
-    - `half_width`, `middle`: of the square of the reference [length], `cells`: on each of its sides.
+    - `half_width`: of the square of the reference, about `middle` [length]; `cells`: on each of its sides.
     """
 
-    busy: ClassVar[str] = "the flow is trained: a minute or two"
-    dimensions: ClassVar[tuple[int, ...]] = (2,)
-
-    pull: float = 16 * math.pi
     t1: float = 0.2
     frames: int = 4
-    num_labels: int = 1024
-    num_sources: int = 8192
-    width: int = 24
-    num_particles: int = 2048
-    blob: float = 0.05
-    dt: float = 1e-3
     half_width: float = 5.0
-    middle: tuple[float, float] = (0.0, 0.0)
     cells: int = 192
-
-    @abc.abstractmethod
-    def problem(self) -> Problem:
-        """What is solved."""
 
     def run(self, seed: int = 0) -> Plane:
         """The flow, Fourier modes and interacting particles.
 
         **Raises:** as `jc.solve`.
         """
-        problem, key = self.problem(), jax.random.key(seed)
-        ts = tuple(self.t1 * (k + 1) / self.frames for k in range(self.frames))
+        problem, ts = self.problem(), self.times
         cells = _checks.natural("cells", self.cells, at_least=16)
         exact = free_plane(problem, ts, half_width=self.half_width, center=self.middle, cells=cells)
-        method = LagrangianFlow(num_labels=self.num_labels, num_sources=self.num_sources, width=self.width)
-        found = solve(problem, method, t1=self.t1, key=key, saveat=SaveAt(ts=ts))
-        steps = even_steps(self.t1, self.dt, self.frames)
-        particles = InteractingParticles(self.num_particles, blob=GaussianBlob(self.blob))
-        saveat = SaveAt(every=steps // self.frames)
-        crowd = solve(
-            problem, particles, t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward()
-        ).ys.positions
-        flow = np.stack([np.exp(np.asarray(found.log_prob(exact.points, t), float)) for t in ts])
-        clouds = {"flow": np.asarray(found.ys.positions, float), "interacting particles": np.asarray(crowd[1:], float)}
+        found, crowd = self.flow(problem, seed), self.crowd(problem, seed)
+        flow = np.stack([density_of(found, exact.points, t) for t in ts])
+        clouds = {
+            "flow": np.asarray(found.ys.positions, float),
+            "interacting particles": crowd[self.pictures :: self.pictures],
+        }
         means = {name: x.mean(axis=1) for name, x in clouds.items()}
         spreads = {name: np.mean(np.sum((x - means[name][:, None]) ** 2, -1), axis=1) for name, x in clouds.items()}
         means["exact"] = np.stack([exact.mean(k) for k in range(len(ts))])
         spreads["exact"] = np.array([exact.spread(k) for k in range(len(ts))])
         errors = [float(np.linalg.norm(q - p) / np.linalg.norm(p)) for q, p in zip(flow, exact.p, strict=True)]
         ends = {name: x[-1, : self.num_particles] for name, x in clouds.items()}
-        return Plane(exact, flow, errors, means, spreads, ends, np.asarray(found.stats["residuals"], float))
+        residuals = np.asarray(found.stats["residuals"], float)
+        return Plane(exact, flow, errors, means, spreads, ends, self.film(found, crowd), residuals)
 
     def numbers(self, found: Plane) -> dict[str, Any]:
         """Errors, moments by method and residuals, ready for JSON."""
@@ -118,6 +92,7 @@ class LagrangianPlane(Study):
         from jaxchemo import plotting
 
         plotting.free_plane(found, self.title).savefig(folder / "plane.png")
+        plotting.flow_film(found.film, folder / "film.gif")
         return folder / "plane.png"
 
 
@@ -151,6 +126,7 @@ class LagrangianShear(LagrangianPlane):
     strength: float = 10.0
     half_width: float = 7.0
     middle: tuple[float, float] = (0.65, 0.0)
+    view: float = 4.0
     cells: int = 256
 
     def problem(self) -> Problem:

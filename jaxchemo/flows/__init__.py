@@ -9,6 +9,7 @@ from jaxchemo.flows.krnet import Block as Block
 from jaxchemo.flows.krnet import Chain as Chain
 from jaxchemo.flows.krnet import Reverse as Reverse
 from jaxchemo.flows.krnet import krnet as krnet
+from jaxchemo.flows.krnet import later as later
 from jaxchemo.flows.rotation import Rotation as Rotation
 from jaxchemo.flows.triangular import Carried as Carried
 from jaxchemo.flows.triangular import Coupling as Coupling

@@ -1,9 +1,11 @@
 """Flows made of layers: one after the other, on some of the coordinates, and the published KRnet."""
 
+from typing import Any, TypeVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, ArrayLike, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo.flows.actnorm import ActNorm
@@ -11,6 +13,8 @@ from jaxchemo.flows.base import AbstractBijection
 from jaxchemo.flows.cdf import CDFLayer
 from jaxchemo.flows.coupling import AffineCoupling
 from jaxchemo.flows.rotation import Rotation
+
+T = TypeVar("T", bound=AbstractBijection)
 
 
 class Chain(AbstractBijection):
@@ -101,7 +105,7 @@ def krnet(
     - `key`: a JAX random key, for the weights of the networks.
     - `depth`: couplings in a stage, even.
     - `width`: hidden units of the first stage's networks, which have two hidden layers.
-    - `bins`: of the `CDFLayer`, even.
+    - `bins`: of the `CDFLayer`, even; 0 leaves that layer out, and the score is smooth.
     - `shrink`: width of the networks over that in the stage before, greater than 0 and at most 1.
     - `rotations`: whether each stage of couplings begins with a `Rotation`.
 
@@ -128,7 +132,36 @@ def krnet(
             split = 1 if n % 2 else size - 1
             layers += [ActNorm(size), AffineCoupling(size, split, key=keys[stage, n], width=narrowed), Reverse()]
         stages.append(Block(Chain(layers), size))
-    return Chain([*stages, Block(Chain([ActNorm(1), CDFLayer(1, bins)]), 1)])
+    last = [ActNorm(1), CDFLayer(1, bins)] if bins else [ActNorm(1)]
+    return Chain([*stages, Block(Chain(last), 1)])
+
+
+def later(flow: T, by: ArrayLike = 1.0) -> T:
+    """The same flow with its time counted from `by` on: what it is at t, `flow` is at t + `by`.
+
+    Exact, as time enters all layers as a quadratic or as an input of a network. So a network that was trained over one
+    interval of time can go on in the next.
+    """
+
+    def polynomial(coefficients: Array) -> Array:
+        constant, slope, curvature = coefficients
+        return jnp.stack([constant + by * (slope + by * curvature), slope + 2 * by * curvature, curvature])
+
+    def one(layer: Any) -> Any:
+        if isinstance(layer, ActNorm):
+            return eqx.tree_at(lambda a: (a.log_scale, a.shift), layer, replace_fn=polynomial)
+        if isinstance(layer, CDFLayer):
+            return eqx.tree_at(lambda a: a.weights, layer, replace_fn=polynomial)
+        if isinstance(layer, AffineCoupling):
+            return eqx.tree_at(lambda a: a.network[0].bias, layer, replace_fn=lambda b: b + by * _of_time(layer))
+        return layer
+
+    return jax.tree.map(one, flow, is_leaf=lambda layer: isinstance(layer, ActNorm | CDFLayer | AffineCoupling))
+
+
+def _of_time(layer: AffineCoupling) -> Array:
+    """What the first layer of a coupling's network makes of the time, its last input."""
+    return layer.network[0].weight[:, -1]
 
 
 def _bijection(name: str, layer: AbstractBijection) -> AbstractBijection:

@@ -1,6 +1,6 @@
 """Methods that choose their own intervals: marched to the final time, and asked afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import SolveError
 from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import Snapshot
-from jaxchemo.methods.flow_path import FlowPath
+from jaxchemo.methods.flow_base import AbstractFlow
+from jaxchemo.methods.flow_path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.methods.labels import Swarm
-from jaxchemo.methods.lagrangian_flow import LagrangianFlow, March
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -25,7 +25,7 @@ Points = Float[ArrayLike, "*batch d"]
 
 
 class FlowSolution(eqx.Module):
-    """The outcome of a run of `LagrangianFlow`: a density that can be asked anywhere, at any time that was reached.
+    """The outcome of a run of a flow: a density that can be asked anywhere, at any time that was reached.
 
     **Fields:**
 
@@ -45,11 +45,11 @@ class FlowSolution(eqx.Module):
     final: Snapshot
     result: RESULTS
     stats: dict[str, Any]
-    path: FlowPath
+    path: AbstractPath
 
     def log_prob(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
         """Logarithm of the density over the mass."""
-        return self._ask(x, t, lambda swarm, velocity, t: swarm.log_p)
+        return self._ask(x, t, _log_prob)
 
     def density(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
         """Density of the cells [mass / length^d]."""
@@ -57,23 +57,23 @@ class FlowSolution(eqx.Module):
 
     def score(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """Gradient of the log density [1 / length]."""
-        return self._ask(x, t, lambda swarm, velocity, t: swarm.score)
+        return self._ask(x, t, _score)
 
     def velocity(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """Velocity at which the flow carries the density [length / time]."""
-        return self._ask(x, t, lambda swarm, velocity, t: velocity)
+        return self._ask(x, t, _velocity)
 
     def residual(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """That velocity less the one that the density asks for [length / time]."""
-        return self._ask(x, t, lambda swarm, velocity, t: velocity - self.path.asked(swarm, t))
+        return self._ask(x, t, _residual)
 
     def signal(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
         """Concentration of the signal; in two dimensions up to a constant."""
-        return self._made() * self._ask(x, t, lambda swarm, velocity, t: self.path.potential(swarm, t))
+        return self._made() * self._ask(x, t, _signal)
 
     def signal_gradient(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """Gradient of the signal [concentration / length]."""
-        return self._made() * self._ask(x, t, lambda swarm, velocity, t: self.path.force(swarm, t))
+        return self._made() * self._ask(x, t, _signal_gradient)
 
     def sample(self, key: PRNGKeyArray, n: int, t: ArrayLike) -> Float[Array, "n d"]:
         """`n` independent positions of cells at a time [length]."""
@@ -88,8 +88,7 @@ class FlowSolution(eqx.Module):
         ndim = self.path.problem.grid.ndim
         if points.shape[-1:] != (ndim,):
             raise ValueError(f"`x` must be points (..., {ndim}), got the shape {points.shape}.")
-        swarm, velocity = self.path.at(points.reshape(-1, ndim), time)
-        found = what(swarm, velocity, time)
+        found = _asked(self.path, points.reshape(-1, ndim), time, what)
         return found.reshape(points.shape[:-1] + found.shape[1:])
 
     def _time(self, t: ArrayLike) -> Array:
@@ -99,9 +98,38 @@ class FlowSolution(eqx.Module):
         return time
 
 
+@eqx.filter_jit  # compiled once for all times and all points of a number
+def _asked(path: AbstractPath, x: Array, t: Array, what: Callable[[AbstractPath, Swarm, Array, Array], Array]) -> Array:
+    return what(path, *path.at(x, t), t)
+
+
+def _log_prob(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+    return swarm.log_p
+
+
+def _score(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+    return swarm.score
+
+
+def _velocity(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+    return velocity
+
+
+def _residual(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+    return velocity - path.asked(swarm, t)
+
+
+def _signal(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+    return path.potential(swarm, t)
+
+
+def _signal_gradient(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+    return path.force(swarm, t)
+
+
 def solve_by_flow(
     problem: Problem,
-    method: LagrangianFlow,
+    method: AbstractFlow,
     *,
     t0: float,
     t1: float,
@@ -112,13 +140,14 @@ def solve_by_flow(
     """As `solve`, for a flow."""
     ts = _checked(problem, method, t0, t1, saveat)
     key = jax.random.key(0) if key is None else key
-    march = _march(problem, method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
-    return _solution(problem, method, march, ts, saveat, throw)
+    posed = _explicit(problem)
+    march = _march(_held(posed), method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
+    return _solution(problem, method, _tied(_short(march), method, posed, key), ts, saveat, throw)
 
 
 def run_by_flow(
     problem: Problem,
-    method: LagrangianFlow,
+    method: AbstractFlow,
     *,
     t0: float,
     t1: float,
@@ -144,10 +173,10 @@ def run_by_flow(
             if int(march.count) > before and checkpoint is not None:
                 checkpoints.save(checkpoint, header, march)
             show(round(1000 * (float(march.t) - t0) / (t1 - t0)), _said(march))
-    return _solution(problem, method, march, ts, saveat, throw)
+    return _solution(problem, method, _short(march), ts, saveat, throw)
 
 
-def _said(march: March) -> str:
+def _said(march: Any) -> str:
     """Where a march stands, in a few words."""
     if not int(march.count):
         return "first interval"
@@ -156,7 +185,7 @@ def _said(march: March) -> str:
     return f"t = {float(march.t):.4g}, interval {last + 1}, residual {rough:.1%}, blow-up not before {end:.4g}"
 
 
-def _checked(problem: Problem, method: LagrangianFlow, t0: float, t1: float, saveat: SaveAt) -> tuple[float, ...]:
+def _checked(problem: Problem, method: AbstractFlow, t0: float, t1: float, saveat: SaveAt) -> tuple[float, ...]:
     """The times to save at, after a look at everything that is given."""
     method.check(problem)
     if t1 - t0 > method.latest(problem) * (1 + 1e-6):
@@ -168,34 +197,71 @@ def _checked(problem: Problem, method: LagrangianFlow, t0: float, t1: float, sav
 
 
 def _solution(
-    problem: Problem, method: LagrangianFlow, march: March, ts: tuple[float, ...], saveat: SaveAt, throw: bool
+    problem: Problem, method: AbstractFlow, march: Any, ts: tuple[float, ...], saveat: SaveAt, throw: bool
 ) -> FlowSolution:
-    if _checks.is_concrete(march.count):  # without the places of intervals that were not needed
+    if _checks.is_concrete(march.t):
         ts = tuple(t for t in ts if t <= float(march.t) * (1 + 1e-9))
-        used = max(int(march.count), 1)
-        march = eqx.tree_at(lambda m: m.past, march, jax.tree.map(lambda rows: rows[:used], march.past))
     solution = _finish(problem, method, march, ts, saveat)
     if throw and _checks.is_concrete(march.t) and not bool(solution.result == RESULTS.successful):
         raise SolveError(f"At t={float(march.t):g}: {RESULTS[solution.result]}", solution)
     return solution
 
 
+def _short(march: Any) -> Any:
+    """A march without the places of intervals that were not needed, where their number is known."""
+    if not _checks.is_concrete(march.count):
+        return march
+    used = max(int(march.count), 1)
+    return eqx.tree_at(lambda m: m.past, march, jax.tree.map(lambda rows: rows[:used], march.past))
+
+
+def _explicit(problem: Problem) -> Problem:
+    """The problem, with what the fluid's function closes over made a part of it, if that is being differentiated."""
+    fluid = problem.continuum.advection
+    if fluid is None:
+        return problem
+    open_ = eqx.filter_closure_convert(fluid, jnp.zeros(problem.grid.ndim, float))
+    if all(_checks.is_concrete(leaf) for leaf in jax.tree.leaves(open_)):
+        return problem  # the function itself, which is not compiled again in the next run
+    return problem.replace(model=eqx.tree_at(lambda model: model.advection, problem.continuum, open_))
+
+
+def _held(problem: Problem) -> Problem:
+    arrays, rest = eqx.partition(problem, eqx.is_inexact_array)
+    return eqx.combine(jax.lax.stop_gradient(arrays), rest)
+
+
+@eqx.filter_custom_jvp
+def _tied(march: Any, method: AbstractFlow, problem: Problem, key: PRNGKeyArray) -> Any:
+    """A march that was trained with the problem held, with its derivative in the problem."""
+    return march
+
+
+@_tied.def_jvp
+def _tied_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    (march, method, problem, key), (_, _, moved, _) = primals, tangents
+    return march, eqx.filter_jvp(lambda problem: _replay(problem, method, march, key), (problem,), (moved,))[1]
+
+
 @eqx.filter_jit
-def _march(problem: Problem, method: LagrangianFlow, t0: Array, t1: Array, key: PRNGKeyArray) -> March:
+def _replay(problem: Problem, method: AbstractFlow, march: Any, key: PRNGKeyArray) -> Any:
+    return method.tied(problem, march, key)
+
+
+@eqx.filter_jit
+def _march(problem: Problem, method: AbstractFlow, t0: Array, t1: Array, key: PRNGKeyArray) -> Any:
     start = method.start(problem, t0, key)
     return jax.lax.while_loop(
         lambda march: _goes_on(march, t0, t1), lambda march: method.advance(problem, march, t1), start
     )
 
 
-def _goes_on(march: March, t0: Array | float, t1: Array | float) -> Array:
+def _goes_on(march: Any, t0: Array | float, t1: Array | float) -> Array:
     return (march.t < t1 - 1e-9 * (t1 - t0)) & (march.result == RESULTS.successful)
 
 
 @eqx.filter_jit
-def _finish(
-    problem: Problem, method: LagrangianFlow, march: March, ts: Sequence[float], saveat: SaveAt
-) -> FlowSolution:
+def _finish(problem: Problem, method: AbstractFlow, march: Any, ts: Sequence[float], saveat: SaveAt) -> FlowSolution:
     path, past = method.path(problem, march), march.past
     weight = Attraction.of(problem).mass / march.seeds.shape[0]
 

@@ -22,7 +22,7 @@ from jaxchemo.integrate.solve import Plan, checked_span, finish, raise_if_failed
 from jaxchemo.io import Store
 from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import AbstractMethod
-from jaxchemo.methods.lagrangian_flow import LagrangianFlow
+from jaxchemo.methods.flow_base import AbstractFlow
 from jaxchemo.problem import Problem
 
 
@@ -48,7 +48,7 @@ def run(
 @overload
 def run(
     problem: Problem,
-    method: LagrangianFlow,
+    method: AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,
@@ -63,7 +63,7 @@ def run(
 
 def run(
     problem: Problem,
-    method: AbstractMethod | LagrangianFlow,
+    method: AbstractMethod | AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,
@@ -89,7 +89,7 @@ def run(
     - `progress`: show a progress bar; a string is its label. Default true.
     - `chunk`: steps per chunk. Default: a fiftieth of the run.
 
-    A `LagrangianFlow` takes neither `dt` nor `store` nor `chunk`; its progress tells the residual of the last interval
+    A flow takes neither `dt` nor `store` nor `chunk`; its progress tells the residual of the last interval
     and before when the density will not blow up, by its growth.
 
     **Returns:** a `Solution`, saved arrays as numpy arrays. Its `stats` also hold `compile_seconds`, `seconds` (without
@@ -100,7 +100,7 @@ def run(
     """
     if resume and checkpoint is None:
         raise ValueError("`resume` needs `checkpoint`, the file to go on from.")
-    if isinstance(method, LagrangianFlow):
+    if isinstance(method, AbstractFlow):
         refuse_steps(dt=dt, store=store, chunk=chunk)
         t0, t1 = checked_span(problem, saveat, t0, t1)
         options = {"checkpoint": checkpoint, "resume": resume, "progress": progress, "throw": throw}

@@ -18,7 +18,7 @@ from jaxchemo.integrate.march import FlowSolution, solve_by_flow
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution, SolveError
 from jaxchemo.methods.base import AbstractMethod
-from jaxchemo.methods.lagrangian_flow import LagrangianFlow
+from jaxchemo.methods.flow_base import AbstractFlow
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -41,7 +41,7 @@ def solve(
 @overload
 def solve(
     problem: Problem,
-    method: LagrangianFlow,
+    method: AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,
@@ -53,7 +53,7 @@ def solve(
 
 def solve(
     problem: Problem,
-    method: AbstractMethod | LagrangianFlow,
+    method: AbstractMethod | AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,
@@ -71,7 +71,7 @@ def solve(
     - `method`: how, such as `jc.FiniteVolume()` or `jc.ParticleField(20_000)`.
     - `t0`, `t1`: initial and final time; `t1 - t0` must be a whole number of steps. `t0` defaults to 0.
     - `dt`: step, positive; `"auto"` takes the largest that the method advises at the initial state. None is given for
-      a `LagrangianFlow`, which chooses its own intervals.
+      a flow (`LagrangianFlow`, `PriorFlow`), which has intervals of its own.
     - `key`: random key, for stochastic methods.
     - `saveat`: what to keep besides the final state. Default: only the final time.
     - `adjoint`: how gradients pass through the loop: `Remat()` (default, memory as the square root of the number of
@@ -79,11 +79,11 @@ def solve(
     - `throw`: whether a run that went wrong raises. Under `jit`, `vmap` and `grad` the result is only known later:
       there it is reported in `Solution.result`.
 
-    **Returns:** a `Solution`; of a `LagrangianFlow` a `FlowSolution`, whose density can be asked everywhere.
+    **Returns:** a `Solution`; of a flow a `FlowSolution`, whose density can be asked everywhere.
 
     **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
     """
-    if isinstance(method, LagrangianFlow):
+    if isinstance(method, AbstractFlow):
         refuse_steps(dt=dt)
         t0, t1 = checked_span(problem, saveat, t0, t1)
         return solve_by_flow(problem, method, t0=t0, t1=t1, key=key, saveat=saveat, throw=throw)
@@ -150,7 +150,7 @@ def refuse_steps(**options: Any) -> None:
     """Refuses, in a sentence, what a method that chooses its own intervals does not take."""
     for name, value in options.items():
         if value is not None:
-            raise ValueError(f"`{name}`: a LagrangianFlow chooses its own intervals, leave it out; got {value!r}.")
+            raise ValueError(f"`{name}`: a flow has intervals of its own, leave it out; got {value!r}.")
 
 
 def checked_span(problem: Problem, saveat: SaveAt, t0: float, t1: float) -> tuple[float, float]:

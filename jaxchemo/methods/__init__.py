@@ -12,11 +12,13 @@ from jaxchemo.methods.field_updates import Explicit as Explicit
 from jaxchemo.methods.field_updates import Exponential as Exponential
 from jaxchemo.methods.field_updates import Exposure as Exposure
 from jaxchemo.methods.finite_volume import FiniteVolume as FiniteVolume
+from jaxchemo.methods.flow_base import AbstractFlow as AbstractFlow
 from jaxchemo.methods.fokker_planck import FokkerPlanck as FokkerPlanck
 from jaxchemo.methods.interacting_particles import InteractingParticles as InteractingParticles
 from jaxchemo.methods.kinetic import Kinetic as Kinetic
 from jaxchemo.methods.lagrangian_flow import LagrangianFlow as LagrangianFlow
 from jaxchemo.methods.particle_field import ParticleField as ParticleField
+from jaxchemo.methods.prior_flow import PriorFlow as PriorFlow
 from jaxchemo.methods.spectral import ETDRK2 as ETDRK2
 from jaxchemo.methods.spectral import ETDRK4 as ETDRK4
 from jaxchemo.methods.spectral import Spectral as Spectral

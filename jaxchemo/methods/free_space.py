@@ -77,4 +77,7 @@ class Attraction(eqx.Module):
                 raise ValueError(f"`model`: the sensitivity must be Linear(chi), got {law!r}.")
         if not start.unbounded:
             raise TypeError(f"`density` must be known in the whole space, as a Gaussian is, got {start!r}.")
+        mass = start.mass_in(grid)
+        if is_concrete(mass) and not float(mass) > 0:
+            raise ValueError(f"`density` must be positive, got a mass of {float(mass):g}.")
         return start

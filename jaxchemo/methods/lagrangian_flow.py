@@ -1,36 +1,28 @@
 """A normalizing flow that follows the solution: trained without data, on the velocity that its own density asks for."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown
 from jaxchemo.flows import TriangularFlow
-from jaxchemo.flows.least_squares import fit
-from jaxchemo.initial import AbstractProfile, Sobol
+from jaxchemo.flows.least_squares import Fit, fit
+from jaxchemo.initial import Sobol
 from jaxchemo.methods.base import place
+from jaxchemo.methods.flow_base import AbstractFlow, Past, initial_profile
+from jaxchemo.methods.flow_interval import Interval, gauss_nodes
 from jaxchemo.methods.flow_path import FlowPath
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.methods.labels import Frame, Swarm, swarm_of
 from jaxchemo.particles.mean_field import AbstractMeanField, Richardson
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
-
-
-class Past(eqx.Module):
-    """What is known of the intervals so far, each in its place `(k,)`: frames, parameters, residuals, steps tried."""
-
-    frame: Frame
-    parameters: Float[Array, "k p"]
-    residual: Float[Array, " k"]
-    solves: Int[Array, " k"]
 
 
 class March(eqx.Module):
@@ -59,7 +51,7 @@ class March(eqx.Module):
     result: RESULTS
 
 
-class LagrangianFlow(Shown):
+class LagrangianFlow(AbstractFlow):
     """A flow of triangular couplings, marched over intervals: on each it is trained until it moves as its density asks.
 
     ```
@@ -71,6 +63,12 @@ class LagrangianFlow(Shown):
     in time, by Levenberg-Marquardt steps, the field `F * p` being made anew after each from sources that the flow
     itself moves. Intervals are as long as the density allows: shorter and shorter towards a collapse. One whose
     residual stays large is rejected and halved.
+
+    That a flow is one to one is checked at labels and sources, not built in: one that is not is rejected.
+
+    Derivatives of what a solution says pass through the optimum of each interval, not through the steps of its
+    training: in the numbers of the model, of the fluid, and of the initial density but for the shares of a mixture's
+    parts (which part a source belongs to has no derivative). They are first derivatives, of `solve` only.
 
     For Keller-Segel models whose signal spreads at once (`relaxation=0`, no decay) and for models without signals, in
     `FreeSpace`, with or without advection, from a Gaussian or a mixture of them. Double precision is worth having
@@ -138,26 +136,6 @@ class LagrangianFlow(Shown):
         """Short name for tables and figures."""
         return "flow"
 
-    def check(self, problem: Problem) -> None:
-        """Refuses, in a sentence, a problem that the method cannot solve."""
-        start = Attraction.check(problem)
-        if not start.smooth:
-            raise TypeError(
-                f"`density` must be positive and smooth everywhere, as a Gaussian or a mixture of them, got {start!r}."
-            )
-
-    def latest(self, problem: Problem) -> float:
-        """No later than this a solution ends: by the fall of its second moment, where that can be told [time]."""
-        system, space = Attraction.of(problem), place(problem)
-        if space.ndim != 2 or system.advection is not None:
-            return math.inf
-        with jax.ensure_compile_time_eval():
-            fall = system.pull / (2 * math.pi) - 4 * system.mobility
-            x = _initial(problem).sample(jax.random.key(0), 16_384, space, Sobol())
-            spread = jnp.sum(jnp.var(x, axis=0))
-        known = _checks.is_concrete(fall) and _checks.is_concrete(spread) and float(fall) > 0
-        return float(spread / fall) if known else math.inf
-
     def flow(self, ndim: int, key: PRNGKeyArray) -> TriangularFlow:
         """The flow of an interval before it is trained: the identity."""
         width = (24 if ndim == 2 else 20) if self.width is None else self.width
@@ -165,94 +143,100 @@ class LagrangianFlow(Shown):
 
     def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> March:
         """Where a run begins."""
-        space, initial = place(problem), _initial(problem)
-        system, keys = Attraction.of(problem), jax.random.split(key, 3)
-        sources = (8_192 if space.ndim == 2 else 32_768) if self.num_sources is None else self.num_sources
-        labels, seeds = (
-            initial.sample(k, n, space, Sobol()) for k, n in zip(keys, (self.num_labels, sources), strict=False)
-        )
-        swarm = swarm_of(initial, space, seeds)
-        parameters, _ = ravel_pytree(self.flow(space.ndim, keys[2]))
-        k, zero, count = self.max_intervals, jnp.zeros((), labels.dtype), jnp.zeros((), jnp.int32)
-        rows = lambda *shape: jnp.zeros((k, *shape), labels.dtype)  # noqa: E731
-        frames = Frame(jnp.full(k, jnp.inf), rows() + 1, rows() + 1, rows(space.ndim))
-        past = Past(frames, rows(parameters.size), rows(), jnp.zeros(k, jnp.int32))
+        system, initial = Attraction.of(problem), initial_profile(problem)
+        labels, swarm = self._begin(problem, key)
+        ndim, dtype = labels.place.shape[-1], labels.place.dtype
+        parameters, _ = ravel_pytree(self.flow(ndim, jax.random.split(key, 3)[2]))
+        k, zero, count = self.max_intervals, jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
+        frames = Frame(jnp.full(k, jnp.inf, dtype), jnp.ones(k, dtype), jnp.ones(k, dtype), jnp.zeros((k, ndim), dtype))
+        past = Past(frames, jnp.zeros((k, parameters.size), dtype), jnp.zeros(k, dtype), jnp.zeros(k, jnp.int32))
 
         def drift(x: Array) -> Array:
             spread = -system.mobility * jax.grad(initial.log_value)(x)
             return spread if system.advection is None else spread + system.advection(x)
 
-        rates = jax.vmap(lambda x: jnp.trace(jax.jacfwd(drift)(x)))(seeds) - system.pull * jnp.exp(swarm.log_p)
+        rates = jax.vmap(lambda x: jnp.trace(jax.jacfwd(drift)(x)))(swarm.place) - system.pull * jnp.exp(swarm.log_p)
         growth = jnp.quantile(jnp.abs(rates), 0.995)
-        inf = zero + jnp.inf
+        good = RESULTS.successful
         return March(
-            zero + t0,
-            swarm_of(initial, space, labels),
-            swarm,
-            seeds,
-            parameters,
-            growth,
-            inf,
-            count,
-            past,
-            count,
-            RESULTS.successful,
+            zero + t0, labels, swarm, swarm.place, parameters, growth, zero + jnp.inf, count, past, count, good
         )
 
     def path(self, problem: Problem, march: March) -> FlowPath:
         """The flow over all intervals of a march, to be asked for densities and the like."""
-        _, unravel = ravel_pytree(self.flow(problem.grid.ndim, jax.random.key(0)))
-        flows = jax.vmap(unravel)(march.past.parameters)
-        return FlowPath(problem, march.past.frame, flows, self.wavelengths, march.seeds, self.field)
+        flows = jax.vmap(self._unravel(problem))(march.past.parameters)
+        return FlowPath(problem, self.field, march.past.frame, flows, self.wavelengths, march.seeds)
 
     def advance(self, problem: Problem, march: March, until: Float[Array, ""]) -> March:
         """One interval more, or the same again with half its length; `until` is a time not to step over."""
-        system, frame = Attraction.of(problem), self._next(problem, march, until)
-        labels, sources = frame.inside(march.labels), frame.inside(march.sources)
-        ndim, phases = labels.place.shape[-1], frame.phases(self.wavelengths)
-        _, unravel = ravel_pytree(self.flow(ndim, jax.random.key(0)))
-        points = _gauss_nodes(self.degree)
-        data = labels.place, labels.score
-        moved, pulled = frame.duration / frame.scale**2, frame.scale ** (2 - ndim) * system.pull
-
-        def asked(x: Array, score: Array, field: Array) -> Array:
-            found = moved * (pulled * field - system.mobility * score)
-            if system.advection is None:
-                return found
-            return found + frame.duration / frame.scale * system.advection(frame.center + frame.scale * x)
-
-        def residual(parameters: Array, label: tuple[Array, Array], fields: Array) -> Array:
-            flow, (x, score) = unravel(parameters), label
-
-            def one(t: Array, field: Array) -> Array:
-                now = flow.carry(x, score, t, phases)
-                return now.velocity - asked(now.place, now.score, field)
-
-            return jax.vmap(one)(points, fields).reshape(-1)
-
-        def refresh(parameters: Array) -> tuple[Array, Bool[Array, ""]]:
-            flow = unravel(parameters)
-
-            def one(t: Array) -> tuple[Array, Array]:
-                now = jax.vmap(flow.carry, (0, 0, None, None))(labels.place, labels.score, t, phases)
-                others = jax.vmap(lambda x: flow.transform_and_log_det(x, t, phases)[0])(sources.place)
-                return self.field(now.place, labels.log_p - now.log_det, now.score, others), jnp.min(now.least)
-
-            fields, least = jax.lax.map(one, points)
-            return jnp.swapaxes(fields, 0, 1), jnp.all(least > 0.15) & jnp.all(jnp.isfinite(fields))
-
-        warm = refresh(march.parameters)[1]
+        frame = self._next(problem, march, until)
+        interval, ndim = self._interval(problem, frame, march.labels, march.sources), problem.grid.ndim
         fresh, _ = ravel_pytree(self.flow(ndim, jax.random.key(1)))
-        found = fit(residual, refresh, jnp.where(warm, march.parameters, fresh), data)
-        flow = unravel(found.parameters)
-        now = jax.vmap(flow.carry, (0, 0, None, None))(*data, points[-1], phases)
-        speed = jnp.mean(jnp.sum(jax.vmap(asked)(now.place, now.score, found.frozen[:, -1]) ** 2, axis=-1))
+        warm = jnp.where(interval.monotone(march.parameters), march.parameters, fresh)
+        found = fit(interval.residual, interval.refresh, warm, interval.data)
+        flow = interval.unravel(found.parameters)
+        now = interval.moved(flow, interval.labels, interval.nodes[-1])
+        speed = interval.speed(Swarm(now.place, now.log_det, now.score), found.frozen[:, -1])
         rough = jnp.sqrt(found.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
         tolerance = (0.02 if ndim == 2 else 0.05) if self.tolerance is None else self.tolerance
-        rejected = (~(rough <= tolerance)) & (march.halvings < 3)
-        accepted = self._accepted(march, frame, until, found, rough, flow, labels, sources, phases)
+        accepted = self._accepted(march, interval, until, found, rough)
+        good = (rough <= tolerance) & (accepted.result != RESULTS.nonfinite)
+        rejected = ~good & (march.halvings < 3)
         again = eqx.tree_at(lambda m: (m.ceiling, m.halvings), march, (0.5 * frame.duration, march.halvings + 1))
         return jax.tree.map(lambda a, b: jnp.where(rejected, a, b), again, accepted)
+
+    def tied(self, problem: Problem, march: March, key: PRNGKeyArray) -> March:
+        """A march of this problem and key, the same numbers, but with their derivative in the problem.
+
+        From interval to interval labels and sources carry their derivatives along, and each optimum its own, see
+        `Interval.tied`. Where intervals begin and end, and their units, are held: the exact answer does not depend on
+        them.
+        """
+        march = jax.tree.map(jax.lax.stop_gradient, march)
+        begun = self._begin(problem, key)
+
+        @jax.checkpoint
+        def once(state: tuple[Swarm, Swarm], frame: Frame, parameters: Array) -> tuple[tuple[Swarm, Swarm], Array]:
+            interval = self._interval(problem, frame, *state)
+            tied = interval.tied(parameters)
+            flow = interval.unravel(tied)
+            return (interval.after(flow, interval.labels), interval.after(flow, interval.sources)), tied
+
+        def body(state: tuple[Swarm, Swarm], row: Any) -> tuple[tuple[Swarm, Swarm], Array]:
+            k, frame, parameters = row
+            return jax.lax.cond(k < march.count, once, lambda *rest: (rest[0], rest[2]), state, frame, parameters)
+
+        rows = jnp.arange(len(march.past.solves)), march.past.frame, march.past.parameters
+        (labels, sources), parameters = jax.lax.scan(body, begun, rows)
+        found = labels, sources, begun[1].place, parameters
+        return eqx.tree_at(lambda m: (m.labels, m.sources, m.seeds, m.past.parameters), march, found)
+
+    def _begin(self, problem: Problem, key: PRNGKeyArray) -> tuple[Swarm, Swarm]:
+        """Labels and sources at the initial time."""
+        space, initial = place(problem), initial_profile(problem)
+        sources = (8_192 if space.ndim == 2 else 32_768) if self.num_sources is None else self.num_sources
+        keys = jax.random.split(key, 3)
+        labels, others = (
+            swarm_of(initial, space, initial.sample(k, n, space, Sobol()))
+            for k, n in zip(keys, (self.num_labels, sources), strict=False)
+        )
+        return labels, others
+
+    def _unravel(self, problem: Problem) -> Callable[[Float[Array, " p"]], TriangularFlow]:
+        return ravel_pytree(self.flow(problem.grid.ndim, jax.random.key(0)))[1]
+
+    def _interval(self, problem: Problem, frame: Frame, labels: Swarm, sources: Swarm) -> Interval:
+        """An interval that starts from labels and sources in the units of the problem."""
+        return Interval(
+            Attraction.of(problem),
+            frame,
+            frame.inside(labels),
+            frame.inside(sources),
+            self.field if problem.continuum.signals else None,
+            self.wavelengths,
+            gauss_nodes(self.degree),
+            self._unravel(problem),
+        )
 
     def _next(self, problem: Problem, march: March, until: Array) -> Frame:
         """The next interval: as long as the density and the fluid allow, in units of the core of the density."""
@@ -267,17 +251,17 @@ class LagrangianFlow(Shown):
         scale = jnp.exp(-jnp.max(march.sources.log_p) / x.shape[1]) / math.sqrt(2 * math.pi)
         return Frame(march.t, duration, scale, jnp.mean(x, axis=0))
 
-    def _accepted(self, march, frame, until, found, rough, flow, labels, sources, phases) -> March:
+    def _accepted(self, march: March, interval: Interval, until: Array, found: Fit, rough: Array) -> March:
         """The march after an interval."""
-        one = jnp.ones((), labels.place.dtype)
-
-        def carried(swarm: Swarm) -> Swarm:
-            now = jax.vmap(flow.carry, (0, 0, None, None))(swarm.place, swarm.score, one, phases)
-            return frame.outside(Swarm(now.place, swarm.log_p - now.log_det, now.score))
-
-        after = carried(sources)
+        frame, flow, phases = (
+            interval.frame,
+            interval.unravel(found.parameters),
+            interval.frame.phases(self.wavelengths),
+        )
+        one = jnp.ones((), march.t.dtype)
+        labels, sources = interval.after(flow, interval.labels), interval.after(flow, interval.sources)
         rates = jax.vmap(lambda x: jax.jvp(lambda t: flow.transform_and_log_det(x, t, phases)[1], (one,), (one,))[1])(
-            sources.place
+            interval.sources.place
         )
         growth = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration
         t = frame.start + frame.duration
@@ -288,28 +272,9 @@ class LagrangianFlow(Shown):
         full = (march.count + 1 == self.max_intervals) & (frame.duration < 0.999 * (until - frame.start))
         result = RESULTS.where(full, RESULTS.capacity_exceeded, result)
         result = RESULTS.where(rough <= 0.3, result, RESULTS.poor_fit)
-        finite = jnp.all(jnp.isfinite(after.place)) & jnp.all(jnp.isfinite(after.log_p))
+        finite = jnp.all(jnp.isfinite(sources.place)) & jnp.all(jnp.isfinite(sources.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
+        never, none = jnp.full_like(t, jnp.inf), jnp.zeros_like(march.halvings)
         return March(
-            t,
-            carried(labels),
-            after,
-            march.seeds,
-            found.parameters,
-            growth,
-            jnp.full_like(t, jnp.inf),
-            jnp.zeros_like(march.halvings),
-            past,
-            march.count + 1,
-            result,
+            t, labels, sources, march.seeds, found.parameters, growth, never, none, past, march.count + 1, result
         )
-
-
-def _initial(problem: Problem) -> AbstractProfile:
-    (initial,) = problem.density.values()
-    return _checks.instance("density", initial, AbstractProfile, "a Gaussian or a mixture of them")
-
-
-def _gauss_nodes(count: int) -> Array:
-    """Gauss nodes of an interval from 0 to 1."""
-    return jnp.asarray(0.5 * (np.polynomial.legendre.leggauss(count)[0] + 1))

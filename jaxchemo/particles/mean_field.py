@@ -1,7 +1,10 @@
 """The force of a smooth density, from points that sample it, with the bias of the blobs taken out."""
 
 import abc
+from collections.abc import Callable
+from typing import ClassVar
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
@@ -10,16 +13,33 @@ from jaxchemo._show import Shown
 from jaxchemo.particles.blobs import AbstractBlob, GaussianBlob, attraction
 
 
+def _optional(name: str) -> Callable[[ArrayLike | None], Array | None]:
+    return lambda value: None if value is None else _checks.positive(name, value)
+
+
 class AbstractMeanField(Shown):
     """An estimate of `F * p` at points where the density p and its score are known.
 
     Gaussian blobs of width e see `F * (p * G_e) = F * p - (e^2 / 2) grad p + O(e^4)`, whose second term is known.
+
+    **Arguments:**
+
+    - `spread`: width of the blobs over the mean distance of sources. Default: that of the estimate.
+    - `widest`: largest width, in units of the core of the density. Default: that of the estimate.
     """
 
-    spread: Float[Array, ""] | None
-    widest: Float[Array, ""] | None
+    spread: Float[Array, ""] | None = eqx.field(default=None, converter=_optional("spread"))
+    widest: Float[Array, ""] | None = eqx.field(default=None, converter=_optional("widest"))
 
+    bias: ClassVar[float]  # what the blob lacks of `F * p`, over `e^2 grad p`
+    plane: ClassVar[tuple[float, float]]  # default spread and widest, in two dimensions
+    space: ClassVar[tuple[float, float]]  # and in three
+
+    @property
     @abc.abstractmethod
+    def blob(self) -> AbstractBlob:
+        """How a source is smeared, over a width of its own."""
+
     def __call__(
         self,
         x: Float[Array, "n d"],
@@ -28,11 +48,15 @@ class AbstractMeanField(Shown):
         sources: Float[Array, "s d"],
     ) -> Float[Array, "n d"]:
         """`F * p` at `x`, from the log density and its gradient there and points of the same density."""
+        widths = self.widths(log_p, *sources.shape)
+        known = self.bias * (widths**2 * jnp.exp(log_p))[:, None] * score
+        return _sum(x, sources, self.blob, widths) + known
 
-    def widths(self, log_p: Float[Array, " n"], count: int, ndim: int, default: tuple[float, float]) -> Array:
+    def widths(self, log_p: Float[Array, " n"], count: int, ndim: int) -> Float[Array, " n"]:
         """Of the blobs at each point: so many mean distances between sources, but no more than the widest."""
-        spread = default[0] if self.spread is None else self.spread
-        widest = default[1] if self.widest is None else self.widest
+        spread, widest = self.plane if ndim == 2 else self.space
+        spread = spread if self.spread is None else self.spread
+        widest = widest if self.widest is None else self.widest
         return jnp.minimum(spread * (count * jnp.exp(log_p)) ** (-1 / ndim), widest)
 
 
@@ -45,17 +69,12 @@ class Debiased(AbstractMeanField):
     - `widest`: largest width, in units of the core of the density. Default 0.2 in 2D, 0.3 in 3D.
     """
 
-    spread: Float[Array, ""] | None
-    widest: Float[Array, ""] | None
+    bias = 1 / 2
+    plane, space = (3.0, 0.2), (1.4, 0.3)
 
-    def __init__(self, spread: ArrayLike | None = None, widest: ArrayLike | None = None):
-        self.spread, self.widest = _optional("spread", spread), _optional("widest", widest)
-
-    def __call__(self, x, log_p, score, sources):
-        ndim = x.shape[-1]
-        widths = self.widths(log_p, len(sources), ndim, (3.0, 0.2) if ndim == 2 else (1.4, 0.3))
-        bias = 0.5 * (widths**2 * jnp.exp(log_p))[:, None] * score
-        return _sum(x, sources, GaussianBlob(1.0), widths) + bias
+    @property
+    def blob(self):
+        return GaussianBlob(1.0)
 
 
 class Richardson(AbstractMeanField):
@@ -67,17 +86,12 @@ class Richardson(AbstractMeanField):
     - `widest`: largest width, in units of the core of the density. Default 0.3 in 2D, 0.45 in 3D.
     """
 
-    spread: Float[Array, ""] | None
-    widest: Float[Array, ""] | None
+    bias = 1 / 3
+    plane, space = (4.0, 0.3), (2.0, 0.45)
 
-    def __init__(self, spread: ArrayLike | None = None, widest: ArrayLike | None = None):
-        self.spread, self.widest = _optional("spread", spread), _optional("widest", widest)
-
-    def __call__(self, x, log_p, score, sources):
-        ndim = x.shape[-1]
-        widths = self.widths(log_p, len(sources), ndim, (4.0, 0.3) if ndim == 2 else (2.0, 0.45))
-        bias = (widths**2 * jnp.exp(log_p))[:, None] * score / 3
-        return _sum(x, sources, _Extrapolated(), widths) + bias
+    @property
+    def blob(self):
+        return _Extrapolated()
 
 
 class _Extrapolated(AbstractBlob):
@@ -98,7 +112,3 @@ def _sum(x: Array, sources: Array, blob: AbstractBlob, widths: Array) -> Array:
     few = (part.astype(jnp.float32) for part in (x, sources, widths))
     x32, sources32, widths32 = few
     return attraction(x32, sources32, blob, widths32).astype(x.dtype)
-
-
-def _optional(name: str, value: ArrayLike | None) -> Array | None:
-    return None if value is None else _checks.positive(name, value)

@@ -10,6 +10,8 @@ from jaxchemo.plotting.diagnostics import diagnostics as diagnostics
 from jaxchemo.plotting.fields import cross_sections as cross_sections
 from jaxchemo.plotting.fields import density_slices as density_slices
 from jaxchemo.plotting.fields import signal_slices as signal_slices
+from jaxchemo.plotting.flow_film import flow_film as flow_film
+from jaxchemo.plotting.kolmogorov import kolmogorov as kolmogorov
 from jaxchemo.plotting.particles import particles as particles
 from jaxchemo.plotting.plane import free_plane as free_plane
 from jaxchemo.plotting.profiles import film as film

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 
 from jaxchemo.domain import Grid
 from jaxchemo.integrate import Solution
-from jaxchemo.plotting import style
+from jaxchemo.plotting import gif, style
 from jaxchemo.plotting.fields import extent_of, plane_of
 from jaxchemo.plotting.frames import Frames, box, named
 from jaxchemo.plotting.particles import Cloud, scatter
@@ -45,8 +44,6 @@ def animate(
 
     **Raises:** `ValueError` for a problem or solution that cannot be drawn so; `OSError` if the file cannot be written.
     """
-    import imageio.v3 as iio  # imported here: only films need it
-
     grid = box(problem, 2, 3)
     rows = {name: Frames.of(problem, one, species) for name, one in named(solutions).items()}
     first = next(iter(rows.values()))
@@ -54,24 +51,16 @@ def animate(
     if first.signal is not None:
         panels.append(_Signal(grid, first, normal, at))
     fig = style.figure(3.7 * len(panels), 3.5)
-    fig.set_dpi(90)
-    canvas = FigureCanvasAgg(fig)
     for ax, panel in zip(fig.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel.open(fig, ax)
     title = fig.suptitle(" ")
 
-    pictures = []
-    for index, time in enumerate(first.times):
+    def show(index: int) -> None:
         for panel in panels:
             panel.show(min(index, panel.count - 1))
-        title.set_text(f"t = {time:.3f} [time]")
-        canvas.draw()
-        if index == 0:
-            fig.set_layout_engine("none")  # laid out once, so that nothing jumps
-        pictures.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    path = Path(path)
-    iio.imwrite(path, pictures, extension=".gif", duration=1000 * seconds / len(pictures), loop=0)
-    return path
+        title.set_text(f"t = {first.times[index]:.3f} [time]")
+
+    return gif.write(fig, len(first.times), show, path, seconds)
 
 
 class _Picture:

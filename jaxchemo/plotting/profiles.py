@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jaxchemo.plotting import style
+from jaxchemo.plotting import gif, style
 
 
 def kymograph(
@@ -60,20 +59,16 @@ def film(
 
     **Raises:** `OSError` if the file cannot be written.
     """
-    import imageio.v3 as iio  # imported here: only films need it
-
     fig = style.figure(6.4, 3.4)
-    fig.set_dpi(90)
     ax = fig.subplots()
     (line,) = ax.plot(x, density[0], **style.curve(0))
     ax.set(xlabel=style.length_label(0), ylabel=style.density_label(1, name))
     ax.set(xlim=(x[0], x[-1]), ylim=(0, 1.05 * density.max()))
     ax.grid(alpha=0.25)
-    canvas, images = FigureCanvasAgg(fig), []
-    for t, profile in zip(ts, density, strict=True):
-        line.set_ydata(profile)
-        ax.set_title(f"t = {t:.3g}")
-        canvas.draw()
-        images.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    iio.imwrite(path, images, extension=".gif", duration=1000 * seconds / len(images), loop=0)
-    return Path(path)
+    ax.set_title(" ")
+
+    def show(index: int) -> None:
+        line.set_ydata(density[index])
+        ax.set_title(f"t = {ts[index]:.3g}")
+
+    return gif.write(fig, len(ts), show, path, seconds)

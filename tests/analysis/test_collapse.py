@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 
 import jaxchemo as jc
 from jaxchemo.analysis import free_plane, radial_collapse
@@ -36,6 +37,19 @@ def test_three_dimensions():
     # Smaller clouds collapse sooner, as the square of their size, under a pull that is smaller by it.
     small = radial_collapse(problem(3, 75.0, std=0.5), (0.0457,))
     assert small.p[0, 0] == pytest.approx(8 * found.p[1, 0], rel=5e-3)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_the_field_and_the_tail_of_a_gaussian(ndim):
+    """At the start: reference/lagrangian_flow.md, 6.3; and where nothing attracts, the tail spreads exactly."""
+    r = np.array([1e-3, 0.1, 1.0, 3.0, 8.0])
+    found = radial_collapse(problem(ndim, 1e-12), (0.0, 0.25))
+    enclosed = scipy.special.gammainc(ndim / 2, r**2 / 2)
+    area = 2 * np.pi if ndim == 2 else 4 * np.pi
+    np.testing.assert_allclose(found.field(r, 0), enclosed / (area * r ** (ndim - 1)), rtol=1e-4)
+    far = np.array([0.0, 4.0, 6.0, 7.5])
+    tail = np.exp(-0.5 * far**2 / 1.5) / (2 * np.pi * 1.5) ** (ndim / 2)
+    np.testing.assert_allclose(found.at(far, 1), tail, rtol=5e-3)  # 1e-9 of the peak
 
 
 class TestFreePlane:

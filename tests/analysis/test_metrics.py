@@ -1,11 +1,13 @@
 """Distances between densities, and grids of different fineness."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 import jaxchemo as jc
-from jaxchemo.analysis import coarsen, relative_distance
+from jaxchemo.analysis import coarsen, energy_distance, relative_distance, sliced_wasserstein
 from jaxchemo.particles import mollify
 
 GRID = jc.Grid.box((0.0, 0.0), (1.0, 2.0), (12, 20))
@@ -69,3 +71,71 @@ def test_coarse_averages_are_those_of_the_coarse_grid(ndim):
 def test_coarsening_that_does_not_fit_is_refused(shape):
     with pytest.raises(ValueError, match="`shape` must divide the shape of the field"):
         coarsen(fields()[0], shape)
+
+
+def clouds(n, m, ndim, seed=0):
+    rng = np.random.default_rng(seed)
+    return jnp.array(rng.normal(0, 1, (n, ndim))), jnp.array(rng.normal(0.5, 2, (m, ndim)))
+
+
+class TestEnergyDistance:
+    def test_along_a_line_it_is_that_of_distributions(self):
+        """`2 int (F - G)^2`, without the pairs of a point and itself."""
+        x, y = clouds(40, 27, 1)
+        inner = [np.abs(a - a.T).sum() / len(a) ** 2 for a in (np.asarray(x), np.asarray(y))]
+        whole = scipy.stats.energy_distance(x[:, 0], y[:, 0]) ** 2
+        expected = whole + sum(inner) - inner[0] * 40 / 39 - inner[1] * 27 / 26
+        assert float(energy_distance(x, y, block=16)) == pytest.approx(expected, rel=1e-12)
+
+    def test_points_that_are_shifted(self):
+        x = jnp.zeros((5, 3))
+        assert float(energy_distance(x, x + jnp.array([3.0, 0.0, 4.0]))) == pytest.approx(10)
+
+    def test_gaussians(self):
+        """`E|N(a, s^2)|` is known; and one law is not far from itself."""
+        rng = np.random.default_rng(1)
+        x, z = (jnp.array(rng.normal(0, 1, (8000, 1))) for _ in range(2))
+        apart = lambda a, s: scipy.stats.foldnorm.mean(a / s, scale=s)  # noqa: E731
+        expected = 2 * apart(0.5, np.sqrt(5)) - apart(0, np.sqrt(2)) - apart(0, np.sqrt(8))
+        assert float(energy_distance(x, 0.5 + 2 * z)) == pytest.approx(expected, rel=0.1)
+        assert abs(float(energy_distance(x, z))) < 2e-3
+
+    def test_bad_input_is_refused(self):
+        x, y = clouds(4, 4, 2)
+        with pytest.raises(ValueError, match="`x` must be two or more points"):
+            energy_distance(x[:1], y)
+        with pytest.raises(ValueError, match="`x` and `y` must have as many dimensions, got 2 and 1"):
+            energy_distance(x, y[:, :1])
+        with pytest.raises(ValueError, match="`block` must be at least 1"):
+            energy_distance(x, y, block=0)
+
+
+class TestSlicedWasserstein:
+    key = jax.random.key(0)
+
+    def test_along_a_line_it_is_exact(self):
+        """Against a cloud in which every point is there as often as makes the sizes equal."""
+        x, y = clouds(6, 4, 1)
+        many = [np.sort(np.repeat(np.asarray(a)[:, 0], k)) for a, k in ((x, 2), (y, 3))]
+        expected = np.sqrt(np.mean((many[0] - many[1]) ** 2))
+        assert float(sliced_wasserstein(x, y, self.key, 3)) == pytest.approx(expected, rel=1e-12)
+
+    def test_shifts(self):
+        """A shift by a is `a . n` along n: its mean square is `|a|^2 / d`."""
+        x, _ = clouds(50, 2, 3)
+        assert float(sliced_wasserstein(x, x, self.key)) == 0
+        assert float(sliced_wasserstein(x[:, :1], x[:, :1] - 2.5, self.key)) == pytest.approx(2.5)
+        shift = jnp.array([1.0, 2.0, 2.0])
+        assert float(sliced_wasserstein(x, x + shift, self.key, 4000)) == pytest.approx(np.sqrt(3), rel=0.05)
+
+    def test_gaussians(self):
+        """W2 of N(0, 1) and N(a, s^2) is the root of `a^2 + (1 - s)^2`; quantiles stand for the laws."""
+        x = jnp.array(scipy.stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000))[:, None]
+        assert float(sliced_wasserstein(x, 0.3 + 1.4 * x, self.key, 2)) == pytest.approx(0.5, rel=1e-3)
+
+    def test_bad_input_is_refused(self):
+        x, y = clouds(4, 4, 2)
+        with pytest.raises(ValueError, match="`directions` must be at least 1"):
+            sliced_wasserstein(x, y, self.key, 0)
+        with pytest.raises(ValueError, match="`y` must be two or more points"):
+            sliced_wasserstein(x, y[:1], self.key)

@@ -185,7 +185,7 @@ def test_bad_input_is_refused():
     flow = jc.LagrangianFlow(**SMALL)
     with pytest.raises(ValueError, match=r"`t1` must not be later than t0 \+ 0.5000.*second moment"):
         jc.solve(collapsing(), flow, t1=0.6)
-    with pytest.raises(ValueError, match="`dt`: a LagrangianFlow chooses its own intervals"):
+    with pytest.raises(ValueError, match="`dt`: a flow has intervals of its own"):
         jc.solve(collapsing(), flow, t1=0.1, dt=0.1)
     with pytest.raises(ValueError, match="`every` counts steps"):
         jc.solve(collapsing(), flow, t1=0.1, saveat=jc.SaveAt(every=2))
@@ -194,7 +194,7 @@ def test_bad_input_is_refused():
     box = jc.Problem(keller_segel(1.0, 1.0, relaxation=0), jc.Grid.box(-1.0, 1.0, 8), jc.initial.uniform(mass=1.0))
     with pytest.raises(ValueError, match="`grid` must be the whole space"):
         jc.solve(box, flow, t1=0.1)
-    with pytest.raises(ValueError, match="`store`: a LagrangianFlow chooses its own intervals"):
+    with pytest.raises(ValueError, match="`store`: a flow has intervals of its own"):
         jc.run(collapsing(), flow, t1=0.1, store="nowhere")
     with pytest.raises(ValueError, match="`ts` must lie between t0=0 and t1=0"):
         jc.solve(collapsing(), flow, t1=0.1, saveat=jc.SaveAt(ts=(0.2,)))
