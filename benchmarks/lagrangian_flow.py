@@ -244,7 +244,7 @@ def main() -> None:
     small: dict[str, Any] = {"num_labels": 512, "num_sources": 2048, "width": 12, "change": 1.0, "tolerance": 0.05}
     large: dict[str, Any] = {} if jax.default_backend() == "cpu" else {"num_labels": 4096, "num_sources": 65_536}
     flow = jc.LagrangianFlow(**small) if quick else jc.LagrangianFlow(**large)
-    hurried = {"steps": 100, "intervals": 2} if quick else {}
+    hurried: dict[str, Any] = {"steps": 100, "intervals": 2} if quick else {}
     prior = jc.PriorFlow(**hurried, tolerance=10.0)  # to the end, also where it would be stopped for its residual
     parts = [
         lambda: in_the_plane(quick, flow, prior, seeds),
