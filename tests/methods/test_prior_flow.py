@@ -177,3 +177,17 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match=r"`t1` must not be later than t0 \+ 0.5000"):
         jc.solve(collapsing(16 * np.pi), PriorFlow(), t1=0.6)
     assert PriorFlow().latest(collapsing(16 * np.pi)) == pytest.approx(0.5, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_run_can_be_resumed_and_is_not_differentiated(tmp_path):
+    """Interval by interval on the host, as `solve`; a run to the same end goes on where it was stopped."""
+    file = tmp_path / "flow.checkpoint"
+    method = PriorFlow(**TINY, intervals=2, steps=4, tolerance=100.0)
+    first = jc.run(collapsing(), method, t1=0.02, checkpoint=file, progress=False)
+    whole = jc.solve(collapsing(), method, t1=0.02)
+    np.testing.assert_allclose(first.log_prob(X, 0.02), whole.log_prob(X, 0.02), atol=1e-6)
+    again = jc.run(collapsing(), method, t1=0.02, checkpoint=file, resume=True, progress=False)
+    np.testing.assert_array_equal(again.final.positions, first.final.positions)
+    with pytest.raises(TypeError, match="a PriorFlow is not differentiated"):
+        jax.grad(lambda pull: jc.solve(collapsing(pull), method, t1=0.02).final.positions.sum())(4 * np.pi)
