@@ -108,6 +108,7 @@ def test_a_flow_goes_on_in_time(bins):
             np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_initial_density_is_met():
     """Two unequal bumps, which are not the prior: by Kullback and Leibler, over points that it was not fitted to."""
     bumps = jc.initial.mixture(
