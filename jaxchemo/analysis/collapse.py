@@ -4,10 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from scipy.integrate import solve_ivp
 from scipy.special import gammainc, gammaincc
 
@@ -116,19 +114,14 @@ def distance(solution: FlowSolution, reference: RadialCollapse, k: int) -> Dista
 
     By quadrature over radii, graded as the density is, and 48 directions.
     """
-    points, t = quadrature(solution, reference, k), jnp.asarray(float(reference.ts[k]))
-    q = np.exp(np.asarray(_log_prob(solution, jnp.asarray(points.x), t), float))
+    points, t = quadrature(solution, reference, k), float(reference.ts[k])
+    q = np.exp(np.asarray(solution.log_prob(points.x, t), float))
     exact = np.maximum(reference.at(points.r, k), 1e-300)
     l2 = math.sqrt(points.integral((q - exact) ** 2) / points.integral(exact**2))
     kl = points.integral(q * np.log(q / exact) - q + exact)
-    middle = np.asarray(_log_prob(solution, jnp.asarray(_center(solution)), t), float)
+    middle = np.asarray(solution.log_prob(_center(solution), t), float)
     peak = float(np.exp(middle) / reference.p[k, 0])
     return Distance(l2, kl, peak, points.integral(q * points.r**2) / float(reference.spread[k]))
-
-
-@eqx.filter_jit  # compiled once for all times
-def _log_prob(solution: FlowSolution, x: Array, t: Array) -> Array:
-    return solution.log_prob(x, t)
 
 
 class Quadrature(NamedTuple):

@@ -15,6 +15,7 @@ from jaxchemo.integrate.solution import SolveError
 from jaxchemo.io import checkpoint as checkpoints
 from jaxchemo.methods.base import Snapshot
 from jaxchemo.methods.flow_base import AbstractFlow
+from jaxchemo.methods.flow_interval import held
 from jaxchemo.methods.flow_path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.methods.labels import Swarm
@@ -141,7 +142,7 @@ def solve_by_flow(
     ts = _checked(problem, method, t0, t1, saveat)
     key = jax.random.key(0) if key is None else key
     posed = _explicit(problem)
-    march = _march(_held(posed), method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
+    march = _march(held(posed), method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
     return _solution(problem, method, _tied(_short(march), method, posed, key), ts, saveat, throw)
 
 
@@ -224,11 +225,6 @@ def _explicit(problem: Problem) -> Problem:
     if all(_checks.is_concrete(leaf) for leaf in jax.tree.leaves(open_)):
         return problem  # the function itself, which is not compiled again in the next run
     return problem.replace(model=eqx.tree_at(lambda model: model.advection, problem.continuum, open_))
-
-
-def _held(problem: Problem) -> Problem:
-    arrays, rest = eqx.partition(problem, eqx.is_inexact_array)
-    return eqx.combine(jax.lax.stop_gradient(arrays), rest)
 
 
 @eqx.filter_custom_jvp

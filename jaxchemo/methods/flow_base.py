@@ -11,11 +11,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown
-from jaxchemo.initial import AbstractProfile, Sobol
+from jaxchemo.initial import Sobol
 from jaxchemo.methods.base import place
 from jaxchemo.methods.flow_path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
-from jaxchemo.methods.labels import Frame
+from jaxchemo.methods.labels import Frame, initial_profile
 from jaxchemo.problem import Problem
 
 
@@ -74,9 +74,3 @@ class AbstractFlow(Shown):
             spread = jnp.sum(jnp.var(x, axis=0))
         known = _checks.is_concrete(fall) and _checks.is_concrete(spread) and float(fall) > 0
         return float(spread / fall) if known else math.inf
-
-
-def initial_profile(problem: Problem) -> AbstractProfile:
-    """The density at the start."""
-    (initial,) = problem.density.values()
-    return _checks.instance("density", initial, AbstractProfile, "a Gaussian or a mixture of them")

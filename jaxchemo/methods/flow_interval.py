@@ -1,7 +1,7 @@
 """One interval of a marched flow: what its parameters must satisfy, and how they depend on what it starts from."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -14,6 +14,8 @@ from jaxchemo.flows.least_squares import normal_equations
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.methods.labels import Frame, Swarm
 from jaxchemo.particles.mean_field import AbstractMeanField
+
+T = TypeVar("T")
 
 
 class Interval(eqx.Module):
@@ -50,12 +52,7 @@ class Interval(eqx.Module):
 
     def asked(self, x: Float[Array, " d"], score: Float[Array, " d"], field: Float[Array, " d"]) -> Float[Array, " d"]:
         """The velocity that the density asks for at a point."""
-        frame, system = self.frame, self.system
-        pull = frame.scale ** (2 - x.shape[-1]) * system.pull
-        found = frame.duration / frame.scale**2 * (pull * field - system.mobility * score)
-        if system.advection is None:
-            return found
-        return found + frame.duration / frame.scale * system.advection(frame.center + frame.scale * x)
+        return self.system.velocity(self.frame, x, score, field)
 
     def speed(self, swarm: Swarm, fields: Float[Array, "n d"]) -> Float[Array, ""]:
         """Mean square of the velocity asked for, but no less than a hundredth of those of its parts: at rest these
@@ -113,14 +110,13 @@ class Interval(eqx.Module):
         They are where the residual `r` is least, `J^T r = 0`, so that `d parameters = -(J^T J)^-1 J^T dr` where `dr`
         also holds what the moved sources do to the field: hence some rounds.
         """
-        arrays, rest = eqx.partition(self, eqx.is_inexact_array)
-        held, optimum = eqx.combine(jax.lax.stop_gradient(arrays), rest), jax.lax.stop_gradient(parameters)
-        fields = held.fields(optimum)
-        matrix, _ = normal_equations(held.residual, optimum, held.data, fields)
+        still, optimum = held(self), jax.lax.stop_gradient(parameters)
+        fields = still.fields(optimum)
+        matrix, _ = normal_equations(still.residual, optimum, still.data, fields)
         diagonal = jnp.diag(matrix)
         factor = jax.scipy.linalg.cho_factor(matrix + 1e-5 * jnp.diag(diagonal + 1e-3 * jnp.mean(diagonal)))
         every = jax.vmap(Interval.residual, (None, None, 0, 0))
-        _, pull = jax.vjp(lambda p: every(held, p, held.data, fields), optimum)
+        _, pull = jax.vjp(lambda p: every(still, p, still.data, fields), optimum)
 
         def improve(p: Array, _: Any) -> tuple[Array, None]:
             r = every(self, p, self.data, self.fields(p))
@@ -133,3 +129,9 @@ class Interval(eqx.Module):
 def gauss_nodes(count: int) -> Float[Array, " q"]:
     """Gauss nodes of an interval from 0 to 1."""
     return jnp.asarray(0.5 * (np.polynomial.legendre.leggauss(count)[0] + 1))
+
+
+def held(tree: T) -> T:
+    """The same numbers, without their derivatives."""
+    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
+    return eqx.combine(jax.lax.stop_gradient(arrays), rest)

@@ -13,7 +13,7 @@ from jaxchemo.flows import TriangularFlow
 from jaxchemo.initial import AbstractProfile, Random
 from jaxchemo.methods.base import place
 from jaxchemo.methods.free_space import Attraction
-from jaxchemo.methods.labels import Frame, Swarm, swarm_of
+from jaxchemo.methods.labels import Frame, Swarm, initial_profile, swarm_of
 from jaxchemo.particles.mean_field import AbstractMeanField
 from jaxchemo.problem import Problem
 
@@ -44,7 +44,7 @@ class AbstractPath(eqx.Module):
     def force(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, "n d"]:
         """`F * p` at points of a time."""
         sources = self.sources(t)
-        frame = _core(sources, t)
+        frame = Frame.of(sources, t)
         inside, others = frame.inside(swarm), frame.inside(sources)
         found = self.field(inside.place, inside.log_p, inside.score, others.place)
         return found * frame.scale ** (1 - swarm.place.shape[1])
@@ -53,7 +53,7 @@ class AbstractPath(eqx.Module):
         """The solution of `-lap u = p` at points of a time: in two dimensions up to a constant, with `-ln |x| / 2 pi`
         far away."""
         sources = self.sources(t)
-        frame = _core(sources, t)
+        frame = Frame.of(sources, t)
         ndim, inside, others = swarm.place.shape[1], frame.inside(swarm), frame.inside(sources).place
         width = 3 * len(others) ** (-1 / ndim)
 
@@ -103,9 +103,7 @@ class FlowPath(AbstractPath):
     @property
     def initial(self) -> AbstractProfile:
         """The density at the start."""
-        (initial,) = self.problem.density.values()
-        assert isinstance(initial, AbstractProfile)
-        return initial
+        return initial_profile(self.problem)
 
     def carried(self, swarm: Swarm, t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
         """Points of the initial time at a later one, with what is known of them; and their velocities there."""
@@ -152,10 +150,3 @@ def _exponential_integral(x: Array) -> Array:
     under = jnp.array([1, 9.5733223454, 25.6329561486, 21.0996530827, 3.9584969228], x.dtype)
     tail = jnp.exp(-far) / far * jnp.polyval(over, far) / jnp.polyval(under, far)
     return jnp.where(x < 1, jnp.polyval(series, near) - jnp.log(near), tail)
-
-
-def _core(sources: Swarm, t: Array) -> Frame:
-    """A frame in units of the core of the density."""
-    ndim = sources.place.shape[1]
-    scale = jnp.exp(-jnp.max(sources.log_p) / ndim) / math.sqrt(2 * math.pi)
-    return Frame(t, jnp.ones_like(scale), scale, jnp.mean(sources.place, axis=0))

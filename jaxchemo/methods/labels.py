@@ -5,10 +5,12 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
+from jaxchemo import _checks
 from jaxchemo.domain import FreeSpace, Grid
 from jaxchemo.initial import AbstractProfile
+from jaxchemo.problem import Problem
 
 
 class Swarm(eqx.Module):
@@ -26,6 +28,13 @@ class Frame(eqx.Module):
     duration: Float[Array, ""]
     scale: Float[Array, ""]
     center: Float[Array, " d"]
+
+    @classmethod
+    def of(cls, swarm: Swarm, start: Float[Array, ""], duration: ArrayLike = 1.0) -> "Frame":
+        """In units of the core of the density that a swarm samples, from a time on."""
+        ndim = swarm.place.shape[-1]
+        scale = jnp.exp(-jnp.max(swarm.log_p) / ndim) / math.sqrt(2 * math.pi)
+        return cls(start, jnp.asarray(duration, scale.dtype), scale, jnp.mean(swarm.place, axis=0))
 
     def inside(self, swarm: Swarm) -> Swarm:
         """A swarm in the units of the interval."""
@@ -49,6 +58,12 @@ class Frame(eqx.Module):
             return None
         number = jnp.broadcast_to(2 * math.pi / wavelengths, (self.center.size, wavelengths.size))
         return jnp.stack([number * self.scale, number * self.center[:, None]], axis=-1)
+
+
+def initial_profile(problem: Problem) -> AbstractProfile:
+    """The density at the start."""
+    (initial,) = problem.density.values()
+    return _checks.instance("density", initial, AbstractProfile, "a Gaussian or a mixture of them")
 
 
 def swarm_of(initial: AbstractProfile, space: Grid | FreeSpace, x: Float[Array, "n d"]) -> Swarm:

@@ -1,6 +1,5 @@
 """A normalizing flow that follows the solution: trained without data, on the velocity that its own density asks for."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +14,11 @@ from jaxchemo.flows import TriangularFlow
 from jaxchemo.flows.least_squares import Fit, fit
 from jaxchemo.initial import Sobol
 from jaxchemo.methods.base import place
-from jaxchemo.methods.flow_base import AbstractFlow, Past, initial_profile
-from jaxchemo.methods.flow_interval import Interval, gauss_nodes
+from jaxchemo.methods.flow_base import AbstractFlow, Past
+from jaxchemo.methods.flow_interval import Interval, gauss_nodes, held
 from jaxchemo.methods.flow_path import FlowPath
 from jaxchemo.methods.free_space import Attraction
-from jaxchemo.methods.labels import Frame, Swarm, swarm_of
+from jaxchemo.methods.labels import Frame, Swarm, initial_profile, swarm_of
 from jaxchemo.particles.mean_field import AbstractMeanField, Richardson
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -192,7 +191,7 @@ class LagrangianFlow(AbstractFlow):
         `Interval.tied`. Where intervals begin and end, and their units, are held: the exact answer does not depend on
         them.
         """
-        march = jax.tree.map(jax.lax.stop_gradient, march)
+        march = held(march)
         begun = self._begin(problem, key)
 
         @jax.checkpoint
@@ -248,8 +247,7 @@ class LagrangianFlow(AbstractFlow):
             longest = jnp.minimum(longest, self.strain / worst)
         left = until - march.t
         duration = left / jnp.maximum(jnp.ceil(left / longest - 1e-6), 1)
-        scale = jnp.exp(-jnp.max(march.sources.log_p) / x.shape[1]) / math.sqrt(2 * math.pi)
-        return Frame(march.t, duration, scale, jnp.mean(x, axis=0))
+        return Frame.of(march.sources, march.t, duration)
 
     def _accepted(self, march: March, interval: Interval, until: Array, found: Fit, rough: Array) -> March:
         """The march after an interval."""

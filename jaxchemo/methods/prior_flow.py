@@ -12,9 +12,9 @@ from jaxchemo import _checks
 from jaxchemo.flows import AbstractBijection, krnet, later
 from jaxchemo.initial import Sobol
 from jaxchemo.methods.base import place
-from jaxchemo.methods.flow_base import AbstractFlow, Past, initial_profile
+from jaxchemo.methods.flow_base import AbstractFlow, Past
 from jaxchemo.methods.free_space import Attraction
-from jaxchemo.methods.labels import Frame, Swarm, swarm_of
+from jaxchemo.methods.labels import Frame, Swarm, initial_profile, swarm_of
 from jaxchemo.methods.prior_path import PriorPath, swarm_at
 from jaxchemo.methods.prior_training import Misfit, divergence, misfit, prior, trained
 from jaxchemo.particles.mean_field import AbstractMeanField, Debiased

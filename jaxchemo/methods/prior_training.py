@@ -33,16 +33,12 @@ def misfit(
     others: Float[Array, "s d"],
 ) -> Misfit:
     """The Lagrangian loss at a time of an interval; `others` are the labels of the sources, which make the field."""
-    ndim = labels.shape[1]
     x, velocity = jax.vmap(lambda z: moved(flow, z, t))(labels)
     swarm = swarm_at(flow, x, t)
-    asked = -system.mobility * swarm.score
+    force = jnp.zeros_like(x)
     if field is not None:
         force = field(x, swarm.log_p, swarm.score, placed(flow, others, t))
-        asked = asked + frame.scale ** (2 - ndim) * system.pull * force
-    asked = frame.duration / frame.scale**2 * asked
-    if system.advection is not None:
-        asked = asked + frame.duration / frame.scale * system.advection(frame.center + frame.scale * x)
+    asked = system.velocity(frame, x, swarm.score, force)
     return Misfit(jnp.mean(jnp.sum((velocity - asked) ** 2, axis=-1)), jnp.mean(jnp.sum(asked**2, axis=-1)))
 
 

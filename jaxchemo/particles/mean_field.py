@@ -18,7 +18,21 @@ def _optional(name: str) -> Callable[[ArrayLike | None], Array | None]:
 
 
 class AbstractMeanField(Shown):
-    """An estimate of `F * p` at points where the density p and its score are known.
+    """An estimate of `F * p` at points where the density p and its score are known."""
+
+    @abc.abstractmethod
+    def __call__(
+        self,
+        x: Float[Array, "n d"],
+        log_p: Float[Array, " n"],
+        score: Float[Array, "n d"],
+        sources: Float[Array, "s d"],
+    ) -> Float[Array, "n d"]:
+        """`F * p` at `x`, from the log density and its gradient there and points of the same density."""
+
+
+class AbstractBlobs(AbstractMeanField):
+    """By blobs around the points that sample the density, and what they are known to lack.
 
     Gaussian blobs of width e see `F * (p * G_e) = F * p - (e^2 / 2) grad p + O(e^4)`, whose second term is known.
 
@@ -40,14 +54,7 @@ class AbstractMeanField(Shown):
     def blob(self) -> AbstractBlob:
         """How a source is smeared, over a width of its own."""
 
-    def __call__(
-        self,
-        x: Float[Array, "n d"],
-        log_p: Float[Array, " n"],
-        score: Float[Array, "n d"],
-        sources: Float[Array, "s d"],
-    ) -> Float[Array, "n d"]:
-        """`F * p` at `x`, from the log density and its gradient there and points of the same density."""
+    def __call__(self, x, log_p, score, sources):
         widths = self.widths(log_p, *sources.shape)
         known = self.bias * (widths**2 * jnp.exp(log_p))[:, None] * score
         return _sum(x, sources, self.blob, widths) + known
@@ -60,7 +67,7 @@ class AbstractMeanField(Shown):
         return jnp.minimum(spread * (count * jnp.exp(log_p)) ** (-1 / ndim), widest)
 
 
-class Debiased(AbstractMeanField):
+class Debiased(AbstractBlobs):
     """Gaussian blobs, with the leading bias taken out: fourth order in their width.
 
     **Arguments:**
@@ -77,7 +84,7 @@ class Debiased(AbstractMeanField):
         return GaussianBlob(1.0)
 
 
-class Richardson(AbstractMeanField):
+class Richardson(AbstractBlobs):
     """The same from two widths, extrapolated to none: wider blobs, less noise, and sixth order.
 
     **Arguments:**

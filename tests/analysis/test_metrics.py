@@ -95,7 +95,10 @@ class TestEnergyDistance:
         """`E|N(a, s^2)|` is known; and one law is not far from itself."""
         rng = np.random.default_rng(1)
         x, z = (jnp.array(rng.normal(0, 1, (8000, 1))) for _ in range(2))
-        apart = lambda a, s: scipy.stats.foldnorm.mean(a / s, scale=s)  # noqa: E731
+
+        def apart(a, s):
+            return scipy.stats.foldnorm.mean(a / s, scale=s)
+
         expected = 2 * apart(0.5, np.sqrt(5)) - apart(0, np.sqrt(2)) - apart(0, np.sqrt(8))
         assert float(energy_distance(x, 0.5 + 2 * z)) == pytest.approx(expected, rel=0.1)
         assert abs(float(energy_distance(x, z))) < 2e-3

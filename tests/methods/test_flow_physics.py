@@ -61,10 +61,6 @@ class Harmonic(AbstractMeanField):
     A field sees places in units of the interval, and not the unit: springs of fixed strength cannot be told to it.
     """
 
-    @property
-    def blob(self):
-        raise NotImplementedError("A spring needs none.")
-
     def __call__(self, x, log_p, score, sources):
         mean = jnp.mean(sources, axis=0)
         square = jnp.mean(jnp.sum((sources - mean) ** 2, axis=1))
