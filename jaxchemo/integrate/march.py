@@ -1,5 +1,6 @@
 """Methods that choose their own intervals: marched to the final time, and asked afterwards."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from jaxchemo import _checks, _progress
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import SolveError
-from jaxchemo.io import checkpoint as checkpoints
+from jaxchemo.io import Checkpoint, CheckpointError, identity
 from jaxchemo.methods.base import Snapshot
 from jaxchemo.methods.flow_base import AbstractFlow
 from jaxchemo.methods.flow_interval import held
@@ -93,8 +94,9 @@ class FlowSolution(eqx.Module):
         return found.reshape(points.shape[:-1] + found.shape[1:])
 
     def _time(self, t: ArrayLike) -> Array:
-        time, reached = jnp.asarray(t, float), self.stats["t"]
-        if _checks.is_concrete(time) and _checks.is_concrete(reached) and float(time) > float(reached) * (1 + 1e-9):
+        reached = self.stats["t"]
+        time = jnp.asarray(t, reached.dtype)
+        if _checks.is_concrete(time) and _checks.is_concrete(reached) and float(time) > float(reached):
             raise ValueError(f"`t` must be a time that was reached, at most {float(reached):g}, got {float(time):g}.")
         return time
 
@@ -156,23 +158,34 @@ def run_by_flow(
     saveat: SaveAt,
     checkpoint: str | Path | None,
     resume: bool,
+    overwrite: bool,
     progress: bool | str,
     throw: bool,
 ) -> FlowSolution:
     """As `run`, for a flow: interval by interval."""
     ts = _checked(problem, method, t0, t1, saveat)
     key, until = jax.random.key(0) if key is None else key, jnp.asarray(t1, float)
-    march = eqx.filter_jit(method.start)(problem, jnp.asarray(t0, float), key)
-    header = {"method": repr(method), "problem": repr(problem), "t0": t0, "key": str(jax.random.key_data(key))}
-    if resume and checkpoint is not None and Path(checkpoint).exists():
-        march = checkpoints.load(checkpoint, header, march)[1]
-    advance = eqx.filter_jit(type(method).advance)
-    with _progress.bar(progress, 1000, method.name) as show:
-        while _goes_on(march, t0, t1):
+    what = identity(problem=problem, method=method, key=key, t0=t0)
+    with contextlib.ExitStack() as files:
+        saved = None
+        if checkpoint is not None:
+            saved = files.enter_context(Checkpoint.opened(checkpoint, what, resume=resume, overwrite=overwrite))
+        show = files.enter_context(_progress.bar(progress, 1000, method.name))
+        show(0, "compiling")
+        march = eqx.filter_jit(method.start)(problem, jnp.asarray(t0, float), key)
+        if saved is not None and saved.progress is not None:
+            march = saved.restore(march)
+            if float(march.t) > float(until):
+                raise CheckpointError(
+                    f"The checkpoint {str(saved.path)!r} is at t={float(march.t):g}, after the end of this run: "
+                    "a later `t1` would do."
+                )
+        advance = eqx.filter_jit(type(method).advance)
+        while _goes_on(march, until):
             before = int(march.count)
             march = jax.block_until_ready(advance(method, problem, march, until))
-            if int(march.count) > before and checkpoint is not None:
-                checkpoints.save(checkpoint, header, march)
+            if int(march.count) > before and saved is not None:
+                saved.save({"intervals": int(march.count)}, march)
             show(round(1000 * (float(march.t) - t0) / (t1 - t0)), _said(march))
     return _solution(problem, method, _short(march), ts, saveat, throw)
 
@@ -200,8 +213,8 @@ def _checked(problem: Problem, method: AbstractFlow, t0: float, t1: float, savea
 def _solution(
     problem: Problem, method: AbstractFlow, march: Any, ts: tuple[float, ...], saveat: SaveAt, throw: bool
 ) -> FlowSolution:
-    if _checks.is_concrete(march.t):
-        ts = tuple(t for t in ts if t <= float(march.t) * (1 + 1e-9))
+    if _checks.is_concrete(march.t):  # which is exactly the last time, in its own precision, if that was reached
+        ts = tuple(t for t in ts if bool(jnp.asarray(t, march.t.dtype) <= march.t))
     solution = _finish(problem, method, march, ts, saveat)
     if throw and _checks.is_concrete(march.t) and not bool(solution.result == RESULTS.successful):
         raise SolveError(f"At t={float(march.t):g}: {RESULTS[solution.result]}", solution)
@@ -248,12 +261,13 @@ def _replay(problem: Problem, method: AbstractFlow, march: Any, key: PRNGKeyArra
 def _march(problem: Problem, method: AbstractFlow, t0: Array, t1: Array, key: PRNGKeyArray) -> Any:
     start = method.start(problem, t0, key)
     return jax.lax.while_loop(
-        lambda march: _goes_on(march, t0, t1), lambda march: method.advance(problem, march, t1), start
+        lambda march: _goes_on(march, t1), lambda march: method.advance(problem, march, t1), start
     )
 
 
-def _goes_on(march: Any, t0: Array | float, t1: Array | float) -> Array:
-    return (march.t < t1 - 1e-9 * (t1 - t0)) & (march.result == RESULTS.successful)
+def _goes_on(march: Any, until: Array) -> Array:
+    # The last interval ends at `until` exactly: a tolerance would have to know the precision.
+    return (march.t < until) & (march.result == RESULTS.successful)
 
 
 @eqx.filter_jit

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo.flows import TriangularFlow
@@ -168,7 +168,7 @@ class LagrangianFlow(AbstractFlow):
 
     def advance(self, problem: Problem, march: March, until: Float[Array, ""]) -> March:
         """One interval more, or the same again with half its length; `until` is a time not to step over."""
-        frame = self._next(problem, march, until)
+        frame, last = self._next(problem, march, until)
         interval, ndim = self._interval(problem, frame, march.labels, march.sources), problem.grid.ndim
         fresh, _ = ravel_pytree(self.flow(ndim, jax.random.key(1)))
         warm = jnp.where(interval.monotone(march.parameters), march.parameters, fresh)
@@ -178,7 +178,9 @@ class LagrangianFlow(AbstractFlow):
         speed = interval.speed(Swarm(now.place, now.log_det, now.score), found.frozen[:, -1])
         rough = jnp.sqrt(found.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
         tolerance = (0.02 if ndim == 2 else 0.05) if self.tolerance is None else self.tolerance
-        accepted = self._accepted(march, interval, until, found, rough)
+        # Where it ends is known by its number: a sum of floats might fall short of the time to arrive at.
+        end = jnp.where(last, until, frame.start + frame.duration)
+        accepted = self._accepted(march, interval, end, until, found, rough)
         good = (rough <= tolerance) & (accepted.result != RESULTS.nonfinite)
         rejected = ~good & (march.halvings < 3)
         again = eqx.tree_at(lambda m: (m.ceiling, m.halvings), march, (0.5 * frame.duration, march.halvings + 1))
@@ -237,8 +239,11 @@ class LagrangianFlow(AbstractFlow):
             self._unravel(problem),
         )
 
-    def _next(self, problem: Problem, march: March, until: Array) -> Frame:
-        """The next interval: as long as the density and the fluid allow, in units of the core of the density."""
+    def _next(self, problem: Problem, march: March, until: Array) -> tuple[Frame, Bool[Array, ""]]:
+        """The next interval: as long as the density and the fluid allow, in units of the core of the density.
+
+        Also whether it is the last one before `until`.
+        """
         system, x = Attraction.of(problem), march.sources.place
         longest = jnp.minimum(self.change / jnp.maximum(march.growth, jnp.finfo(x.dtype).tiny), march.ceiling)
         if (fluid := system.advection) is not None:
@@ -246,11 +251,11 @@ class LagrangianFlow(AbstractFlow):
             worst = jnp.maximum(jnp.quantile(strains, 0.9), jnp.finfo(x.dtype).tiny)
             longest = jnp.minimum(longest, self.strain / worst)
         left = until - march.t
-        duration = left / jnp.maximum(jnp.ceil(left / longest - 1e-6), 1)
-        return Frame.of(march.sources, march.t, duration)
+        pieces = jnp.maximum(jnp.ceil(left / longest - 1e-6), 1)
+        return Frame.of(march.sources, march.t, left / pieces), pieces == 1
 
-    def _accepted(self, march: March, interval: Interval, until: Array, found: Fit, rough: Array) -> March:
-        """The march after an interval."""
+    def _accepted(self, march: March, interval: Interval, end: Array, until: Array, found: Fit, rough: Array) -> March:
+        """The march after an interval that ends at `end`."""
         frame, flow, phases = (
             interval.frame,
             interval.unravel(found.parameters),
@@ -262,17 +267,16 @@ class LagrangianFlow(AbstractFlow):
             interval.sources.place
         )
         growth = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration
-        t = frame.start + frame.duration
         record = Past(frame, found.parameters, rough, found.solves)
         past = jax.tree.map(lambda rows, row: rows.at[march.count].set(row), march.past, record)
-        collapsing = self.change / growth < 1e-3 * (t - past.frame.start[0])
+        collapsing = self.change / growth < 1e-3 * (end - past.frame.start[0])
         result = RESULTS.where(collapsing, RESULTS.blow_up, RESULTS.successful)
-        full = (march.count + 1 == self.max_intervals) & (frame.duration < 0.999 * (until - frame.start))
+        full = (march.count + 1 == self.max_intervals) & (end < until)
         result = RESULTS.where(full, RESULTS.capacity_exceeded, result)
         result = RESULTS.where(rough <= 0.3, result, RESULTS.poor_fit)
         finite = jnp.all(jnp.isfinite(sources.place)) & jnp.all(jnp.isfinite(sources.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
-        never, none = jnp.full_like(t, jnp.inf), jnp.zeros_like(march.halvings)
+        never, none = jnp.full_like(end, jnp.inf), jnp.zeros_like(march.halvings)
         return March(
-            t, labels, sources, march.seeds, found.parameters, growth, never, none, past, march.count + 1, result
+            end, labels, sources, march.seeds, found.parameters, growth, never, none, past, march.count + 1, result
         )

@@ -1,6 +1,7 @@
 """The training loop: epochs of updates, with progress, validation, and a checkpoint from which it goes on."""
 
 import abc
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxchemo import _checks, _progress
-from jaxchemo.io import checkpoint as checkpoints
+from jaxchemo.io import Checkpoint, identity
 from jaxchemo.particles.interpolators import AbstractInterpolator
 
 
@@ -94,7 +95,7 @@ def train(
     - `checkpoint`: file to which each epoch is saved; if it is there, training goes on from it. Default: none.
     - `progress`: whether to show a bar (with this text). Default: no.
 
-    **Raises:** `ValueError` for a checkpoint of another training; `StoreError` for one that cannot be read;
+    **Raises:** `CheckpointError` for a checkpoint of another training, or one that cannot be read;
     `FloatingPointError` if nothing finite is left of an epoch.
     """
     seed = _checks.natural("seed", seed, at_least=0)
@@ -113,16 +114,20 @@ def train(
         )
         return _State(state.epoch, interpolator, average, inner, state.history)
 
-    with _progress.bar(progress, recipe.epochs * recipe.updates, recipe.name) as show:
+    with contextlib.ExitStack() as files:
+        saved = None
+        if checkpoint is not None:
+            saved = files.enter_context(Checkpoint.opened(checkpoint, identity(recipe=recipe, seed=seed), resume=True))
+        show = files.enter_context(_progress.bar(progress, recipe.epochs * recipe.updates, recipe.name))
+        show(0, "preparing data")
         data = recipe.data(seed)
         start = recipe.validate(interpolator, data)
         names = ["loss", *start]
         blank = jnp.full((recipe.epochs, len(names)), jnp.nan)
         moments = optimiser.init(eqx.filter(interpolator, eqx.is_inexact_array))
         state = _State(jnp.asarray(0), interpolator, interpolator, moments, blank)
-        header = {"recipe": repr(recipe), "seed": seed}
-        if checkpoint is not None and Path(checkpoint).exists():
-            state = checkpoints.load(checkpoint, header, state)[1]
+        if saved is not None and saved.progress is not None:
+            state = saved.restore(state)
         done = int(state.epoch)
         validation = float(state.history[done - 1, 1]) if done else start["validation"]
         for epoch in range(done, recipe.epochs):
@@ -144,8 +149,8 @@ def train(
                 state.optimiser,
                 state.history.at[epoch].set(row),
             )
-            if checkpoint is not None:
-                checkpoints.save(checkpoint, header, state)
+            if saved is not None:
+                saved.save({"epochs": epoch + 1}, state)
             validation = found["validation"]
     history = dict(zip(names, np.asarray(state.history, float).T.tolist(), strict=True))
     return Training(state.average, history, start)

@@ -128,7 +128,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match="No space left"):
-        jc.run(problem(), jc.FiniteVolume(), t1=0.05, dt=0.005, **QUIET, checkpoint=where)
+        jc.run(problem(), jc.FiniteVolume(), t1=0.05, dt=0.005, **QUIET, checkpoint=where, overwrite=True)
     assert where.read_bytes() == before
 
 
