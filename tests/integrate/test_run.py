@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from run_support import QUIET, problem, same
 
 import jaxchemo as jc
 from jaxchemo.io import StoreError
@@ -13,23 +14,7 @@ from jaxchemo.io import StoreError
 KEY = jax.random.key(1)
 
 
-def problem(**changes):
-    parts = dict(
-        model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-1, -1), (1, 1), (16, 16)),
-        density=jc.initial.gaussian(mass=1.0, std=0.2),
-        signal=jc.initial.gaussian(amplitude=2.0, std=0.4),
-    )
-    return jc.Problem(**{**parts, **changes})
-
-
-def same(a, b):
-    leaves = zip(jax.tree.leaves((a.ys, a.final)), jax.tree.leaves((b.ys, b.final)), strict=True)
-    return all(np.array_equal(x, y) for x, y in leaves)
-
-
 SETTINGS = dict(t1=0.2, dt=0.005, key=KEY, saveat=jc.SaveAt(every=8))
-QUIET = dict(progress=False)
 
 
 @pytest.mark.parametrize(
