@@ -40,7 +40,9 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
         matrix = matrix.at[i, i].add(-species.diffusivity(at[i]) * square)
         for signal, law in species.taxis.items():
             s, u = at[names.index(signal)], at[i]
-            drift = law.slope(s) * law.response(u) * law.limit(jnp.zeros_like(s))
+            drift = law.strength(s, (jnp.zeros_like(s),))
+            if law.response is not None:
+                drift = drift * law.response(u)
             matrix = matrix.at[i, names.index(signal)].add(u * drift * square)
     for j, one in enumerate(model.signals.values(), len(model.species)):
         if one.diffusivity is not None:
