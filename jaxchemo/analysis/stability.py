@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxchemo import _checks
+from jaxchemo._show import called
 from jaxchemo.models import Model
 
 State = Mapping[str, ArrayLike]
@@ -18,6 +20,7 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
     """The matrix `A` of `d_t w = A w` for waves `w exp(i k x)` about a uniform state, densities first.
 
     Signals that follow the cells at once are eliminated: only densities and signals with an equation in time are in it.
+    In a fluid that flows evenly (`advection`), the waves are those in the frame that moves with it.
 
     **Arguments:**
 
@@ -26,8 +29,10 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
       growth rates to mean what they say; see `uniform_state`.
     - `k`: wavenumber [1 / length].
 
-    **Raises:** `ValueError` if the state lacks a name, or has one too many.
+    **Raises:** `ValueError` if the state lacks a name, or has one too many; where the fluid flows faster at one place
+    than at another, which stretches waves, so that none grows at one rate.
     """
+    _check_fluid(model, lambda slopes: slopes, "flows faster here than there, which leaves no wave its shape")
     names = [*model.species, *model.signals]
     if set(state) != set(names):
         raise ValueError(
@@ -40,7 +45,9 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
         matrix = matrix.at[i, i].add(-species.diffusivity(at[i]) * square)
         for signal, law in species.taxis.items():
             s, u = at[names.index(signal)], at[i]
-            drift = law.slope(s) * law.response(u) * law.limit(jnp.zeros_like(s))
+            drift = law.strength(s, (jnp.zeros_like(s),))
+            if law.response is not None:
+                drift = drift * law.response(u)
             matrix = matrix.at[i, names.index(signal)].add(u * drift * square)
     for j, one in enumerate(model.signals.values(), len(model.species)):
         if one.diffusivity is not None:
@@ -101,11 +108,11 @@ def _fastest(model: Model, state: dict[str, Array], bounds: Array) -> Fastest:
     def rate(log_k: Array) -> Array:
         return growth_rate(model, state, jnp.exp(log_k))
 
-    held = jax.lax.stop_gradient((model, state))
+    constants = _without_derivatives((model, state))
     low, high = bounds
     for _ in range(6):  # each look narrows the interval twentyfold
         points = jnp.linspace(low, high, 41)
-        rates = dispersion(*held, jnp.exp(points))[:, 0].real
+        rates = dispersion(constants[0], constants[1], jnp.exp(points))[:, 0].real
         best = jnp.argmax(rates)
         low, high = points[jnp.maximum(best - 1, 0)], points[jnp.minimum(best + 1, 40)]
     at = jax.lax.stop_gradient(0.5 * (low + high))
@@ -192,10 +199,14 @@ def uniform_state(model: Model, guess: State) -> dict[str, Array]:
 
     **Returns:** a number by name. Differentiable in the model and in the densities that are kept.
 
-    **Raises:** an error of the root finder where there is none near.
+    **Raises:** an error of the root finder where there is none near; `ValueError` where the fluid is compressed, which
+    leaves no state uniform.
     """
     import optimistix
 
+    _check_fluid(
+        model, lambda slopes: jnp.trace(slopes, axis1=1, axis2=2), "is compressed somewhere, so no state stays uniform"
+    )
     kept = {name: guess[name] for name, one in model.species.items() if one.growth is None}
     sought = {name: jnp.asarray(value, float) for name, value in guess.items() if name not in kept}
     names = [*model.species, *model.signals]
@@ -242,3 +253,31 @@ def _eigenvalues(matrix: Float[Array, "n n"]) -> Complex[Array, " n"]:
 
 def _slaved(model: Model, name: str) -> bool:
     return name in model.signals and model.signals[name].slaved
+
+
+def _without_derivatives(tree: Any) -> Any:
+    """The same numbers, as constants; what is not an array, such as the function of a law, stays as it is."""
+    numbers, rest = eqx.partition(tree, eqx.is_array)
+    return eqx.combine(jax.lax.stop_gradient(numbers), rest)
+
+
+def _check_fluid(model: Model, of: Callable[[Array], Array], what: str) -> None:
+    """Refuses a fluid that is known to have a velocity gradient of which `of` does not vanish."""
+    velocity = model.advection
+    if velocity is None:
+        return
+    for ndim in (1, 2, 3):  # the function alone knows the dimension of its space
+        points = np.random.default_rng(0).uniform(-3, 3, (64, ndim)).astype(jnp.result_type(float))
+        try:
+            if eqx.filter_eval_shape(velocity, points).shape != points.shape:
+                continue
+        except (TypeError, ValueError, IndexError):
+            continue
+        with jax.ensure_compile_time_eval():  # under jit too
+            slopes = jax.vmap(jax.jacfwd(velocity))(jnp.asarray(points))
+            found, scale = (jnp.max(jnp.abs(array)) for array in (of(slopes), slopes))
+        if _checks.is_concrete(found) and float(found) > 1e-4 * float(scale):
+            raise ValueError(
+                f"`model.advection` is a fluid, {called(velocity, 'v')}(x), that {what}: give the same model in a "
+                "still one, Model(model.species, model.signals)."
+            )

@@ -224,16 +224,13 @@ class ParticleField(AbstractMethod):
                 samplings,
                 self._width(grid),
             )
-            strength = law.strength(value, gradient) * self._response(law, x, weights, grid)
+            strength = law.strength(value, gradient)
+            if law.response is not None:
+                density = deposit(x, weights / grid.cell_volume, grid, self.deposit_order)
+                felt = self.interpolator.at(self.interpolator.prepare(density, grid, None), x, grid)[0]
+                strength = strength * law.response(felt)
             drift = tuple(v + strength * g for v, g in zip(drift, gradient, strict=True))
         return drift
-
-    def _response(self, law, x: Components, weights: Float[Array, "..."], grid: Grid) -> Float[Array, " p"] | float:
-        factor = law.response(jnp.ones(()))
-        if isinstance(factor, float):
-            return factor
-        density = deposit(x, weights / grid.cell_volume, grid, self.deposit_order)
-        return law.response(self.interpolator.at(self.interpolator.prepare(density, grid, None), x, grid)[0])
 
 
 def _absorbing(wall: Dirichlet, species: Iterable[str]) -> bool:

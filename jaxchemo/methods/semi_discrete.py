@@ -146,15 +146,14 @@ class SemiDiscrete(AbstractSystem):
         return self.model.species[name].diffusivity(state.density[name])
 
     def _drifts(self, name: str, state: FieldState) -> list[Drift]:
-        one = jnp.ones(())
         return [
             # A signal that does not diffuse has no boundary condition: its potential is continued, not fixed.
             Drift(
                 law.potential(state.signal[signal]),
                 signal if self.model.signals[signal].diffuses else None,
                 law.potential,
-                None if isinstance(law.response(one), float) else law.response,
-                None if isinstance(law.limit(one), float) else law.limit,
+                law.response,
+                law.limit,
             )
             for signal, law in self.model.species[name].taxis.items()
         ]

@@ -249,7 +249,9 @@ class _Equations(eqx.Module):
         total: list[Any] = [jnp.zeros_like(density[name])] * self.grid.ndim
         for sensed, law in self.model.species[name].taxis.items():
             slopes = [self.values(mask * 1j * k * modes[sensed]) for k in waves]
-            strength = law.strength(signal[sensed], slopes) * law.response(density[name])
+            strength = law.strength(signal[sensed], slopes)
+            if law.response is not None:
+                strength = strength * law.response(density[name])
             total = [v + strength * g for v, g in zip(total, slopes, strict=True)]
         return total
 

@@ -47,12 +47,12 @@ class Species(Shown):
             for name, law in dict(taxis or {}).items()
         }
         for name, law in self.taxis.items():
-            _check_elementwise(f"taxis[{name!r}]", law.potential, law.response, law.limit)
+            _check_elementwise(f"taxis[{name!r}]", potential=law.potential, response=law.response, limit=law.limit)
         self.growth = _checks.instance("growth", growth, (AbstractGrowth, type(None)), "a growth law or None")
         what = "a law such as PowerLaw(2.0), or None"
         self.motility = _checks.instance("motility", motility, (AbstractMotility, type(None)), what)
         if self.motility is not None:
-            _check_elementwise("motility", self.motility.factor)
+            _check_elementwise("motility", factor=self.motility.factor)
 
     @property
     def only_moves(self) -> bool:
@@ -114,12 +114,13 @@ class Signal(Shown):
         return self.relaxation is None
 
 
-def _check_elementwise(name: str, *parts: Callable[[Array], Array | float]) -> None:
+def _check_elementwise(name: str, **parts: Callable[[Array], Array | float] | None) -> None:
     """Refuses a law of which a part does not give one value for each that it is given, or one number for all."""
     array = jax.ShapeDtypeStruct((3, 2), float)
-    for part in parts:
+    for what, part in parts.items():
+        if part is None:
+            continue
         shape = jax.eval_shape(lambda x, part=part: jnp.asarray(part(x)), array).shape
-        what = getattr(part, "__name__", "")
         if shape != (3, 2) and (shape or what == "potential"):
             raise ValueError(
                 f"`{name}` must act on each value by itself, but its {what} of an array of shape (3, 2) has the shape "

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,25 +12,31 @@ from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
 from jaxchemo.models.crowding import Room, power
 
+Factor: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."] | float]
+"""A factor on the drift [dimensionless]: one value for each that it is given, or one number for all."""
+
 
 class AbstractSensitivity(Shown):
     """The drift `V = response(density) * limit(|grad potential|) * grad potential(signal)` of a species along a signal.
 
     A grid scheme needs only differences of `potential`, which is what lets its face flux be fitted exactly; a particle
-    needs its slope, which is derived from it, so that the two can never disagree.
+    needs its slope, which is derived from it, so that the two can never disagree. A law of your own that has one of the
+    two factors defines it as a method, `def response(self, density)`.
     """
 
     @abc.abstractmethod
     def potential(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Chemotactic potential [length^2 / time] of a signal, elementwise."""
 
-    def response(self, density: Float[Array, "..."]) -> Float[Array, "..."] | float:
-        """Factor on the drift where cells are crowded [dimensionless]; the number 1 where crowding does not matter."""
-        return 1.0
+    @property
+    def response(self) -> Factor | None:
+        """Factor on the drift as a function of the density; `None` where crowding does not matter."""
+        return None
 
-    def limit(self, speed: Float[Array, "..."]) -> Float[Array, "..."] | float:
-        """Factor on the drift as a function of `|grad potential|` [length / time]; the number 1 where all is linear."""
-        return 1.0
+    @property
+    def limit(self) -> Factor | None:
+        """Factor on the drift as a function of `|grad potential|` [length / time]; `None` where there is no limit."""
+        return None
 
     @abc.abstractmethod
     def describe(self, signal: str, density: str) -> str:
@@ -42,6 +49,8 @@ class AbstractSensitivity(Shown):
     def strength(self, signal: Float[Array, "..."], gradient: Sequence[Float[Array, "..."]]) -> Float[Array, "..."]:
         """Factor on the gradient of a signal, given by its components: the drift of a lone cell is both multiplied."""
         slope = self.slope(signal)
+        if self.limit is None:
+            return slope
         # So small that no speed notices; a root has no derivative at zero.
         speed = jnp.sqrt(slope**2 * sum(g**2 for g in gradient) + jnp.finfo(slope.dtype).tiny)
         return slope * self.limit(speed)
@@ -157,11 +166,13 @@ class VolumeFilling(AbstractSensitivity):
     def potential(self, signal):
         return self.law.potential(signal)
 
-    def response(self, density):
-        return self.law.response(density) * self.room(density)
+    @property
+    def response(self):
+        return _product(self.law.response, self.room)
 
-    def limit(self, speed):
-        return self.law.limit(speed)
+    @property
+    def limit(self):
+        return self.law.limit
 
     def describe(self, signal, density):
         left = self.room.describe(density) if isinstance(self.room, Room) else f"q({density})"
@@ -192,11 +203,13 @@ class Saturating(AbstractSensitivity):
     def potential(self, signal):
         return self.law.potential(signal)
 
-    def response(self, density):
-        return self.law.response(density) / (1 + power(density / self.half, self.power))
+    @property
+    def response(self):
+        return _product(self.law.response, lambda density: 1 / (1 + power(density / self.half, self.power)))
 
-    def limit(self, speed):
-        return self.law.limit(speed)
+    @property
+    def limit(self):
+        return self.law.limit
 
     def describe(self, signal, density):
         crowd = density if number(self.half) == "1" else f"({density}/{number(self.half)})"
@@ -224,14 +237,16 @@ class FluxLimited(AbstractSensitivity):
     def potential(self, signal):
         return self.law.potential(signal)
 
-    def response(self, density):
-        return self.law.response(density)
+    @property
+    def response(self):
+        return self.law.response
 
     def limit(self, speed):
-        z = speed * self.law.limit(speed) / self.speed
+        inner = 1.0 if self.law.limit is None else self.law.limit(speed)
+        z = speed * inner / self.speed
         small = jnp.abs(z) < 0.02
         safe = jnp.where(small, 1.0, z)
-        return self.law.limit(speed) * jnp.where(small, 1 - z**2 / 3 + 2 * z**4 / 15, jnp.tanh(safe) / safe)
+        return inner * jnp.where(small, 1 - z**2 / 3 + 2 * z**4 / 15, jnp.tanh(safe) / safe)
 
     def describe(self, signal, density):
         return f"limited to {number(self.speed)} of {self.law.describe(signal, density)}"
@@ -283,21 +298,22 @@ class Custom(AbstractSensitivity):
     **Arguments:**
 
     - `potential`: `f`, from concentrations to potentials, elementwise [length^2 / time].
-    - `response`: factor on the drift as a function of the density, elementwise [dimensionless]. Default: none.
-    - `limit`: factor on the drift as a function of its speed, elementwise [dimensionless]. Default: none.
+    - `response`: factor on the drift as a function of the density, elementwise, or one number for all densities
+      [dimensionless]. Default: none.
+    - `limit`: factor on the drift as a function of its speed, likewise [dimensionless]. Default: none.
 
     A function that is an `equinox.Module` brings its numbers along as leaves, so that they can be differentiated.
     """
 
     function: Callable[[Array], Array]
-    crowding: Callable[[Array], Array] | None
-    limiter: Callable[[Array], Array] | None
+    crowding: Factor | None
+    limiter: Factor | None
 
     def __init__(
         self,
         potential: Callable[[Array], Array],
-        response: Callable[[Array], Array] | None = None,
-        limit: Callable[[Array], Array] | None = None,
+        response: Factor | None = None,
+        limit: Factor | None = None,
     ):
         self.function = _checks.function("potential", potential)
         self.crowding = None if response is None else _checks.function("response", response)
@@ -306,12 +322,21 @@ class Custom(AbstractSensitivity):
     def potential(self, signal):
         return self.function(signal)
 
-    def response(self, density):
-        return 1.0 if self.crowding is None else self.crowding(density)
+    @property
+    def response(self):
+        return self.crowding
 
-    def limit(self, speed):
-        return 1.0 if self.limiter is None else self.limiter(speed)
+    @property
+    def limit(self):
+        return self.limiter
 
     def describe(self, signal, density):
         call = f"grad {called(self.function)}({signal})"
-        return call if self.crowding is None else f"{called(self.crowding, 'q')}({density}) {call}"
+        limit = "" if self.limiter is None else f"{called(self.limiter, 'l')}(|{call}|) "
+        response = "" if self.crowding is None else f"{called(self.crowding, 'q')}({density}) "
+        return response + limit + call
+
+
+def _product(inner: Factor | None, outer: Factor) -> Factor:
+    """Two factors in one, of which the inner law may have none."""
+    return outer if inner is None else lambda x: inner(x) * outer(x)

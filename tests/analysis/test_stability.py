@@ -11,6 +11,7 @@ from jaxchemo.models import (
     Allee,
     Consumption,
     Custom,
+    DensityDependent,
     FluxLimited,
     HillGradient,
     Linear,
@@ -212,3 +213,91 @@ def test_derivatives_of_growth_rates_agree_with_differences():
 def test_a_state_without_a_number_for_each_is_refused():
     with pytest.raises(ValueError, match="`state` must have a number for 'u' and 'v', got 'u'"):
         analysis.dispersion(minimal(Linear(1.0)), {"u": 1.0}, 1.0)
+
+
+# Laws of one's own, by functions without a name: each beside the built-in ones that it equals.
+OWN = {
+    "custom": (lambda c, a: grown(Custom(lambda s: c * s), a), lambda c, a: grown(Linear(c), a)),
+    "room": (
+        lambda c, a: grown(VolumeFilling(Linear(c), lambda u: 1 - u / 3), a),
+        lambda c, a: grown(VolumeFilling(Linear(c), 3.0), a),
+    ),
+    "motility": (
+        lambda c, a: grown(Linear(c), a, DensityDependent(lambda u: u**2)),
+        lambda c, a: grown(Linear(c), a, PowerLaw(2.0)),
+    ),
+    "even flow": (
+        lambda c, a: grown(Linear(c), a, fluid=lambda x: jnp.full_like(x, 0.7)),
+        lambda c, a: grown(Linear(c), a),
+    ),
+}
+
+
+def grown(law, decay, motility=None, fluid=None):
+    v = Signal(Production("u", 1.0, decay), diffusivity=1.0)
+    return Model({"u": Species(1.0, {"v": law}, Logistic(1.0), motility)}, {"v": v}, fluid)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_laws_of_ones_own_are_taken_by_every_verb(name):
+    state, decay = {"u": 1.0, "v": 2.0}, jnp.asarray(0.5)
+    own, built_in = (build(jnp.asarray(9.0), decay) for build in OWN[name])
+
+    def by_verb(model):
+        steady = analysis.uniform_state(model, {"u": 1.2, "v": 0.3})
+        return {
+            "uniform_state": list(steady.values()),
+            "linearised": analysis.linearised(model, state, 0.4),
+            "dispersion": analysis.dispersion(model, state, 0.4),
+            "growth_rate": analysis.growth_rate(model, state, 0.4),
+            "fastest": analysis.fastest(model, state),
+            "unstable_band": analysis.unstable_band(model, state),
+        }
+
+    found, expected = by_verb(own), by_verb(built_in)
+    for verb, value in expected.items():
+        np.testing.assert_allclose(found[verb], value, rtol=1e-9, err_msg=verb)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "custom" else pytest.param(name, marks=pytest.mark.slow) for name in OWN]
+)
+def test_laws_of_ones_own_have_a_critical_value_and_derivatives(name):
+    """Also where the number that is differentiated is one that a function has caught."""
+
+    def critical(build):
+        def of(decay):
+            return analysis.critical_value(lambda c: (build(c, decay), {"u": 1.0, "v": 1 / decay}), 1.0, 20.0)
+
+        return jax.value_and_grad(of)(0.5)
+
+    def rate(build):
+        return jax.value_and_grad(lambda c: analysis.fastest(build(c, 0.5), {"u": 1.0, "v": 2.0}).rate)(9.0)
+
+    own, built_in = OWN[name]
+    for verb in (critical, rate):
+        found, expected = verb(own), verb(built_in)
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+        assert abs(float(expected[1])) > 1e-2
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_steady_states_of_laws_of_ones_own_have_derivatives(name):
+    own, _ = OWN[name]
+    slope = jax.grad(lambda decay: analysis.uniform_state(own(9.0, decay), {"u": 1.2, "v": 0.3})["v"])(0.5)
+    assert float(slope) == pytest.approx(-1 / 0.5**2, rel=1e-9)
+
+
+def test_a_fluid_that_leaves_no_wave_its_shape_is_refused():
+    still = minimal(Linear(40.0))
+    shear = Model(still.species, still.signals, lambda x: jnp.stack([jnp.sin(x[..., 1]), 0 * x[..., 1]], -1))
+    for verb in (lambda: analysis.fastest(shear, UNIFORM), lambda: analysis.dispersion(shear, UNIFORM, 0.3)):
+        with pytest.raises(ValueError, match=r"`model.advection` is a fluid, .* flows faster here than there"):
+            verb()
+    assert float(analysis.fastest(Model(shear.species, shear.signals), UNIFORM).rate) == pytest.approx(
+        1.175869, abs=1e-6
+    )
+    assert analysis.uniform_state(shear, UNIFORM)["v"] == 1
+    squeezed = Model(still.species, still.signals, lambda x: -x)
+    with pytest.raises(ValueError, match="is compressed somewhere"):
+        analysis.uniform_state(squeezed, UNIFORM)

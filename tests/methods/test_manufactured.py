@@ -96,7 +96,8 @@ def sources(u, v, law):
 
     def flux(x, t):
         slope = jax.grad(lambda x: law.potential(v(x, t)))(x)
-        factor = law.response(u(x, t)) * law.limit(jnp.sqrt(slope @ slope + 1e-300))
+        factor = 1.0 if law.response is None else law.response(u(x, t))
+        factor *= 1.0 if law.limit is None else law.limit(jnp.sqrt(slope @ slope + 1e-300))
         return MOBILITY * jax.grad(u)(x, t) - u(x, t) * factor * slope
 
     def of_density(x, t):

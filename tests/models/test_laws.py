@@ -60,8 +60,13 @@ def test_drift_is_the_slope_times_the_gradient(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(SENSITIVITIES) - {"filling", "saturating"}))
-def test_without_crowding_the_response_is_the_number_one(name):
-    assert SENSITIVITIES[name][0].response(jnp.array([0.0, 5.0])) == 1.0
+def test_without_crowding_there_is_no_response(name):
+    assert SENSITIVITIES[name][0].response is None
+
+
+@pytest.mark.parametrize("name", sorted(set(SENSITIVITIES) - {"flux limited", "steepness"}))
+def test_without_a_bound_on_the_speed_there_is_no_limit(name):
+    assert SENSITIVITIES[name][0].limit is None
 
 
 def test_volume_filling():
@@ -95,6 +100,7 @@ def test_a_limited_drift_is_linear_in_shallow_gradients_and_bounded_in_steep_one
         (FluxLimited(Linear(2.0), 3.0), "limited to 3 of 2 grad c"),
         (HillGradient(2.0, 3.0), "2 |grad c|^1 / (3^1 + |grad c|^1) grad c/|grad c|"),
         (Custom(jnp.sqrt, response=lambda u: 1 / (1 + u)), "q(rho) grad sqrt(c)"),
+        (Custom(jnp.sqrt, lambda u: 0.5, jnp.tanh), "q(rho) tanh(|grad sqrt(c)|) grad sqrt(c)"),
         (Linear(1.5), "1.5 grad c"),
         (Logarithmic(1.0, 0.5), "1 grad ln(c + 0.5)"),
         (Receptor(2.0, 0.25), "2 grad(c / (0.25 + c))"),
