@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import jax
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.integrate import SaveAt, Solution, run
 from jaxchemo.methods import AbstractMethod
 from jaxchemo.problem import Problem
@@ -136,15 +137,15 @@ class Study(abc.ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
-    busy: ClassVar[str]  # what to say while it runs
+    axes: ClassVar[int] = 1  # of the space that `cells` divides
     dimensions: ClassVar[tuple[int, ...]]
 
     cells: int
     dt: float
 
     @abc.abstractmethod
-    def run(self, seed: int = 0) -> Any:
-        """Everything that was found."""
+    def run(self, seed: int = 0, report: Report = silent) -> Any:
+        """Everything that was found; `report` is told in a few words what begins, as a study takes its time."""
 
     @abc.abstractmethod
     def numbers(self, found: Any) -> dict[str, Any]:
