@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jaxchemo import _progress
 from jaxchemo.cli.folder import Options, Place, Results, results
-from jaxchemo.cli.limits import check_memory, need
+from jaxchemo.cli.limits import check_memory, check_steps, need
 from jaxchemo.cli.methods import Parts, find_methods, known_methods
 from jaxchemo.cli.options import Failed, Refused
 
@@ -171,8 +171,7 @@ def _all_options(experiment: "Experiment", given: Options, default: list[str]) -
     check_memory(ndim * (particles or 0), "--particles")
     check_memory(2 * math.prod(shape), "--shape")  # a density and a signal
     dt = given["dt"] or experiment.step(ndim, shape, t1)
-    if t1 / dt > MOST_STEPS:
-        raise Refused(f"`--dt`: {t1 / dt:.3g} steps of {dt:g} up to t = {t1:g} are more than {MOST_STEPS:,}.")
+    check_steps(t1, dt)
     check_memory(2 * math.prod(shape) * round(min(experiment.frames, t1 / dt) + 1), "--shape")
     numbers = {"ndim": ndim, "shape": shape, "particles": particles, "t1": t1, "dt": dt, "seed": given["seed"] or 0}
     return {"methods": [*named], **numbers, "network": network}

@@ -5,6 +5,7 @@ import os
 
 from jaxchemo.cli.options import Refused
 
+_MOST_STEPS = 2**31 - 1  # that are counted in whole numbers of single precision
 _EXTRAS = {"rich": "cli", "zarr": "io", "xarray": "io", "matplotlib": "viz", "imageio": "viz"}
 
 
@@ -28,6 +29,12 @@ def check_memory(numbers: int, option: str) -> None:
             f"`{option}`: at least {needed / 2**30:,.0f} GiB would be needed, and this machine has "
             f"{there / 2**30:,.0f} GiB; a smaller number would do."
         )
+
+
+def check_steps(t1: float, dt: float) -> None:
+    """Refuses what would never end: more steps than are counted."""
+    if t1 / dt > _MOST_STEPS:
+        raise Refused(f"`--dt`: {t1 / dt:.3g} steps of {dt:g} up to t = {t1:g} are more than {_MOST_STEPS:,}.")
 
 
 def _memory() -> int | None:
