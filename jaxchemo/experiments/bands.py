@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import exact, front
 from jaxchemo.domain import Grid, RadialGrid
 from jaxchemo.experiments.base import Study, even_steps
@@ -58,7 +59,6 @@ class TravellingBand(Study):
         "depends on neither mobility nor sensitivity; two phenotypes share one band, the better climbers ahead; and "
         "where cells sense no ratio of little, the band loses cells."
     )
-    busy: ClassVar[str] = "three bands travel: some seconds"
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     mobility: float = 300.0
@@ -75,7 +75,7 @@ class TravellingBand(Study):
     t1: float = 800.0
     frames: int = 4
 
-    def run(self, seed: int = 0) -> list[Band]:
+    def run(self, seed: int = 0, report: Report = silent) -> list[Band]:
         """The three bands, by finite volumes.
 
         **Raises:** as `jc.solve`.
@@ -101,9 +101,9 @@ class TravellingBand(Study):
         two = both, [ratio * mobility for mobility in both], self.consumption
         limited = travelling_band(*one, offset=self.offset, half=self.half)
         return [
-            self._travel("the band of 1971", travelling_band(*one), alone, alone),
-            self._travel("two phenotypes in one band", travelling_band(*two), shared, shared),
-            self._travel("with the limits of a receptor", limited, alone, None),
+            self._travel(report, "the band of 1971", travelling_band(*one), alone, alone),
+            self._travel(report, "two phenotypes in one band", travelling_band(*two), shared, shared),
+            self._travel(report, "with the limits of a receptor", limited, alone, None),
         ]
 
     def numbers(self, found: list[Band]) -> dict[str, Any]:
@@ -134,7 +134,8 @@ class TravellingBand(Study):
         plotting.bands(rows).savefig(folder / "bands.png")
         return folder / "bands.png"
 
-    def _travel(self, title: str, model: Model, start, theory) -> Band:
+    def _travel(self, report: Report, title: str, model: Model, start, theory) -> Band:
+        report(title)
         grid = Grid.box(self.lower, self.upper, _checks.natural("cells", self.cells, at_least=8))
         begin = {n: function(lambda x, n=n: start(x[..., 0], 0.0)[n]) for n in (*model.species, "c")}
         density = {n: begin[n] for n in model.species}
@@ -186,7 +187,6 @@ class GrowthExpansion(Study):
         "Cells grow on a nutrient and eat up an attractant that they climb: a front of few cells leads, far faster "
         "than growth and diffusion could, and the colony grows in behind it."
     )
-    busy: ClassVar[str] = "a colony grows: half a minute"
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
     radius: float = 20.0
@@ -210,11 +210,12 @@ class GrowthExpansion(Study):
         }
         return Problem(growth_expansion(), grid, start, signals)
 
-    def run(self, seed: int = 0) -> Colony:
+    def run(self, seed: int = 0, report: Report = silent) -> Colony:
         """Solves it by finite volumes.
 
         **Raises:** as `jc.solve`.
         """
+        report("a colony grows")
         problem, t1 = self.problem(), 3600 * self.hours
         steps = even_steps(t1, self.dt, self.frames)
         saveat = SaveAt(every=steps // self.frames)

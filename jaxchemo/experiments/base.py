@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import jax
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.integrate import SaveAt, Solution, run
 from jaxchemo.methods import AbstractMethod
 from jaxchemo.problem import Problem
@@ -100,6 +101,9 @@ class Experiment(abc.ABC):
         dt: float | None = None,
         seed: int = 0,
         store: str | Path | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
         progress: bool | str = False,
     ) -> Solution:
         """Solves it by `method`, with `frames` snapshots saved after the initial one.
@@ -110,7 +114,7 @@ class Experiment(abc.ABC):
         - `ndim`, `shape`: as `problem`.
         - `t1`, `dt`: final time and step [time]. Default: the experiment's own.
         - `seed`: of the random key, and of what is random at the start.
-        - `store`, `progress`: as `jc.run`.
+        - `store`, `checkpoint`, `resume`, `overwrite`, `progress`: as `jc.run`.
 
         **Raises:** as `jc.run`.
         """
@@ -120,7 +124,8 @@ class Experiment(abc.ABC):
         saveat = SaveAt(every=max(1, round(t1 / dt / self.frames)), t1=True)
         key = jax.random.key(_checks.natural("seed", seed, at_least=0))
         problem = self.problem(len(shape), shape, seed)
-        return run(problem, method, t1=t1, dt=dt, key=key, saveat=saveat, store=store, progress=progress)
+        files = {"store": store, "checkpoint": checkpoint, "resume": resume, "overwrite": overwrite}
+        return run(problem, method, t1=t1, dt=dt, key=key, saveat=saveat, progress=progress, **files)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,15 +141,15 @@ class Study(abc.ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     description: ClassVar[str]
-    busy: ClassVar[str]  # what to say while it runs
+    axes: ClassVar[int] = 1  # of the space that `cells` divides
     dimensions: ClassVar[tuple[int, ...]]
 
     cells: int
     dt: float
 
     @abc.abstractmethod
-    def run(self, seed: int = 0) -> Any:
-        """Everything that was found."""
+    def run(self, seed: int = 0, report: Report = silent) -> Any:
+        """Everything that was found; `report` is told in a few words what begins, as a study takes its time."""
 
     @abc.abstractmethod
     def numbers(self, found: Any) -> dict[str, Any]:

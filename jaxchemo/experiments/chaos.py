@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.domain import Grid
 from jaxchemo.experiments.base import Study
 from jaxchemo.experiments.food import TwoBlobs
@@ -80,8 +81,8 @@ class PropagationOfChaos(Study):
         "width."
     )
 
-    busy: ClassVar[str] = "measuring distances: a minute or two"
     dimensions: ClassVar[tuple[int, ...]] = (2,)
+    axes: ClassVar[int] = 2
 
     system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
     cells: int = 64
@@ -94,7 +95,7 @@ class PropagationOfChaos(Study):
     scale: float = 1.0
     betas: tuple[float, ...] = (0.3, 0.6)
 
-    def run(self, seed: int = 0) -> Chaos:
+    def run(self, seed: int = 0, report: Report = silent) -> Chaos:
         """Measures the distances.
 
         **Raises:** `ValueError` if an argument is out of its range.
@@ -105,7 +106,7 @@ class PropagationOfChaos(Study):
         mollifiers: dict[str, AbstractMollifier] = {f"fixed width {self.width:g}": FixedWidth(self.width)}
         for beta in self.betas:
             mollifiers[f"width {self.scale:g} P^(-{beta:g}/2)"] = ModerateInteraction(self.scale, beta)
-        decays = tuple(self._decay(label, mollifier, seed) for label, mollifier in mollifiers.items())
+        decays = tuple(self._decay(label, mollifier, seed, report) for label, mollifier in mollifiers.items())
         return Chaos(tuple(self.particles), decays)
 
     def numbers(self, found: Chaos) -> dict[str, Any]:
@@ -138,11 +139,13 @@ class PropagationOfChaos(Study):
         figure.savefig(folder / "distances.png")
         return folder / "distances.png"
 
-    def _decay(self, label: str, mollifier: AbstractMollifier, seed: int) -> Decay:
+    def _decay(self, label: str, mollifier: AbstractMollifier, seed: int, report: Report) -> Decay:
         problem = self.system.problem(2, self.cells)
+        report(f"{label}: the limit field, of {self.reference} particles")
         limit = self._limit(self.width if isinstance(mollifier, FixedWidth) else 0.0)
         distances = np.empty((len(self.particles), self.seeds))
         for i, number in enumerate(self.particles):
+            report(f"{label}: {number} particles")
             real = ParticleField(number, mollifier=mollifier, points=Random())
             free = ParticleField(number, field=limit, points=Random())
             for k in range(self.seeds):

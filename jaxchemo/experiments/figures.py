@@ -1,11 +1,12 @@
 """The pictures worth having of an experiment, drawn into a folder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from jaxchemo import plotting
+from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
 from jaxchemo.problem import Problem
@@ -16,7 +17,7 @@ def draw(
     problem: Problem,
     solutions: Mapping[str, Solution],
     folder: Path,
-    tell: Callable[[Path], None] = lambda path: None,
+    report: Report = silent,
 ) -> list[Path]:
     """Draws the solutions of an experiment, and a film of them, into `folder`.
 
@@ -24,7 +25,7 @@ def draw(
 
     - `experiment`, `problem`, `solutions`: what was solved, and the solutions by name.
     - `folder`: exists.
-    - `tell`: called with each file as soon as it is there.
+    - `report`: is told what is being drawn.
 
     **Returns:** the files.
     """
@@ -35,8 +36,8 @@ def draw(
     def keep(name: str, figure: Figure) -> None:
         drawn.append(folder / f"{name}.png")
         figure.savefig(drawn[-1])
-        tell(drawn[-1])
 
+    report("drawing figures")
     keep("density", plotting.density_slices(problem, solutions, times=times, normal=normal, thickness=slab))
     for signal in (signals := list(problem.model.signals)):
         file = "signal" if len(signals) == 1 else signal
@@ -47,6 +48,6 @@ def draw(
     for name, one in with_particles.items():
         file = "particles" if len(with_particles) == 1 else f"particles_{name}"
         keep(file, plotting.particles(problem, one, times=times, normal=normal))
+    report("drawing the film")
     drawn.append(plotting.animate(problem, solutions, folder / "film.gif", normal=normal))
-    tell(drawn[-1])
     return drawn

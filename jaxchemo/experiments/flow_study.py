@@ -43,7 +43,6 @@ class FlowStudy(Study):
     - `middle`, `view`: middle, and half of a side, of the square that is drawn [length].
     """
 
-    busy: ClassVar[str] = "the flow is trained: a minute or two"
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
     pull: float = 16 * math.pi

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import Distance, DivergenceBound, distance, divergence_bound, radial_collapse
 from jaxchemo.domain import FreeSpace
 from jaxchemo.experiments.flow_study import Film, FlowStudy, density_of
@@ -58,17 +59,22 @@ class GaussianCollapse(FlowStudy):
     def problem(self) -> Problem:
         return Problem(keller_segel(1.0, 1.0, relaxation=0), self.space, gaussian(mass=self.pull, std=1.0))
 
-    def run(self, seed: int = 0) -> Collapse:
+    def run(self, seed: int = 0, report: Report = silent) -> Collapse:
         """The flow, the radial reference and interacting particles.
 
         **Raises:** as `jc.solve`.
         """
         radii = np.linspace(0, 3, _checks.natural("cells", self.cells, at_least=2))
         problem, ts, started = self.problem(), self.times, time.perf_counter()
+        report("a flow is trained")
         found = self.flow(problem, seed)
         residuals = np.asarray(found.stats["residuals"], float)
         seconds = time.perf_counter() - started
-        reference, crowd = radial_collapse(problem, ts), self.crowd(problem, seed)
+        report("the radial solution")
+        reference = radial_collapse(problem, ts)
+        report("interacting particles")
+        crowd = self.crowd(problem, seed)
+        report("what the flow says")
         line = radii[:, None] * np.eye(problem.grid.ndim)[0]
         flow = np.stack([density_of(found, line, t) for t in (0.0, *ts)])
         positions = np.asarray(found.ys.positions, float)
@@ -174,7 +180,6 @@ class Lagrangian3DGaussian(GaussianCollapse):
         "Cells in space, so many that they collapse. The flow follows their density, whose core holds less and less of "
         "them, beside the radial solution and interacting particles."
     )
-    busy: ClassVar[str] = "the flow is trained: some minutes"
     dimensions: ClassVar[tuple[int, ...]] = (3,)
 
     pull: float = 150.0

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import energy_distance, sliced_wasserstein
 from jaxchemo.domain import FreeSpace
 from jaxchemo.experiments.flow_study import FlowStudy, density_of, sample_of
@@ -80,8 +81,8 @@ class LagrangianKolmogorov(FlowStudy):
         "Cells in space attract one another in a fluid whose waves are shorter than their cloud. A flow that has these "
         "waves among its features follows; one without them does not, and says so."
     )
-    busy: ClassVar[str] = "two flows are trained: some minutes"
     dimensions: ClassVar[tuple[int, ...]] = (3,)
+    axes: ClassVar[int] = 2
 
     pull: float = 60.0
     t1: float = 0.2
@@ -99,7 +100,7 @@ class LagrangianKolmogorov(FlowStudy):
         model = keller_segel(1.0, 1.0, relaxation=0, advection=waves)
         return Problem(model, FreeSpace(3), gaussian(mass=self.pull, std=1.0))
 
-    def run(self, seed: int = 0) -> Kolmogorov:
+    def run(self, seed: int = 0, report: Report = silent) -> Kolmogorov:
         """Both flows, and interacting particles.
 
         **Raises:** as `jc.solve`; not for the flow without waves.
@@ -109,10 +110,14 @@ class LagrangianKolmogorov(FlowStudy):
             _checks.natural("cells", self.cells, at_least=2),
         )
         problem, ts = self.problem(), self.times
+        report("a flow with waves is trained")
         found, fit = self._fit(problem, seed, (self.wavelength,))
+        report("a flow without waves is trained")
         _, without = self._fit(problem, seed, (), throw=False)
+        report("interacting particles")
         # Independent points, as those drawn from the flow: an even start would bring seeds closer to one another.
         runs = [self.crowd(problem, seed + k, Random())[self.pictures :: self.pictures] for k in range(seeds)]
+        report("what the flow says")
         clouds = np.stack([sample_of(found, jax.random.key(seed), self.num_particles, t) for t in ts])
         key = jax.random.key(seed)
         measures = {

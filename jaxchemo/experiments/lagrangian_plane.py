@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import FreePlane, free_plane
 from jaxchemo.domain import FreeSpace
 from jaxchemo.experiments.flow_study import Film, FlowStudy, density_of
@@ -40,20 +41,27 @@ class LagrangianPlane(FlowStudy):
     - `half_width`: of the square of the reference, about `middle` [length]; `cells`: on each of its sides.
     """
 
+    axes: ClassVar[int] = 2
+
     t1: float = 0.2
     frames: int = 4
     half_width: float = 5.0
     cells: int = 192
 
-    def run(self, seed: int = 0) -> Plane:
+    def run(self, seed: int = 0, report: Report = silent) -> Plane:
         """The flow, Fourier modes and interacting particles.
 
         **Raises:** as `jc.solve`.
         """
         problem, ts = self.problem(), self.times
         cells = _checks.natural("cells", self.cells, at_least=16)
+        report("Fourier modes")
         exact = free_plane(problem, ts, half_width=self.half_width, center=self.middle, cells=cells)
-        found, crowd = self.flow(problem, seed), self.crowd(problem, seed)
+        report("a flow is trained")
+        found = self.flow(problem, seed)
+        report("interacting particles")
+        crowd = self.crowd(problem, seed)
+        report("what the flow says")
         flow = np.stack([density_of(found, exact.points, t) for t in ts])
         clouds = {
             "flow": np.asarray(found.ys.positions, float),

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import fastest, spikes
 from jaxchemo.domain import Grid, Periodic
 from jaxchemo.experiments.base import Experiment, Study, even_steps
@@ -52,7 +53,6 @@ class KellerSegel1D(Study):
         "Cells that secrete what they climb, spread evenly but for a little noise. The waves that linear theory says "
         "grow fastest win and become spikes; those that are close merge."
     )
-    busy: ClassVar[str] = "forming spikes: half a minute"
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     mobility: float = 1.0
@@ -69,7 +69,7 @@ class KellerSegel1D(Study):
     def model(self) -> Model:
         return keller_segel(self.mobility, self.sensitivity, 1.0, self.decay, self.diffusivity)
 
-    def run(self, seed: int = 0) -> Gathering:
+    def run(self, seed: int = 0, report: Report = silent) -> Gathering:
         """Solves it by finite volumes.
 
         **Raises:** as `jc.solve`.
@@ -80,6 +80,7 @@ class KellerSegel1D(Study):
         steps = even_steps(self.t1, self.dt, self.frames)
         saveat = SaveAt(every=steps // self.frames)
         problem = Problem(self.model(), grid, *start)
+        report("spikes form")
         run = solve(problem, FiniteVolume(), t1=self.t1, dt=self.t1 / steps, saveat=saveat, adjoint=Forward())
         density = np.asarray(run.ys.density, float)
         masses = density.sum(axis=1)

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Study
 from jaxchemo.experiments.food import TwoBlobs
 from jaxchemo.integrate import Forward, SaveAt, solve
@@ -104,8 +105,8 @@ class RecoverParameters(Study):
         "simulation recover mobility and sensitivity with error bars; simulations are counted against Nelder-Mead."
     )
 
-    busy: ClassVar[str] = "recovering: compiling gradients through the simulation takes most of the time"
     dimensions: ClassVar[tuple[int, ...]] = (2,)
+    axes: ClassVar[int] = 2
 
     system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
     cells: int = 48
@@ -116,7 +117,7 @@ class RecoverParameters(Study):
     slack: float = 0.005
     max_steps: int = 50
 
-    def run(self, seed: int = 0) -> Recovery:
+    def run(self, seed: int = 0, report: Report = silent) -> Recovery:
         """Makes the observations, and recovers the parameters from them twice.
 
         **Raises:** `ValueError` if the guess or the noise is not positive.
@@ -125,16 +126,20 @@ class RecoverParameters(Study):
         start = jnp.log(_checks.positive("guess", jnp.asarray(self.guess)))
         problem = self.system.problem(2, self.cells)
         truth = jnp.log(jnp.asarray([self.system.mobility, self.system.sensitivity]))
+        report("observations")
         clean = eqx.filter_jit(self._densities)(problem, truth)
         observed = clean + self.noise * jax.random.normal(jax.random.key(seed), clean.shape, clean.dtype)
 
         def residuals(logs: Float[Array, " p"], _: Any = None) -> Float[Array, " n"]:
             return ((self._densities(problem, logs) - observed) / self.noise).ravel()
 
+        report("Levenberg-Marquardt; gradients through the simulation are compiled first")
         marquardt = self._levenberg_marquardt(residuals, start)
         target = min(marquardt.misfit) + self.slack
+        report("Nelder-Mead")
         simplex = self._nelder_mead(residuals, start, target)
 
+        report("error bars")
         best = jnp.log(jnp.asarray(marquardt.values))
         jacobian = np.asarray(jax.jit(jax.jacfwd(residuals))(best), float)
         # In the logarithms: the residuals are in units of the noise, so the inverse of J^T J is their covariance.

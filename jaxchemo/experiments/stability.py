@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import critical_value, fastest, linearised
 from jaxchemo.domain import Grid, NoFlux
 from jaxchemo.experiments.base import Study, even_steps
@@ -49,7 +50,6 @@ class StabilityMap(Study):
         "The growth rate of the fastest wave about the uniform state of the logistic model, from the model's own "
         "terms; the sensitivity at which it is zero; and runs on both sides, in which that wave grows or decays."
     )
-    busy: ClassVar[str] = "growth rates, critical values and runs: half a minute"
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     sensitivities: tuple[float, float, int] = (2.0, 8.0, 61)
@@ -60,7 +60,7 @@ class StabilityMap(Study):
     dt: float = 0.01
     t1: float = 10.0
 
-    def run(self, seed: int = 0) -> Map:
+    def run(self, seed: int = 0, report: Report = silent) -> Map:
         """Growth rates, critical sensitivities, and runs at five decays."""
         c, a = (np.linspace(*values) for values in (self.sensitivities, self.decays))
 
@@ -70,9 +70,12 @@ class StabilityMap(Study):
         def critical(decay):
             return critical_value(lambda strength: self._state(strength, decay), 1.0, 20.0, 200.0, 0.5)
 
+        report("growth rates")
         rates = jax.jit(jax.vmap(jax.vmap(rate, (0, None)), (None, 0)))(jnp.asarray(c), jnp.asarray(a))
+        report("critical sensitivities")
         bounds = np.asarray(jax.lax.map(jax.jit(critical), jnp.asarray(a)))
         runs = []
+        report("runs on both sides")
         for k in np.linspace(0, len(a) - 1, 7).round().astype(int)[1:-1]:
             for side in (-1, 1):
                 strength, decay = float(bounds[k]) * (1 + side * self.aside), float(a[k])

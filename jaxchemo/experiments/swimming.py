@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import Estimate, drift, swimming, tumble_information
 from jaxchemo.domain import FreeSpace, Grid, NoFlux
 from jaxchemo.experiments.base import Study, even_steps
@@ -62,7 +63,6 @@ class RunAndTumble1D(Study):
         "Single cells run to the right or to the left and turn more often on their way out. Their tracks, where they "
         "come to rest beside the exact law, and their mean and variance beside the kinetic equations."
     )
-    busy: ClassVar[str] = "cells run and tumble: some seconds"
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     speed: float = 20.0
@@ -87,7 +87,7 @@ class RunAndTumble1D(Study):
         grid = Grid.box(-self.half_width, self.half_width, _checks.natural("cells", self.cells, at_least=4), NoFlux())
         return Problem(cells, grid, gaussian(mass=1.0, center=0.0, std=4 * self.half_width / self.cells))
 
-    def run(self, seed: int = 0) -> Tracks:
+    def run(self, seed: int = 0, report: Report = silent) -> Tracks:
         """Agents, and the kinetic and the Fokker-Planck equation.
 
         **Raises:** as `jc.solve`.
@@ -97,12 +97,14 @@ class RunAndTumble1D(Study):
         assert isinstance(grid, Grid)
         steps = even_steps(self.t1, self.dt, self.frames)
         every = {"dt": self.t1 / steps, "saveat": SaveAt(every=steps // self.frames)}
+        report("agents")
         agents = solve(problem, Agents(self.num_cells), t1=self.t1, key=key, adjoint=Forward(), **every)
         x = np.asarray(agents.ys.positions[..., 0], float)
         centres, h = np.asarray(grid.axes[0], float), grid.spacing[0]
         densities, moments = {"agents": np.asarray(agents.final.density, float)}, {}
         moments["agents"] = x.mean(axis=1), x.var(axis=1)
         for method in (Kinetic(), FokkerPlanck()):
+            report(method.name)
             advised = float(method.stable_dt(problem, method.init(problem)))
             finer = even_steps(self.t1, advised, self.frames)
             often = {"dt": self.t1 / finer, "saveat": SaveAt(every=finer // self.frames)}
@@ -168,7 +170,6 @@ class GradientClimbing3D(Study):
         "constant speed, which is compared with what linear response says of the pathway; in a linear one it slows "
         "down as the relative steepness falls."
     )
-    busy: ClassVar[str] = "cells climb: half a minute"
     dimensions: ClassVar[tuple[int, ...]] = (3,)
 
     speed: float = 25.0
@@ -188,7 +189,7 @@ class GradientClimbing3D(Study):
         diffusion = self.rotational_diffusion
         return RunAndTumble(self.speed, pathway_c(self.bias), turning, rotational_diffusion=diffusion)
 
-    def run(self, seed: int = 0) -> Climb:
+    def run(self, seed: int = 0, report: Report = silent) -> Climb:
         """Cells in all gradients, and in a linear one of the middle steepness.
 
         **Raises:** as `jc.solve`.
@@ -198,6 +199,7 @@ class GradientClimbing3D(Study):
         middle = self.steepness[len(self.steepness) // 2]
         paths, expected = {}, {}
         for number, steepness in enumerate(self.steepness):
+            report(f"an exponential gradient of {steepness:g} / mm")
             g = steepness / 1000
             ts, x, rates = self._climb(lambda x, g=g: self.level * jnp.exp(g * x[..., 0]), seed + number)
             late = ts >= self.settling - 1e-9
@@ -206,6 +208,7 @@ class GradientClimbing3D(Study):
             theory.append(float(law.slope(jnp.asarray(self.level)) * self.level * g))
             if steepness == middle:
                 paths["exponential"], expected["exponential"] = x[..., 0].mean(axis=1), theory[-1] * ts
+        report("a linear gradient")
         slope = self.level * middle / 1000
         _, x, _ = self._climb(lambda x: self.level + slope * x[..., 0], seed + len(self.steepness))
         paths["linear"], expected["linear"] = x[..., 0].mean(axis=1), np.zeros_like(ts)
@@ -277,7 +280,6 @@ class AgentsVsPDE(Study):
         "Cells eat a signal that they climb, and so drive a wave of it before them. The same rate makes agents tumble, "
         "scatters the streams of the kinetic equations, and gives drift and diffusion to their limits."
     )
-    busy: ClassVar[str] = "four levels of one population: half a minute"
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
     speed: float = 20.0
@@ -295,7 +297,7 @@ class AgentsVsPDE(Study):
     dt: float = 0.02
     times: tuple[float, ...] = (2.0, 8.0, 20.0)
 
-    def run(self, seed: int = 0) -> Levels:
+    def run(self, seed: int = 0, report: Report = silent) -> Levels:
         """All four.
 
         **Raises:** as `jc.solve`.
@@ -312,6 +314,7 @@ class AgentsVsPDE(Study):
             ("Fokker-Planck", problem, FokkerPlanck()),
             ("Keller-Segel", Problem(swimmers.to_keller_segel(1), grid, *start), FiniteVolume()),
         ):
+            report(name)
             key = jax.random.key(seed)
             dt = self.dt if method.stochastic else 0.8 * float(method.stable_dt(posed, method.init(posed)))
             unit = min(np.diff((0.0, *self.times)))
