@@ -99,7 +99,7 @@ def test_a_full_disk_keeps_what_there_is_and_the_run_goes_on_when_there_is_space
     ended(start("particles", tmp_path / "whole"))
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "none", str(disk)], capture_output=True).returncode:
         pytest.skip("no small disk can be mounted here")
     try:
         process = start("particles", disk / "run")
