@@ -15,10 +15,18 @@ KILLS = int(os.environ.get("JAXCHEMO_KILLS", "8"))  # of each kind; a flow, whic
 pytestmark = pytest.mark.slow
 
 
-def start(kind, folder, kill="never"):
-    folder.mkdir(exist_ok=True)
-    arguments = [sys.executable, str(WORKER), kind, str(folder), kill]
-    return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """Starts a run in a process of its own; all of them share what they compile."""
+    surroundings = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled"))}
+
+    def start(kind, folder, kill="never"):
+        folder.mkdir(exist_ok=True)
+        arguments = [sys.executable, str(WORKER), kind, str(folder), kill]
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(arguments, env=surroundings, **pipes)
+
+    return start
 
 
 def ended(process):
@@ -39,7 +47,7 @@ def frames(folder):
 
 
 @pytest.mark.parametrize("kind", ["fields", "particles", "agents", "flow"])
-def test_a_run_killed_again_and_again_ends_the_same(kind, tmp_path):
+def test_a_run_killed_again_and_again_ends_the_same(kind, start, tmp_path):
     ended(start(kind, tmp_path / "whole"))
     whole, effort = numbers(tmp_path / "whole"), json.loads((tmp_path / "whole" / "effort.json").read_text())
     stored = None if kind == "flow" else frames(tmp_path / "whole")
@@ -66,7 +74,7 @@ def test_a_run_killed_again_and_again_ends_the_same(kind, tmp_path):
     assert not [p for p in folder.rglob("*") if p.name.startswith(".") or "partial" in p.name]
 
 
-def test_a_reader_beside_a_writer_sees_whole_frames_each_time(tmp_path):
+def test_a_reader_beside_a_writer_sees_whole_frames_each_time(start, tmp_path):
     ended(start("fields", tmp_path / "whole"))
     stored, folder = frames(tmp_path / "whole"), tmp_path / "live"
     looks, counts = 0, set()
@@ -85,7 +93,7 @@ def test_a_reader_beside_a_writer_sees_whole_frames_each_time(tmp_path):
     assert len(counts) > 3  # it was looked at while it grew
 
 
-def test_two_writers_cannot_share_a_store(tmp_path):
+def test_two_writers_cannot_share_a_store(start, tmp_path):
     first, second = (start("particles", tmp_path / "both") for _ in range(2))
     codes = sorted((first.wait(timeout=300), second.wait(timeout=300)))
     errors = first.stderr.read() + second.stderr.read()
@@ -95,11 +103,11 @@ def test_two_writers_cannot_share_a_store(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small disk of its own needs the right to mount one")
-def test_a_full_disk_keeps_what_there_is_and_the_run_goes_on_when_there_is_space(tmp_path):
+def test_a_full_disk_keeps_what_there_is_and_the_run_goes_on_when_there_is_space(start, tmp_path):
     ended(start("particles", tmp_path / "whole"))
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "none", str(disk)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(disk)], capture_output=True).returncode:
         pytest.skip("no small disk can be mounted here")
     try:
         process = start("particles", disk / "run")

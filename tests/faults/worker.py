@@ -17,7 +17,6 @@ kind, folder, kill = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_compilation_cache_dir", str(folder.parent / "compiled"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 import numpy as np  # noqa: E402
