@@ -210,7 +210,7 @@ def _refusing(place: Place) -> Iterator[None]:
     import jax
 
     from jaxchemo.integrate import SolveError
-    from jaxchemo.io import CheckpointError
+    from jaxchemo.io import CheckpointError, StoreError
 
     try:
         yield
@@ -221,6 +221,8 @@ def _refusing(place: Place) -> Iterator[None]:
             f"`--out`: the unfinished run in {str(place.folder)!r} cannot be gone on with, as its state is damaged or "
             "was written by other versions: `--afresh` discards it."
         ) from error
+    except StoreError:
+        raise  # of the folder
     except MemoryError as error:
         raise Refused(_TOO_LARGE) from error
     except jax.errors.JaxRuntimeError as error:
