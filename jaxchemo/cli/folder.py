@@ -79,6 +79,8 @@ class Results:
 
     def interrupted(self) -> str:
         """What there is to say when it ends early."""
+        if _finished(self._folder).exists():
+            return "interrupted; the results are complete, and the next command in the folder moves them into place."
         if not _checkpoints(self._folder):
             return "interrupted before there was anything to keep; what the folder held before is as it was."
         again = _again(self._place.command, self._place.name, self._folder)
@@ -126,6 +128,7 @@ def results(place: Place, given: Options, complete: Callable[[Options], Options]
             raise
         os.rename(room, _finished(folder))
         _put_into_place(folder)
+        place.interruption.sentence = lambda: "interrupted; the results are complete."
 
 
 def _unfinished(folder: Path) -> Path:
@@ -190,12 +193,16 @@ def _put_into_place(folder: Path) -> None:
 
 def _stale(folder: Path, new: Path) -> list[str]:
     """Pictures of the old results that the new ones do not have: they would stand beside numbers of another run."""
+    names = _listed(folder) - _listed(new) if (new / "summary.json").exists() else set()
+    return [name for name in names if Path(name).name == name and name.endswith(_PICTURES)]
+
+
+def _listed(folder: Path) -> set[str]:
+    """The files that belong to a summary."""
     try:
-        files = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["files"]
-        names = {str(name) for name in files}
+        return set(map(str, json.loads((folder / "summary.json").read_text(encoding="utf-8"))["files"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [n for n in names if Path(n).name == n and n.endswith(_PICTURES) and not (new / n).exists()]
+        return set()
 
 
 def _other(folder: Path, there: Any, asked: Any) -> str:
