@@ -15,7 +15,7 @@ SMALL = {
     "one-blob": (dict(t1=0.1, frames=2), ["--shape", "20"]),
     "two-blobs": (dict(t1=0.1, frames=2), ["--shape", "20", "--method", "sipf", "--particles", "500"]),
     "annuli": (dict(t1=0.1, frames=2), ["--shape", "24", "--ndim", "2"]),
-    "recover-parameters": (dict(times=(0.1, 0.2)), ["--shape", "16", "--dt", "0.05"]),
+    "recover-parameters": (dict(times=(0.1, 0.2)), ["--shape", "20", "--dt", "0.05"]),
     "propagation-of-chaos": (
         dict(particles=(100, 400), reference=4096, seeds=2, t1=0.1, betas=(0.6,)),
         ["--shape", "32", "--dt", "0.05"],
@@ -31,7 +31,7 @@ SMALL = {
     ),
     "travelling-band": (dict(t1=40.0, frames=2), ["--shape", "200", "--dt", "0.2"]),
     "growth-expansion": (dict(hours=0.5, frames=3), ["--shape", "60", "--dt", "20"]),
-    "invasion": (dict(frames=2), ["--shape", "16", "--t1", "0.4"]),
+    "invasion": (dict(frames=2), ["--shape", "20", "--t1", "0.4"]),
     "run-and-tumble-1d": (dict(num_cells=400, shown=3, t1=2.0, frames=4), ["--shape", "20", "--dt", "0.05"]),
     "gradient-climbing-3d": (dict(steepness=(0.3, 0.6), t1=4.0, settling=2.0), ["--shape", "100", "--dt", "0.05"]),
     "agents-vs-pde": (dict(num_cells=500, times=(1.0, 2.0)), ["--shape", "100", "--dt", "0.05"]),
