@@ -84,6 +84,11 @@ def test_the_same_command_goes_on_and_a_broken_state_is_refused(tmp_path, quick,
     state.write_bytes(whole)
     assert main(line) == 0
     assert "going on with the unfinished run" in capsys.readouterr().out
+    with interrupted_at(2):
+        assert main(line) == 130
+    state.write_bytes(b"")
+    assert main([*line, "--afresh"]) == 0
+    assert "going on" not in capsys.readouterr().out and not state.exists()
 
 
 @pytest.mark.slow
