@@ -158,6 +158,8 @@ def _record(folder: Path) -> Any:
         ours = record["jaxchemo"] == _MARK and {"command", "name", "options"} <= record.keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         ours, record = False, None
+    if not ours and all(path.is_dir() or path.name == "run.json" for path in room.rglob("*")):
+        return None  # killed before it had begun
     if not ours:
         raise Refused(f"`--out`: {str(room)!r} is there and was not made by jaxchemo. Another folder would do.")
     return record if _checkpoints(folder) else None

@@ -115,6 +115,15 @@ def test_where_there_is_nothing_to_go_on_from_nothing_is_in_the_way(tmp_path):
     assert not make(where, given={"dt": 0.1, "seed": None}).resumed
 
 
+@pytest.mark.parametrize("written", [None, "", '{"jaxch'])
+def test_a_run_that_was_killed_before_it_had_begun_is_not_in_the_way(tmp_path, written):
+    where = place(tmp_path)
+    (where.folder / ".unfinished/results").mkdir(parents=True)
+    if written is not None:
+        (where.folder / ".unfinished/run.json").write_text(written)
+    assert not make(where).resumed and set(there(where)) == {"density.png", "summary.json"}
+
+
 def test_a_move_that_was_cut_off_is_gone_through_with(tmp_path, monkeypatch):
     where, moved = place(tmp_path), []
     make(where, "old")
