@@ -7,7 +7,7 @@ import jaxchemo as jc
 
 
 def test_importing_is_light():
-    heavy = ("flax", "optax", "diffrax", "optimistix", "zarr", "xarray", "matplotlib", "rich", "tyro", "scipy.stats")
+    heavy = ("flax", "optax", "diffrax", "optimistix", "zarr", "xarray", "matplotlib", "rich", "scipy.stats")
     code = f"import jaxchemo, sys; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -79,6 +79,8 @@ class Results:
 
     def interrupted(self) -> str:
         """What there is to say when it ends early."""
+        if _finished(self._folder).exists():
+            return "interrupted; the results are complete, and the next command in the folder moves them into place."
         if not _checkpoints(self._folder):
             return "interrupted before there was anything to keep; what the folder held before is as it was."
         again = _again(self._place.command, self._place.name, self._folder)
@@ -126,6 +128,7 @@ def results(place: Place, given: Options, complete: Callable[[Options], Options]
             raise
         os.rename(room, _finished(folder))
         _put_into_place(folder)
+        place.interruption.sentence = lambda: "interrupted; the results are complete."
 
 
 def _unfinished(folder: Path) -> Path:
@@ -155,6 +158,8 @@ def _record(folder: Path) -> Any:
         ours = record["jaxchemo"] == _MARK and {"command", "name", "options"} <= record.keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         ours, record = False, None
+    if not ours and all(path.is_dir() or path.name == "run.json" for path in room.rglob("*")):
+        return None  # killed before it had begun
     if not ours:
         raise Refused(f"`--out`: {str(room)!r} is there and was not made by jaxchemo. Another folder would do.")
     return record if _checkpoints(folder) else None
@@ -190,12 +195,16 @@ def _put_into_place(folder: Path) -> None:
 
 def _stale(folder: Path, new: Path) -> list[str]:
     """Pictures of the old results that the new ones do not have: they would stand beside numbers of another run."""
+    names = _listed(folder) - _listed(new) if (new / "summary.json").exists() else set()
+    return [name for name in names if Path(name).name == name and name.endswith(_PICTURES)]
+
+
+def _listed(folder: Path) -> set[str]:
+    """The files that belong to a summary."""
     try:
-        files = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["files"]
-        names = {str(name) for name in files}
+        return set(map(str, json.loads((folder / "summary.json").read_text(encoding="utf-8"))["files"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [n for n in names if Path(n).name == n and n.endswith(_PICTURES) and not (new / n).exists()]
+        return set()
 
 
 def _other(folder: Path, there: Any, asked: Any) -> str:

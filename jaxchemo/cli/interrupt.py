@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM: a command ends at once and cleanly, at whatever moment they come."""
 
-import _thread
 import contextlib
 import os
 import signal
@@ -55,6 +54,7 @@ def watched() -> Iterator[Interruption]:
     code is running, the process ends without it.
     """
     state, again, ended = Interruption(), False, threading.Event()
+    main = threading.get_ident()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
 
@@ -70,7 +70,7 @@ def watched() -> Iterator[Interruption]:
             sys.__unraisablehook__(unraisable)
         elif state.signum is not None:
             again = True
-            threading.Timer(0.05, _thread.interrupt_main, (state.signum,)).start()
+            threading.Timer(0.05, signal.pthread_kill, (main, state.signum)).start()
 
     def wait() -> None:
         while (got := os.read(reader, 1)) and got[0] not in SIGNALS:

@@ -43,7 +43,8 @@ class Outcome:
 
         - `method`, `result`: the method's parts, and how it ended.
         - `shape`, `num_particles`, `num_steps`, `dt`, `t1`: what was run; `None` where there are no particles.
-        - `compile_seconds`, `seconds`, `milliseconds_per_step`.
+        - `compile_seconds`, `seconds`, `milliseconds_per_step`: of what was computed now, not before an interruption;
+          the last is `None` if that was nothing.
         - `mass_drift`: largest relative change of mass, `None` where cells grow; `min_density`, over all saved frames
           [mass / length^d].
         - `mass`, `second_moment`: at the end [mass], [length^2].
@@ -70,7 +71,7 @@ class Outcome:
             "t1": float(self.solution.ts[-1]),
             "compile_seconds": float(stats["compile_seconds"]),
             "seconds": float(stats["seconds"]),
-            "milliseconds_per_step": 1e3 * float(stats["seconds_per_step"]),
+            "milliseconds_per_step": 1e3 * float(stats["seconds_per_step"]) or None,
             "mass_drift": None if grows else float(np.max(np.abs(found["mass"] / found["mass"][0] - 1))),
             "min_density": float(np.min(found["minimum"])),
             "mass": float(found["mass"][-1]),

@@ -30,7 +30,7 @@ def comparison_table(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> 
             "×".join(map(str, n["shape"])),
             "-" if n["num_particles"] is None else f"{n['num_particles']:,}",
             f"{n['compile_seconds']:.1f}",
-            f"{n['milliseconds_per_step']:.2f}",
+            "-" if n["milliseconds_per_step"] is None else f"{n['milliseconds_per_step']:.2f}",
             "-" if n["mass_drift"] is None else f"{n['mass_drift']:.1e}",
             f"{n['min_density']:.1e}",
         ]

@@ -1,4 +1,4 @@
-"""Malformed command lines: each is refused with exit code 2, in one line that names what is wrong."""
+"""Malformed command lines: refused with exit code 2, in one line that says what is wrong, and leaves nothing."""
 
 import shlex
 
