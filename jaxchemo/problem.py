@@ -156,7 +156,8 @@ def _check_inside(label: str, condition: AbstractInitial, grid: AbstractGrid, *,
     elsewhere."""
     parts = condition.parts if isinstance(condition, Mixture) else (condition,)
     sized = [part for part in parts if isinstance(part, AbstractSized)]
-    if not all(map(_checks.is_concrete, jax.tree.leaves(sized))):
+    by_mass = np.array([part.size.is_mass for part in sized], bool)
+    if not (needed or by_mass.any()) or not all(map(_checks.is_concrete, jax.tree.leaves(sized))):
         return
     with jax.ensure_compile_time_eval():
         space = FreeSpace(grid.ndim)
@@ -168,7 +169,6 @@ def _check_inside(label: str, condition: AbstractInitial, grid: AbstractGrid, *,
             f"`{label}` is not in the domain: of its integral over the whole space, {whole.sum():.3g}, only "
             f"{inside.sum():.2g} lies in {grid!r}. Move its `center`, or the domain."
         )
-    by_mass = np.array([part.size.is_mass for part in sized], bool)
     stated, left = whole[by_mass].sum(), inside[by_mass].sum()
     if left < 0.999 * stated:
         instead = " and ".join(f"amplitude={h:.6g}" for h, mass in zip(heights, by_mass, strict=True) if mass)
