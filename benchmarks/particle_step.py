@@ -35,7 +35,7 @@ def problem_on(n: int) -> jc.Problem:
     return jc.Problem(
         jc.models.phks(MOBILITY, CHI),
         box(n),
-        jc.initial.gaussian(mass=MASS, center=0.5, std=0.15),
+        jc.initial.gaussian(mass=MASS, center=0.5, std=0.125),
         jc.initial.gaussian(amplitude=1.0, center=0.5, std=0.3),
     )
 

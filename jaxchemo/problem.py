@@ -2,6 +2,7 @@
 
 import dataclasses
 import textwrap
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid, FreeSpace
 from jaxchemo.initial import AbstractInitial
+from jaxchemo.initial.profiles import Mixture
+from jaxchemo.initial.sized import AbstractSized
 from jaxchemo.models import AbstractModel, Model, RunAndTumble
 
 Fields = dict[str, Float[Array, "..."]]
@@ -30,7 +33,11 @@ class Problem(eqx.Module):
     - `signal`: initial concentration of the signals, likewise; `None` where there is none, or where it is slaved.
 
     **Raises:** `ValueError` or `TypeError` that names the argument, for parts that do not fit one another: a missing or
-    unknown name, a wrong shape or dimension, particles outside the box, a feature narrower than one cell.
+    unknown name, a wrong shape or dimension, particles outside the box, a density of which less than a millionth lies
+    in the domain, a feature narrower than one cell.
+
+    Warns (`UserWarning`) where more than 0.1% of a condition that is given by its `mass` lies outside the domain: that
+    part is not there.
     """
 
     model: AbstractModel
@@ -110,6 +117,7 @@ def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | F
         one.check(label, grid)
         if isinstance(grid, AbstractGrid):
             _check_resolved(label, one, grid)
+            _check_inside(label, one, grid, needed=argument == "density")
     return {name: given[name] for name in names}
 
 
@@ -140,4 +148,33 @@ def _check_resolved(label: str, condition: AbstractInitial, grid: AbstractGrid) 
         raise ValueError(
             f"`{label}` has a feature of size {float(finest):g}, narrower than one cell of the grid ({coarsest:g}). "
             f"A grid of at least {needed} cells, or a wider condition, would do."
+        )
+
+
+def _check_inside(label: str, condition: AbstractInitial, grid: AbstractGrid, *, needed: bool) -> None:
+    """Warns where the domain holds less than the mass stated, and refuses a density, which is `needed`, if it is all
+    elsewhere."""
+    parts = condition.parts if isinstance(condition, Mixture) else (condition,)
+    sized = [part for part in parts if isinstance(part, AbstractSized)]
+    by_mass = np.array([part.size.is_mass for part in sized], bool)
+    if not (needed or by_mass.any()) or not all(map(_checks.is_concrete, jax.tree.leaves(sized))):
+        return
+    with jax.ensure_compile_time_eval():
+        space = FreeSpace(grid.ndim)
+        whole = np.array([float(part.mass_in(space)) for part in sized])
+        inside = np.array([float(part.mass_in(space if bool(part.fits(grid)) else grid)) for part in sized])
+        heights = [float(part.size.height(part.volume(grid.ndim))) for part in sized]
+    if needed and len(sized) == len(parts) and inside.sum() < 1e-6 * whole.sum():
+        raise ValueError(
+            f"`{label}` is not in the domain: of its integral over the whole space, {whole.sum():.3g}, only "
+            f"{inside.sum():.2g} lies in {grid!r}. Move its `center`, or the domain."
+        )
+    stated, left = whole[by_mass].sum(), inside[by_mass].sum()
+    if left < 0.999 * stated:
+        instead = " and ".join(f"amplitude={h:.6g}" for h, mass in zip(heights, by_mass, strict=True) if mass)
+        warnings.warn(
+            f"`{label}` has {100 * (1 - left / stated):.2g}% of its mass outside {grid!r}. That part is not there: of "
+            f"a mass of {stated:.6g} fields and particles have {left:.6g}. A larger domain or a narrower condition "
+            f"would hold it; if the cut is meant, give the height instead of the mass: {instead}.",
+            stacklevel=6,
         )

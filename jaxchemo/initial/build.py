@@ -8,7 +8,8 @@ from jaxtyping import Array, ArrayLike
 from jaxchemo import _checks
 from jaxchemo.initial.conditions import AbstractProfile
 from jaxchemo.initial.gridded import FromArray, Particles, Perturbed
-from jaxchemo.initial.profiles import Ball, Function, Gaussian, Mixture, Ring, Size, Uniform
+from jaxchemo.initial.profiles import Ball, Function, Gaussian, Mixture, Ring, Uniform
+from jaxchemo.initial.sized import Size
 
 
 def _one_of(mass: ArrayLike | None, amplitude: ArrayLike | None) -> Size:
@@ -26,11 +27,12 @@ def gaussian(
     center: ArrayLike | Sequence[float] = 0.0,
     std: ArrayLike | Sequence[float],
 ) -> Gaussian:
-    """A Gaussian bump.
+    """A Gaussian bump. What a domain cuts off is not there: walls do not reflect it, periodic boxes do not wrap it.
 
     **Arguments:**
 
-    - `mass` or `amplitude`: its integral over the whole space, or its height; exactly one.
+    - `mass` or `amplitude`: its integral over the whole space, or its height; exactly one. A `Problem` warns where the
+      domain holds less than 99.9% of the mass.
     - `center`: middle [length]; one number for all coordinates, or one each. Default 0.
     - `std`: standard deviation per coordinate, positive [length]; one number, or one each.
 
@@ -41,12 +43,14 @@ def gaussian(
 
 
 def mixture(parts: Sequence[AbstractProfile]) -> Mixture:
-    """The sum of several profiles: `mixture([gaussian(...), gaussian(...)])`. Particles are shared out by mass."""
+    """The sum of several profiles: `mixture([gaussian(...), gaussian(...)])`.
+
+    Each is cut by the domain as it is alone. Particles are shared out by the mass that is left in the domain.
+    """
     if not parts:
         raise ValueError("`parts` must hold at least one initial condition, got none.")
-    return Mixture(
-        tuple(_checks.instance("parts", p, AbstractProfile, "initial conditions given by formulas") for p in parts)
-    )
+    known = [_checks.instance("parts", p, AbstractProfile, "initial conditions given by formulas") for p in parts]
+    return Mixture(tuple(part for p in known for part in (p.parts if isinstance(p, Mixture) else (p,))))
 
 
 def ring(
@@ -58,11 +62,11 @@ def ring(
     width: ArrayLike,
     axis: int = 2,
 ) -> Ring:
-    """A ring in 2D, or a torus tube in 3D, with a Gaussian cross-section.
+    """A ring in 2D, or a torus tube in 3D, with a Gaussian cross-section; cut by the domain as a `gaussian` is.
 
     **Arguments:**
 
-    - `mass` or `amplitude`: its integral, or its height on the ring; exactly one.
+    - `mass` or `amplitude`: its integral over the whole space, or its height on the ring; exactly one.
     - `center`: middle of the ring [length]. Default 0.
     - `radius`: radius of the ring, positive [length].
     - `width`: standard deviation of the cross-section, positive [length].
@@ -83,11 +87,12 @@ def ball(
     center: ArrayLike | Sequence[float] = 0.0,
     radius: ArrayLike,
 ) -> Ball:
-    """A uniform ball (disk in 2D, interval in 1D).
+    """A uniform ball (disk in 2D, interval in 1D); cut by the domain as a `gaussian` is.
 
     **Arguments:**
 
-    - `mass` or `amplitude`: its integral, or its value inside; exactly one.
+    - `mass` or `amplitude`: its integral over the whole space, or its value inside; exactly one. Where a domain cuts
+      it, the cells at its edge know its mass to about a percent.
     - `center`: middle [length]. Default 0.
     - `radius`: positive [length]. On a grid the field has no gradient in it; as particles it does.
     """
@@ -115,7 +120,10 @@ def perturbed(value: ArrayLike, noise: ArrayLike = 0.01, seed: int = 0) -> Pertu
 
 
 def function(f: Callable[[Array], Array]) -> Function:
-    """A function `f` that maps points `(..., d)` to non-negative values `(...)`, written with `jax.numpy`."""
+    """A function `f` that maps points `(..., d)` to non-negative values `(...)`, written with `jax.numpy`.
+
+    Its mass is its integral over the domain. On periodic axes it is taken as it is, from wall to wall.
+    """
     if not callable(f):
         raise TypeError(f"`f` must be a function of points (..., d), got {f!r}.")
     return Function(f)

@@ -3,6 +3,7 @@
 import abc
 import math
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -21,11 +22,14 @@ class AbstractInitial(Shown):
 
     @abc.abstractmethod
     def mass_in(self, grid: AbstractGrid | FreeSpace) -> Float[Array, ""]:
-        """Its integral [units of the field x length^d]."""
+        """Its integral over the domain [units of the field x length^d]: what lies outside is not there."""
 
     @abc.abstractmethod
     def place(self, u: Float[Array, "n k"], grid: Grid | FreeSpace) -> Float[Array, "n d"]:
-        """Points of the unit cube turned into positions whose density is the normalised field."""
+        """Points of the unit cube turned into positions whose density is the normalised field.
+
+        Where it `overflows`, that is the field in the whole space.
+        """
 
     @abc.abstractmethod
     def uniforms(self, ndim: int) -> int:
@@ -35,6 +39,11 @@ class AbstractInitial(Shown):
     @abc.abstractmethod
     def finest(self) -> Array | float:
         """Smallest length in it that a grid must resolve [length]; infinity where there is none."""
+
+    @property
+    def overflows(self) -> bool:
+        """Whether `place` may give positions outside a box; `sample` draws them anew."""
+        return True
 
     @property
     def unbounded(self) -> bool:
@@ -56,17 +65,60 @@ class AbstractInitial(Shown):
         grid: Grid | FreeSpace,
         points: AbstractPoints = Random(),
     ) -> Float[Array, "n d"]:
-        """`n` particle positions in the domain, each with the field as its density.
+        """`n` particle positions in the domain, whose density is the normalised field there.
+
+        Nothing is brought in from outside, on periodic axes neither. Positions follow the numbers of the field
+        pathwise; those that the formula of a ring or a ball puts outside are drawn anew from its cell averages.
 
         **Arguments:**
 
         - `key`: random key; with Sobol points it shifts the whole set.
         - `n`: number of particles.
-        - `grid`: a box; what falls outside is brought back by its boundaries. Or `FreeSpace`.
+        - `grid`: a box, or `FreeSpace`.
         - `points`: `Random()` (default) or `Sobol()`.
         """
         x = self.place(points(key, n, self.uniforms(grid.ndim)), grid)
+        if isinstance(grid, Grid) and self.overflows:
+            x = _drawn_anew(self, x, jax.random.fold_in(key, 1), grid)
+        # Round-off can put a position that belongs to a wall a last digit behind it.
         return jnp.stack(grid.fold(tuple(x.T)), axis=1)
+
+
+def _drawn_anew(
+    condition: AbstractInitial, x: Float[Array, "n d"], key: PRNGKeyArray, grid: Grid
+) -> Float[Array, "n d"]:
+    """Positions of which those outside the box are replaced by others inside.
+
+    Whatever share is outside, all of them then have the density of the field in the box.
+    """
+    outside = jnp.any((x < jnp.array(grid.lower)) | (x > jnp.array(grid.upper)), axis=1, keepdims=True)
+
+    def replaced(x: Array) -> Array:
+        u = Random()(key, x.shape[0], grid.ndim)
+        return jnp.where(outside, in_cells(condition.on_grid(grid), u, grid), x).astype(x.dtype)
+
+    return jax.lax.cond(jnp.any(outside), replaced, lambda x: x, x)
+
+
+def in_cells(field: Float[Array, "*shape"], u: Float[Array, "n d"], grid: Grid) -> Float[Array, "n d"]:
+    """Points of the unit cube turned into positions whose density is that of these cell averages.
+
+    Rosenblatt's map of a piecewise constant density: each coordinate by its own conditional distribution, which keeps
+    the evenness of Sobol points and is differentiable in the cell averages.
+    """
+    x, row = [], jnp.zeros(u.shape[0], jnp.int32)
+    for axis in range(grid.ndim):
+        n = grid.shape[axis]
+        share = field.sum(tuple(range(axis + 1, grid.ndim))).reshape(-1)
+        total = jnp.concatenate([jnp.zeros(1, share.dtype), jnp.cumsum(share)])
+        start, stop = total[row * n], total[(row + 1) * n]
+        target = start + u[:, axis] * (stop - start)
+        cell = jnp.clip(jnp.searchsorted(total, target, side="right") - 1, row * n, (row + 1) * n - 1)
+        width = jnp.where(share[cell] > 0, share[cell], 1)
+        inside = jnp.clip((target - total[cell]) / width, 0, 1)
+        x.append(grid.lower[axis] + grid.spacing[axis] * (cell - row * n + inside))
+        row = cell
+    return jnp.stack(x, axis=1)
 
 
 def cells(grid: AbstractGrid | FreeSpace) -> AbstractGrid:
@@ -98,23 +150,11 @@ class AbstractGridded(AbstractInitial):
         return cells(grid).integrate(self.on_grid(cells(grid)))
 
     def place(self, u, grid):
-        grid = box(grid)
-        # Rosenblatt's map of a piecewise constant density: each coordinate by its own conditional distribution, which
-        # keeps the evenness of Sobol points and is differentiable in the cell values.
-        mass = self.on_grid(grid)
-        x, row = [], jnp.zeros(u.shape[0], jnp.int32)
-        for axis in range(grid.ndim):
-            n = grid.shape[axis]
-            share = mass.sum(tuple(range(axis + 1, grid.ndim))).reshape(-1)
-            total = jnp.concatenate([jnp.zeros(1, share.dtype), jnp.cumsum(share)])
-            start, stop = total[row * n], total[(row + 1) * n]
-            target = start + u[:, axis] * (stop - start)
-            cell = jnp.clip(jnp.searchsorted(total, target, side="right") - 1, row * n, (row + 1) * n - 1)
-            width = jnp.where(share[cell] > 0, share[cell], 1)
-            inside = jnp.clip((target - total[cell]) / width, 0, 1)
-            x.append(grid.lower[axis] + grid.spacing[axis] * (cell - row * n + inside))
-            row = cell
-        return jnp.stack(x, axis=1)
+        return in_cells(self.on_grid(box(grid)), u, box(grid))
+
+    @property
+    def overflows(self):
+        return False
 
     def uniforms(self, ndim):
         return ndim

@@ -8,59 +8,54 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf, logsumexp, ndtri
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown, number
 from jaxchemo.domain import AbstractGrid, FreeSpace, Grid
-from jaxchemo.initial.conditions import AbstractProfile, box, cells
-from jaxchemo.initial.gridded import FromArray
+from jaxchemo.initial import truncated
+from jaxchemo.initial.conditions import AbstractProfile, box, cells, in_cells
+from jaxchemo.initial.sized import AbstractSized, Size
 
 
-class Size(Shown):
-    """How much there is of a profile: its integral, or its height."""
-
-    value: Float[Array, ""]
-    is_mass: bool = eqx.field(static=True)
-
-    def __repr__(self) -> str:
-        return f"{'mass' if self.is_mass else 'amplitude'} {number(self.value)}"
-
-    def height(self, volume: Array) -> Array:
-        """Height of a profile whose integral is `volume` times its height."""
-        return self.value / volume if self.is_mass else self.value
-
-    def mass(self, volume: Array) -> Array:
-        """Integral of such a profile."""
-        return self.value if self.is_mass else self.value * volume
-
-
-class Gaussian(AbstractProfile):
+class Gaussian(AbstractSized):
     """A Gaussian bump, `height * exp(-|x - center|^2 / (2 std^2))`; see `gaussian`."""
 
     size: Size
     center: Float[Array, "..."]
     std: Float[Array, "..."]
 
-    def _volume(self, ndim: int) -> Array:
+    def volume(self, ndim):
         return (2 * math.pi) ** (ndim / 2) * jnp.prod(jnp.broadcast_to(self.std, (ndim,)))
 
     def __call__(self, x):
-        height = self.size.height(self._volume(x.shape[-1]))
+        height = self.size.height(self.volume(x.shape[-1]))
         return height * jnp.exp(-0.5 * jnp.sum(((x - self.center) / self.std) ** 2, axis=-1))
 
     def log_value(self, x):
-        height = self.size.height(self._volume(x.shape[-1]))
+        height = self.size.height(self.volume(x.shape[-1]))
         return jnp.log(height) - 0.5 * jnp.sum(((x - self.center) / self.std) ** 2, axis=-1)
 
     def on_grid(self, grid):
         return grid.average(self)
 
     def mass_in(self, grid):
-        return self.size.mass(self._volume(grid.ndim))
+        whole = self.size.mass(self.volume(grid.ndim))
+        if isinstance(grid, Grid):
+            return whole * jnp.prod(truncated.share(*self._walls(grid)))
+        return whole if isinstance(grid, FreeSpace) else super().mass_in(grid)
 
     def place(self, u, grid):
-        return self.center + self.std * ndtri(u)
+        z = truncated.quantile(u, *self._walls(grid)) if isinstance(grid, Grid) else ndtri(u)
+        return self.center + self.std * z
+
+    @property
+    def overflows(self):
+        return False
+
+    def _walls(self, grid: Grid) -> tuple[Array, Array]:
+        """The two ends of each axis, in standard deviations from the centre."""
+        low, high = ((jnp.array(wall) - self.center) / self.std for wall in (grid.lower, grid.upper))
+        return low, high
 
     def uniforms(self, ndim):
         return ndim
@@ -70,10 +65,6 @@ class Gaussian(AbstractProfile):
         return jnp.min(self.std)
 
     @property
-    def unbounded(self):
-        return True
-
-    @property
     def smooth(self):
         return True
 
@@ -81,7 +72,7 @@ class Gaussian(AbstractProfile):
         _check_lengths(name, grid, center=self.center, std=self.std)
 
 
-class Ring(AbstractProfile):
+class Ring(AbstractSized):
     """A ring (2D) or torus tube (3D) with a Gaussian cross-section; see `ring`."""
 
     size: Size
@@ -106,7 +97,7 @@ class Ring(AbstractProfile):
         bulk = self.radius * w * math.sqrt(math.pi / 2)
         return edge + bulk * (erf((s - self.radius) / (k * w)) + erf(self.radius / (k * w)))
 
-    def _volume(self, ndim: int) -> Array:
+    def volume(self, ndim):
         tube = 1.0 if ndim == 2 else math.sqrt(2 * math.pi) * self.width
         return 2 * math.pi * tube * self._cumulative(self.radius + 20 * self.width)
 
@@ -115,14 +106,17 @@ class Ring(AbstractProfile):
         # The distance itself has no gradient on the axis; there the field is flat, and zero is the right answer.
         on_axis = flat == 0
         s = jnp.where(on_axis, 0, jnp.sqrt(jnp.where(on_axis, 1, flat)))
-        height = self.size.height(self._volume(x.shape[-1]))
+        height = self.size.height(self.volume(x.shape[-1]))
         return height * jnp.exp(-((s - self.radius) ** 2 + z**2) / (2 * self.width**2))
 
     def on_grid(self, grid):
         return grid.average(self)
 
-    def mass_in(self, grid):
-        return self.size.mass(self._volume(grid.ndim))
+    def fits(self, grid):
+        reach = jnp.full(grid.ndim, self.radius + 6 * self.width)
+        if grid.ndim == 3:
+            reach = reach.at[self.axis].set(6 * self.width)
+        return _within(self.center, reach, grid)
 
     def place(self, u, grid):
         nodes = jnp.linspace(jnp.maximum(self.radius - 7 * self.width, 0), self.radius + 7 * self.width, 2048)
@@ -141,28 +135,24 @@ class Ring(AbstractProfile):
     def finest(self):
         return self.width
 
-    @property
-    def unbounded(self):
-        return True
-
     def check(self, name, grid):
         if grid.ndim not in (2, 3) or not isinstance(grid, Grid | FreeSpace):
             raise ValueError(f"`{name}`: a ring lives on a Grid in 2 or 3 dimensions or in FreeSpace, not on {grid!r}.")
         _check_lengths(name, grid, center=self.center)
 
 
-class Ball(AbstractProfile):
+class Ball(AbstractSized):
     """A constant inside a ball and zero outside; see `ball`."""
 
     size: Size
     center: Float[Array, "..."]
     radius: Float[Array, ""]
 
-    def _volume(self, ndim: int) -> Array:
+    def volume(self, ndim):
         return math.pi ** (ndim / 2) / math.gamma(ndim / 2 + 1) * self.radius**ndim
 
     def __call__(self, x):
-        height = self.size.height(self._volume(x.shape[-1]))
+        height = self.size.height(self.volume(x.shape[-1]))
         return jnp.where(jnp.sum((x - self.center) ** 2, axis=-1) <= self.radius**2, height, 0.0)
 
     def on_grid(self, grid):
@@ -170,19 +160,12 @@ class Ball(AbstractProfile):
         if not self.size.is_mass:
             return average
         # A few points tell little of a cell that the edge cuts, and the mass would be off by a percent; it is put right
-        # where the whole ball lies in the domain. (A radial grid holds its centre by definition.)
-        center = jnp.broadcast_to(self.center, (grid.ndim,))
-        if isinstance(grid, Grid):
-            low, high = jnp.array(grid.lower), jnp.array(grid.upper)
-        else:
-            high = jnp.sum(grid.lengths[0])
-            low = -high
-        fits = jnp.all((center - self.radius >= low) & (center + self.radius <= high))
+        # where the whole ball lies in the domain.
         total = grid.integrate(average)
-        return average * jnp.where(fits & (total > 0), self.size.value / jnp.where(total > 0, total, 1), 1)
+        return average * jnp.where(self.fits(grid) & (total > 0), self.size.value / jnp.where(total > 0, total, 1), 1)
 
-    def mass_in(self, grid):
-        return self.size.mass(self._volume(grid.ndim))
+    def fits(self, grid):
+        return _within(self.center, self.radius, grid)
 
     def place(self, u, grid):
         direction = ndtri(u[:, 1:])
@@ -195,10 +178,6 @@ class Ball(AbstractProfile):
     @property
     def finest(self):
         return self.radius
-
-    @property
-    def unbounded(self):
-        return True
 
     def check(self, name, grid):
         _check_lengths(name, grid, center=self.center)
@@ -225,6 +204,10 @@ class Uniform(AbstractProfile):
     def place(self, u, grid):
         grid = box(grid)
         return jnp.array(grid.lower) + u * (jnp.array(grid.upper) - jnp.array(grid.lower))
+
+    @property
+    def overflows(self):
+        return False
 
     def uniforms(self, ndim):
         return ndim
@@ -254,11 +237,17 @@ class Mixture(AbstractProfile):
     def place(self, u, grid):
         # Which part a particle belongs to is decided by the last number, so a gradient in the masses of the parts does
         # not reach the positions; it reaches the total mass.
-        share = jnp.stack([jnp.asarray(part.mass_in(grid)) for part in self.parts])
+        # A part that overflows is placed in the whole space, and drawn anew with all others that lie outside.
+        space = FreeSpace(grid.ndim)
+        share = jnp.stack([jnp.asarray(part.mass_in(space if part.overflows else grid)) for part in self.parts])
         edges = jnp.cumsum(share / share.sum())[:-1]
         which = jnp.searchsorted(edges, u[:, -1], side="right")
         placed = jnp.stack([part.place(u[:, : part.uniforms(grid.ndim)], grid) for part in self.parts])
         return jnp.take_along_axis(placed, which[None, :, None], axis=0)[0]
+
+    @property
+    def overflows(self):
+        return any(part.overflows for part in self.parts)
 
     def uniforms(self, ndim):
         return 1 + max(part.uniforms(ndim) for part in self.parts)
@@ -295,7 +284,11 @@ class Function(AbstractProfile):
         return cells(grid).integrate(self.on_grid(cells(grid)))
 
     def place(self, u, grid):
-        return FromArray(self.on_grid(box(grid))).place(u, grid)
+        return in_cells(self.on_grid(box(grid)), u, box(grid))
+
+    @property
+    def overflows(self):
+        return False
 
     def uniforms(self, ndim):
         return ndim
@@ -311,6 +304,16 @@ class Function(AbstractProfile):
             raise ValueError(
                 f"`{name}`: the function must map points (5, {grid.ndim}) to values (5,), it gave {shape}."
             )
+
+
+def _within(center: Array, reach: Array, grid: AbstractGrid) -> Bool[Array, ""]:
+    """Whether all that is no further than `reach` from the centre, along each axis, lies in the domain."""
+    if isinstance(grid, Grid):
+        low, high = jnp.array(grid.lower), jnp.array(grid.upper)
+    else:  # it holds its centre by definition
+        high = jnp.sum(grid.lengths[0])
+        low = -high
+    return jnp.all((center - reach >= low) & (center + reach <= high))
 
 
 def _check_lengths(name: str, grid: AbstractGrid | FreeSpace, **values: Array) -> None:

@@ -10,6 +10,7 @@ import scipy.stats
 
 import jaxchemo as jc
 from jaxchemo import initial
+from jaxchemo.initial import truncated
 
 BOXES = {
     1: jc.Grid.box(-2.0, 2.4, 33),
@@ -54,10 +55,14 @@ def test_the_mass_on_the_grid_is_the_mass(ndim, name):
     on_grid = condition.on_grid(grid)
     assert on_grid.shape == grid.shape and bool(jnp.all(on_grid >= 0))
     mass = float(condition.mass_in(grid))
-    # Three Gauss points per cell and axis; what lies beyond the walls is some 1e-6.
+    # Three Gauss points per cell and axis.
     assert float(grid.integrate(on_grid)) == pytest.approx(mass, rel=5e-6)
-    if name in ("gaussian", "mixture", "ball", "uniform", "ring"):
+    if name in ("ball", "uniform"):
         assert mass == pytest.approx(1.7, rel=1e-14)
+    if name in ("gaussian", "mixture", "ring"):  # what lies beyond the walls is some 1e-6
+        assert mass == pytest.approx(1.7, rel=5e-6)
+    if name in ("gaussian", "mixture", "ring", "ball"):
+        assert float(condition.mass_in(jc.FreeSpace(ndim))) == pytest.approx(1.7, rel=1e-14)
 
 
 def exact_moments(condition, grid):
@@ -173,10 +178,85 @@ def test_particles_are_themselves():
         condition.sample(jax.random.key(0), 60, grid)
 
 
-def test_samples_outside_are_brought_back_by_the_walls():
-    grid = jc.Grid.box(0.0, 1.0, 8, jc.Periodic())
+CUT = {
+    "gaussian": (1, lambda: initial.gaussian(mass=1.7, center=0.9, std=0.5)),
+    "far gaussian": (1, lambda: initial.gaussian(mass=1.7, center=-1.9, std=0.3)),
+    "gaussian in a corner": (2, lambda: initial.gaussian(mass=1.7, center=(1.1, -0.9), std=(0.4, 0.6))),
+    "ring": (2, lambda: initial.ring(mass=1.7, center=(0.7, 0.2), radius=0.8, width=0.2)),
+    "sideways ring": (3, lambda: initial.ring(amplitude=1.7, center=0.4, radius=0.8, width=0.25, axis=0)),
+    "ball": (2, lambda: initial.ball(mass=1.7, center=(-0.6, 0.3), radius=0.9)),
+    "ball around the box": (1, lambda: initial.ball(mass=1.7, radius=5.0)),
+    "mixture": (
+        2,
+        lambda: initial.mixture(
+            [
+                initial.ring(mass=1.7, center=(0.7, 0.2), radius=0.8, width=0.2),
+                initial.gaussian(mass=0.9, center=(-1.1, 0.0), std=0.3),
+                initial.gaussian(mass=50.0, center=(-20.0, 0.0), std=0.3),
+                initial.mixture([initial.uniform(amplitude=0.05)]),
+            ]
+        ),
+    ),
+}
+SIDES = {"closed": jc.NoFlux(), "periodic": jc.Periodic(), "absorbing": jc.Dirichlet(0.0)}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "sideways ring" else n for n in CUT])
+def test_what_a_domain_cuts_off_is_not_there(name):
+    """The mass is that of the field, and the particles have its density: a chi-square test over coarse cells."""
+    ndim, build = CUT[name]
+    condition, n, each = build(), 20_000, {1: 48, 2: 12, 3: 5}[ndim]
+    fine, coarse = (jc.Grid.box((-1.0,) * ndim, (1.0,) * ndim, (k * each,) * ndim) for k in (5, 1))
+    field = np.asarray(fine.average(condition, order=4) * fine.cell_volume)
+    exact = field.sum()
+    edge = 0.02 if isinstance(condition, type(initial.ball(mass=1.0, radius=1.0))) else 1e-5  # few points see its edge
+    assert float(condition.mass_in(fine)) == pytest.approx(exact, rel=edge)
+    assert float(fine.integrate(condition.on_grid(fine))) == pytest.approx(float(condition.mass_in(fine)), rel=5e-6)
+    expected = field.reshape([side for _ in range(ndim) for side in (each, 5)]).sum(tuple(range(1, 2 * ndim, 2)))
+    expected = expected / exact * n
+    for points in (initial.Random(), initial.Sobol()):
+        x = condition.sample(jax.random.key(1), n, fine, points)
+        assert bool(jnp.all(jnp.abs(x) <= 1))
+        counts = np.zeros(coarse.shape)
+        np.add.at(counts, tuple(np.asarray(i) for i in coarse.cell_of(tuple(x.T))), 1)
+        enough = expected > 5
+        assert expected[~enough].sum() < 0.02 * n
+        statistic = np.sum((counts - expected)[enough] ** 2 / expected[enough])
+        assert scipy.stats.chi2.sf(statistic, enough.sum()) > 1e-4
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_nothing_is_brought_in_from_outside(side):
+    """Neither mirrored, nor wrapped, nor piled up at a wall."""
+    grid = jc.Grid.box(0.0, 1.0, 16, SIDES[side])
     x = initial.gaussian(mass=1.0, center=0.9, std=0.1).sample(jax.random.key(0), 4096, grid, initial.Sobol())
-    assert np.all((x >= 0) & (x <= 1)) and np.mean(x < 0.5) == pytest.approx(scipy.stats.norm.sf(1.0), abs=2e-3)
+    assert np.all((x > 0) & (x < 1)) and np.mean(x > 0.9) == pytest.approx(scipy.stats.truncnorm.sf(0, -9, 1), abs=2e-3)
+    y = initial.ball(mass=1.0, center=0.9, radius=0.5).sample(jax.random.key(0), 4096, grid, initial.Sobol())
+    assert np.all((y > 0.375) & (y < 1)) and np.mean(y) == pytest.approx(0.7, abs=0.01)
+
+
+@pytest.mark.parametrize("center", [-9.0, -3.0, 0.0, 4.0, 9.0])
+def test_tails_keep_their_digits_in_single_precision(center):
+    """Nine standard deviations away too: the share to a few units of round-off, the positions to some of a box."""
+    u = np.linspace(0.001, 0.999, 57)
+    ends = np.float32(-1 - center), np.float32(1 - center)
+    law = scipy.stats.truncnorm(*map(float, ends))
+    exact = law.ppf(u) if center <= 0 else -scipy.stats.truncnorm(-float(ends[1]), -float(ends[0])).isf(u)
+    exact = np.where(np.isfinite(exact), exact, 0)
+    found = truncated.quantile(jnp.asarray(u, jnp.float32), *map(jnp.asarray, ends))
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, exact, atol=2e-5)
+    size = scipy.stats.norm.cdf(-abs(abs(center) - 1)) - scipy.stats.norm.cdf(-abs(center) - 1)
+    size = size if center else 1 - 2 * scipy.stats.norm.cdf(-1.0)
+    np.testing.assert_allclose(truncated.share(*map(jnp.asarray, ends)), size, rtol=1e-4)
+
+
+def test_a_part_of_a_mixture_that_is_far_away_leaves_gradients_finite():
+    def sample(center):
+        near, far = initial.gaussian(mass=1.0, center=0.1, std=0.3), initial.gaussian(mass=1.0, center=center, std=0.1)
+        return initial.mixture([near, far]).sample(jax.random.key(0), 64, jc.Grid.box(-1.0, 1.0, 16))
+
+    assert bool(jnp.all(jnp.isfinite(jax.jacfwd(sample)(100.0))))
 
 
 def central(f, at, h=1e-5):
@@ -190,6 +270,9 @@ SAMPLE_PARAMETERS = {
     "ring width": (lambda p: initial.ring(mass=1.0, radius=0.8, width=p), 0.1),
     "ring center": (lambda p: initial.ring(mass=1.0, radius=0.8, width=0.1, center=(p, 0.0)), 0.1),
     "ball radius": (lambda p: initial.ball(mass=1.0, radius=p), 0.8),
+    "center of a cut gaussian": (lambda p: initial.gaussian(mass=1.0, center=(p, 0.1), std=(0.5, 0.2)), 2.2),
+    "std of a cut gaussian": (lambda p: initial.gaussian(mass=1.0, center=(-2.3, 0.1), std=(p, 0.2)), 0.6),
+    "center of a cut ring": (lambda p: initial.ring(mass=1.0, radius=0.8, width=0.1, center=(p, 0.1)), 2.1),
     "part of a mixture": (
         lambda p: initial.mixture([initial.gaussian(mass=1.0, center=p, std=0.2), initial.ball(mass=2.0, radius=0.5)]),
         0.3,
@@ -214,7 +297,7 @@ def test_gradients_of_samples(name, points):
 
 def test_gradients_of_gaussian_samples_are_exact():
     def sample(center, std):
-        return initial.gaussian(mass=1.0, center=center, std=std).sample(jax.random.key(3), 100, BOXES[2])
+        return initial.gaussian(mass=1.0, center=center, std=std).sample(jax.random.key(3), 100, jc.FreeSpace(2))
 
     center, std = jnp.array([0.1, -0.2]), jnp.array([0.2, 0.3])
     by_center, by_std = jax.jacfwd(sample, argnums=(0, 1))(center, std)

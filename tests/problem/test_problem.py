@@ -1,5 +1,8 @@
 """A problem's parts are checked against one another at the door, in words about the argument at fault."""
 
+import dataclasses
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -196,3 +199,83 @@ def test_a_logarithm_of_nothing_is_refused():
     with pytest.raises(ValueError, match=r"`signal` 'c' is 0 somewhere, where species 'rho' .* an `offset`"):
         problem(0.0, 0.0)
     assert problem(0.1, 0.0) and problem(0.0, 0.1)
+
+
+INTERVAL = jc.Grid.box(-1.0, 1.0, 16)
+
+
+def on_interval(density, grid=INTERVAL, signal=initial.uniform(amplitude=1.0)):
+    return jc.Problem(jc.models.phks(0.1, 1.0), grid, density, signal)
+
+
+@pytest.mark.parametrize(
+    "condition, grid, numbers, instead",
+    [
+        (initial.gaussian(mass=1.0, std=0.2, center=0.8), INTERVAL, ("16%", "0.841345"), "amplitude=1.99471"),
+        (initial.gaussian(mass=2.0, std=0.2, center=1.5), INTERVAL, ("99%", "0.0124193"), "amplitude=3.98942"),
+        (initial.ball(mass=1.0, radius=5.0), INTERVAL, ("80%", "0.2"), "amplitude=0.1"),
+        (
+            initial.gaussian(mass=1.0, std=1.0),
+            jc.RadialGrid(2.0, 40, ndim=3),
+            ("26%", "0.738536"),
+            "amplitude=0.0634936",
+        ),
+        (initial.ring(mass=1.0, radius=0.8, width=0.25), GRID, ("18%", "0.82041"), "amplitude=0.31745"),
+    ],
+)
+def test_a_mass_that_is_cut_is_warned_of(condition, grid, numbers, instead):
+    """With both numbers, in the line that states it; and what the warning says would do, does."""
+    with pytest.warns(UserWarning, match="`density` has .* of its mass outside .* That part is not there") as seen:
+        given = on_interval(condition, grid)
+    assert len(seen) == 1 and seen[0].filename == __file__
+    message = str(seen[0].message)
+    assert all(one in message for one in numbers) and message.endswith(f"instead of the mass: {instead}.")
+    size = type(condition.size)(jnp.asarray(float(instead.split("=")[1])), is_mass=False)
+    same = dataclasses.replace(condition, size=size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quiet = on_interval(same, grid)
+    np.testing.assert_allclose(quiet.fields()[0]["rho"], given.fields()[0]["rho"], rtol=1e-5)
+
+
+def test_a_signal_given_by_its_mass_is_warned_of_and_a_mixture_by_its_parts():
+    wide = initial.gaussian(mass=1.0, std=0.5)
+    with pytest.warns(UserWarning, match="`signal` has 4.6% of its mass outside"):
+        on_interval(initial.uniform(mass=1.0), signal=wide)
+    tall = initial.gaussian(amplitude=5.0, std=0.5, center=1.0)
+    with pytest.warns(UserWarning, match="`density` has 2.3% .* of a mass of 2 .* have 1.9545"):
+        on_interval(initial.mixture([wide, tall, initial.gaussian(mass=1.0, std=0.125), initial.uniform(mass=1.0)]))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        initial.gaussian(amplitude=1.0, std=0.2, center=1.0),
+        initial.gaussian(mass=1.0, std=0.3),  # 0.086% lie outside
+        initial.ball(mass=1.0, radius=1.0),
+        initial.uniform(mass=1.0),
+        initial.function(lambda x: 1 + x[..., 0] ** 2),
+    ],
+)
+def test_nothing_is_said_where_little_is_cut_or_no_mass_is_stated(condition):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        on_interval(condition)
+        jax.jit(lambda mass: on_interval(initial.gaussian(mass=mass, std=0.2, center=0.8)).fields()[0]["rho"])(1.0)
+        jc.Problem(jc.models.keller_segel(1.0, 1.0, relaxation=0), jc.FreeSpace(2), initial.gaussian(mass=1.0, std=9.0))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        initial.gaussian(mass=1.0, std=0.2, center=7.0),
+        initial.gaussian(amplitude=1.0, std=0.2, center=-2.1),
+        initial.ball(mass=1.0, radius=0.5, center=3.0),
+        initial.mixture([initial.gaussian(mass=1.0, std=0.2, center=side) for side in (-7.0, 7.0)]),
+    ],
+)
+def test_a_density_that_is_elsewhere_is_refused_and_a_signal_is_not(condition):
+    with pytest.raises(ValueError, match=r"`density` is not in the domain: .* Move its `center`"):
+        on_interval(condition)
+    both = initial.mixture([initial.uniform(mass=1.0), initial.gaussian(amplitude=1.0, std=0.2, center=7.0)])
+    assert on_interval(both, signal=initial.gaussian(amplitude=1.0, std=0.2, center=7.0))
