@@ -124,8 +124,29 @@ def outflow_rate(
     return rate
 
 
+def convergence(
+    density: Float[Array, "*shape"],
+    grid: AbstractGrid,
+    drifts: Sequence[Drift],
+    *,
+    name: str | None = None,
+    t: ArrayLike = 0.0,
+) -> Float[Array, "*shape"]:
+    """`-div V`: how fast a drift draws an even density together [1 / time].
+
+    The arguments are those of `drift_diffusion`.
+    """
+    rate = jnp.zeros_like(density)
+    for axis in range(density.ndim):
+        rate = rate - _outflow(density, 1.0, grid, drifts, axis, name, t, None)
+    return rate
+
+
 def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held) -> Array:
-    """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`."""
+    """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`.
+
+    `held=None` is a unit density that only drifts.
+    """
     mobility = jnp.asarray(mobility)
     distance = jnp.asarray(grid.face_distance(axis), density.dtype)
     # One mobility for all cells multiplies what they hold, and divides the potentials: its gradient is then two sums
@@ -136,9 +157,9 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     square = [_speed_along(cause, grid, axis, t) if cause.limit is not None else None for cause in drifts]
 
     def flux(faces, distance) -> Array:
-        below, above = faces.sides(scale * held, name, lambda value: scale * value)
         diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
+            below, above = faces.sides(scale * held, name, lambda value: scale * value)
             return diffusivity / distance * (below - above)
         rise: Any = 0.0
         for cause, along in zip(drifts, square, strict=True):
@@ -150,6 +171,9 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
                 # So small that no speed notices; a root has no derivative at zero.
                 factor = factor * cause.limit(jnp.sqrt(across + faces.mean(along) + jnp.finfo(across.dtype).tiny))
             rise = rise + factor * (high - low)
+        if held is None:
+            return scale * rise / distance
+        below, above = faces.sides(scale * held, name, lambda value: scale * value)
         if not shared:
             # Where cells hardly diffuse they go upwind, as they do at a thousandth of the drift: so nothing is divided
             # by zero, and nothing changes. A root, because derivatives divide by the square.

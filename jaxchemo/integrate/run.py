@@ -155,7 +155,7 @@ def run(
                 break
     if disk is not None:
         disk.close()
-    solution = eqx.filter_jit(finish)(problem, method, carry, None, None, step_size, jnp.asarray(done))
+    solution = eqx.filter_jit(finish)(problem, method, carry, None, None, start_time, step_size, jnp.asarray(done))
     clocks = {"compile_seconds": compile_seconds, "seconds": seconds, "seconds_per_step": seconds / max(1, done)}
     stats = {**solution.stats, **clocks}
     solution = dataclasses.replace(solution, ts=frames.times(), ys=frames.stacked(), stats=stats)
