@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.domain.boundary import identity
@@ -128,18 +128,30 @@ def convergence(
     density: Float[Array, "*shape"],
     grid: AbstractGrid,
     drifts: Sequence[Drift],
+    place: tuple[Int[Array, ""], ...],
     *,
     name: str | None = None,
     t: ArrayLike = 0.0,
-) -> Float[Array, "*shape"]:
-    """`-div V`: how fast a drift draws an even density together [1 / time].
+) -> Float[Array, ""]:
+    """`-div V` in one cell: how fast a drift draws an even density together there [1 / time].
 
-    The arguments are those of `drift_diffusion`.
+    `place` is the index of the cell; the other arguments are those of `drift_diffusion`.
     """
-    rate = jnp.zeros_like(density)
+    drawn = jnp.zeros((), density.dtype)
+    whole = any(cause.limit is not None for cause in drifts)  # a limit looks at the slopes along the faces as well
     for axis in range(density.ndim):
-        rate = rate - _outflow(density, 1.0, grid, drifts, axis, name, t, None)
-    return rate
+
+        def line(field: Array, axis: int = axis) -> Array:
+            start = [0 if i == axis else k for i, k in enumerate(place)]
+            return lax.dynamic_slice(field, start, [n if i == axis else 1 for i, n in enumerate(field.shape)])
+
+        seen, here = density, place
+        causes = list(drifts)
+        if not whole:
+            seen, here = line(density), tuple(k if i == axis else 0 for i, k in enumerate(place))
+            causes = [cause._replace(potential=line(cause.potential)) for cause in drifts]
+        drawn = drawn - _outflow(seen, 1.0, grid, causes, axis, name, t, None)[here]
+    return drawn
 
 
 def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held) -> Array:

@@ -202,13 +202,17 @@ def finish(
 ) -> Solution:
     """The last carry and what was saved, as a `Solution`."""
     good = jnp.where(carry.failed_step < 0, num_steps, carry.failed_step)
+    trusted = t0 + good * dt
+    result = method.second_look(problem, carry.result, trusted)
     stats = {
         "num_steps": jnp.asarray(num_steps),
         "dt": jnp.asarray(dt),
         "failed_step": carry.failed_step,
-        "trusted_until": t0 + good * dt,
+        "trusted_until": trusted,
     }
-    return Solution(ts, ys, method.snapshot(problem, carry.state), carry.result, stats)
+    return Solution(
+        ts, ys, method.snapshot(problem, carry.state), method.second_look(problem, carry.result, trusted), stats
+    )
 
 
 def raise_if_failed(solution: Solution, plan: Plan, advised: Callable[[], Array]) -> None:

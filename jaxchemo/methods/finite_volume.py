@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind, check_still
-from jaxchemo.methods.collapse import blows_up, core, unresolved
+from jaxchemo.methods.collapse import blows_up, core, highest, unresolved
 from jaxchemo.methods.resolution import warn_if_coarse
 from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
 from jaxchemo.methods.steppers import AbstractStepper, Adaptive, Strang
@@ -18,7 +18,7 @@ from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 ROUND_OFF = 16  # units of the dtype: eight times the largest that transforms have been seen to leave of a maximum
-TRIALS = 4  # steps that advice on implicit steppers is tried with
+TRIALS = 16  # steps that advice on implicit steppers is tried with
 
 
 class CollapsingState(eqx.Module):
@@ -93,13 +93,7 @@ class FiniteVolume(AbstractMethod):
         if isinstance(self.stepper, Adaptive):
             result = RESULTS.where(jnp.asarray(went_well), collapse, RESULTS.solver_failed)
         else:
-            negative = jax.lax.cond(
-                deficit < 0,
-                lambda: self._was_negative(system, jax.lax.stop_gradient(before), t),
-                lambda: jnp.zeros((), bool),
-            )
-            negative = RESULTS.where(negative, RESULTS.negative_input, RESULTS.unstable_step)
-            result = RESULTS.where(deficit < 0, negative, collapse)
+            result = RESULTS.where(deficit < 0, RESULTS.unstable_step, collapse)
         result = RESULTS.where(jnp.isfinite(deficit), result, RESULTS.nonfinite)
         if isinstance(state, CollapsingState):
             after = CollapsingState(after.density, after.signal, state.start)
@@ -116,29 +110,38 @@ class FiniteVolume(AbstractMethod):
             deficit += jnp.sum(jnp.where(jnp.isfinite(s), 0, s)) if one.slaved else _below_zero(s, one.diffuses)
         return jnp.asarray(deficit)
 
-    def _was_negative(self, system: SemiDiscrete, state: FieldState, t: Any) -> Bool[Array, ""]:
-        """Whether a field is negative that no step has made so, or a wall holds it there."""
-        below = [self._deficit(system, state) < 0]
-        for name, field in (state.density | state.signal).items():
-            if name in system.model.signals and not system.model.signals[name].diffuses:
-                continue
-            for axis in range(field.ndim):
-                walls = system.grid.pad(jnp.zeros_like(field), axis, name=name, t=t)
-                below.append(jnp.min(walls) < 0)
-        return jnp.any(jnp.stack(below))
+    def second_look(self, problem, result, t):
+        """An unstable step where something was negative from the start, or a wall holds it there, is not the step's."""
+        grid = _cells(problem)
+
+        def given() -> Bool[Array, ""]:
+            density, signal = problem.fields()
+            below = [jnp.min(field) < 0 for field in (density | signal).values()]
+            for name, field in (density | signal).items():
+                if name in density or problem.model.signals[name].diffuses:
+                    walls = [grid.pad(jnp.zeros_like(field), axis, name=name, t=t) for axis in range(field.ndim)]
+                    below += [jnp.min(wall) < 0 for wall in walls]
+            return jnp.any(jnp.stack(below))
+
+        unstable = result == RESULTS.unstable_step
+        negative = jax.lax.cond(unstable, given, lambda: jnp.zeros((), bool))
+        return RESULTS.where(negative, RESULTS.negative_input, result)
 
     def _collapse(
         self, problem: Problem, system: SemiDiscrete, before: FieldState | CollapsingState, after: FieldState, t: Any
     ) -> RESULTS:
         """Whether cells have gathered beyond what the grid resolves, or what any grid would."""
         result = RESULTS.successful
-        for name, drawn in system.gathering(after, t).items():
-            lost = unresolved(before.density[name], after.density[name], drawn, system.grid)
-            result = RESULTS.where(lost, RESULTS.unresolved, result)
-        factor = core(problem)
-        if isinstance(before, CollapsingState) and factor is not None:
-            (u,), (new,) = before.density.values(), after.density.values()
-            result = RESULTS.where(blows_up(u, new, before.start, factor, system.grid), RESULTS.blow_up, result)
+        for name, u in after.density.items():
+            place = highest(u)
+            drawn = system.gathering(name, after, place, t)
+            if drawn is not None:
+                lost = unresolved(before.density[name][place], u[place], drawn)
+                result = RESULTS.where(lost, RESULTS.unresolved, result)
+            factor = core(problem)
+            if isinstance(before, CollapsingState) and factor is not None:
+                collapsing = blows_up(u, place, before.start, factor, system.grid)
+                result = RESULTS.where(collapsing, RESULTS.blow_up, result)
         return result
 
     def stable_dt(self, problem, state):
@@ -146,7 +149,7 @@ class FiniteVolume(AbstractMethod):
 
         The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly.
         Where it solves for the diffusion, the drift of the cells does, and how fast those that hold more than a
-        thousandth of the maximum lose it on balance; that is halved until four steps keep every field positive.
+        thousandth of the maximum lose it on balance; that is halved until 16 steps keep every field positive.
         Infinite where nothing happens.
         """
         system = SemiDiscrete(problem.continuum, _cells(problem))

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo.fields import fitted_flux
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
-from jaxchemo.methods.collapse import unresolved
+from jaxchemo.methods.collapse import highest, unresolved
 from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, makes_what_it_senses, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
@@ -125,7 +125,9 @@ class FokkerPlanck(AbstractMethod):
             for end, shut in ((0, closed[0]), (-1, closed[1])):
                 w = w.at[end].set(0.0) if shut else w
             drawn = drawn - jnp.moveaxis(jnp.diff(w, axis=0), 0, axis)
-        return unresolved(*jax.lax.stop_gradient((before, after, drawn)), box(problem))
+        before, after, drawn = jax.lax.stop_gradient((before, after, drawn))
+        place = highest(after)
+        return unresolved(before[place], after[place], drawn[place])
 
     def _rate(self, problem: Problem, density: Array, laws: list[tuple[Array, Array, Any]]) -> Array:
         grid, rate = box(problem), jnp.zeros_like(density)

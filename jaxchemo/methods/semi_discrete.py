@@ -20,6 +20,7 @@ from jaxchemo.fields import (
     inverse,
     outflow_rate,
 )
+from jaxchemo.methods.collapse import largest
 from jaxchemo.methods.steppers import AbstractSystem, exponential_step
 from jaxchemo.models import Model
 
@@ -139,24 +140,21 @@ class SemiDiscrete(AbstractSystem):
         ]
         return lost + grown
 
-    def gathering(self, state: FieldState, t: Array | float) -> dict[str, Float[Array, "..."]]:
-        """How fast species are drawn together by signals that cells make, over how fast they spread across one cell.
+    def gathering(self, name: str, state: FieldState, place: tuple, t: Array | float) -> Float[Array, ""] | None:
+        """How fast a species is drawn together in a cell by signals that cells make, over how fast it leaves it.
 
-        `-size^2 div(V) / D` for cells of this size, by name [dimensionless]: about 8 cells per radius of a core,
-        squared and inverted. Signals that diffuse are left out in one dimension, where they cannot make a collapse.
+        `-size^2 div(V) / D` [dimensionless]; `None` where no such signal is climbed. Signals that diffuse are left out
+        in one dimension, where they make no collapse.
         """
-        found = {}
-        size = self.grid.lengths[0]
-        for length in self.grid.lengths[1:]:
-            size = jnp.maximum(size, length)
-        for name, one in self.model.species.items():
-            causes = zip(one.taxis, self._drifts(name, state), strict=True)
-            made = [drift for signal, drift in causes if self._gathers(signal, state)]
-            if made:
-                rate = convergence(state.density[name], self.grid, made, name=name, t=t)
-                diffusivity = self._diffusivity(name, state)
-                found[name] = size.astype(rate.dtype) ** 2 * rate / jnp.maximum(diffusivity, jnp.finfo(rate.dtype).tiny)
-        return found
+        causes = zip(self.model.species[name].taxis, self._drifts(name, state), strict=True)
+        made = [drift for signal, drift in causes if self._gathers(signal, state)]
+        if not made:
+            return None
+        u = state.density[name]
+        diffusivity = self._diffusivity(name, state)
+        spread = diffusivity[place] if diffusivity.ndim else diffusivity
+        square = largest(self.grid, place).astype(u.dtype) ** 2
+        return square * convergence(u, self.grid, made, place, name=name, t=t) / spread
 
     def _gathers(self, name: str, state: FieldState) -> bool:
         """Whether cells make this signal, and can collapse by it."""
