@@ -210,9 +210,7 @@ def finish(
         "failed_step": carry.failed_step,
         "trusted_until": trusted,
     }
-    return Solution(
-        ts, ys, method.snapshot(problem, carry.state), method.second_look(problem, carry.result, trusted), stats
-    )
+    return Solution(ts, ys, method.snapshot(problem, carry.state), result, stats)
 
 
 def raise_if_failed(solution: Solution, plan: Plan, advised: Callable[[], Array]) -> None:

@@ -18,7 +18,7 @@ from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 ROUND_OFF = 16  # units of the dtype: eight times the largest that transforms have been seen to leave of a maximum
-TRIALS = 16  # steps that advice on implicit steppers is tried with
+TRIALS, HALVINGS = 16, 12  # steps that advice on implicit steppers is tried with, and how often it is halved at most
 
 
 class CollapsingState(eqx.Module):
@@ -165,9 +165,10 @@ class FiniteVolume(AbstractMethod):
                 return now, self._deficit(system, now)
 
             lacking = jax.lax.scan(step, state, jnp.arange(TRIALS))[1]
-            return ~jnp.all(lacking >= 0) & (trial[1] < 30) & jnp.isfinite(trial[0])
+            return ~jnp.all(lacking >= 0) & (trial[1] < HALVINGS) & jnp.isfinite(trial[0])
 
-        return jax.lax.while_loop(fails, lambda trial: (0.5 * trial[0], trial[1] + 1), (dt, jnp.asarray(0)))[0]
+        found, halvings = jax.lax.while_loop(fails, lambda trial: (0.5 * trial[0], trial[1] + 1), (dt, jnp.asarray(0)))
+        return jnp.where(halvings < HALVINGS, found, dt)  # where none will do, the step is not what is wrong
 
     def snapshot(self, problem, state):
         return Snapshot(by_kind(state.density), by_kind(state.signal))
