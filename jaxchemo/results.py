@@ -11,10 +11,15 @@ class RESULTS(eqx.Enumeration):
         "The solution is no longer finite (NaN or infinity). A smaller `dt` (of a flow, `change`) or smoother initial "
         "conditions would do."
     )
-    unstable_step = (
-        "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt`, or 'auto', will do."
+    unstable_step = "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt` will do."
+    negative_input = (
+        "A density or signal was negative before the step, or a wall holds one there: no `dt` mends that. Initial "
+        "conditions and walls that are nowhere negative would do."
     )
-    negative_density = "The density has become negative: the method does not keep it positive at this step size."
+    negative_density = (
+        "The density has become negative, as modes make it where they do not resolve it: more cells will do, or a "
+        "smaller `dt` at first. Where cells collapse no grid will: FiniteVolume says up to when."
+    )
     negative_rate = (
         "A tumble rate has become negative: the signal is too steep for a linear response. ExponentialResponse, or a "
         "smaller gain, will do."
@@ -24,8 +29,11 @@ class RESULTS(eqx.Enumeration):
         "The flow does not move as its density asks: more `width`, the `wavelengths` of the fluid, or a smaller "
         "`change` or `strain` will do; of a `PriorFlow`, more `steps` or `intervals`."
     )
-    blow_up = (
-        "The density has grown beyond what can be followed: the solution blows up, or the grid is too coarse for it."
+    unresolved = (
+        "Cells have gathered in a peak narrower than the grid can show; what follows would be the grid's own. A "
+        "smaller `dt` changes nothing. More cells go further, up to the time of a collapse; so do, for one round peak, "
+        "a RadialGrid with `stretching`, and in the whole space LagrangianFlow."
     )
+    blow_up = "The density blows up: it has grown beyond what can be followed."
     capacity_exceeded = "A buffer of fixed size is full. A larger capacity would do."
     solver_failed = "The inner solver (adaptive or implicit) gave up: a smaller `dt` or looser tolerances would do."

@@ -3,6 +3,7 @@
 from jaxchemo.fields.bernoulli import bernoulli as bernoulli
 from jaxchemo.fields.bernoulli import bernoulli_pair as bernoulli_pair
 from jaxchemo.fields.fluxes import Drift as Drift
+from jaxchemo.fields.fluxes import convergence as convergence
 from jaxchemo.fields.fluxes import diffusion as diffusion
 from jaxchemo.fields.fluxes import drift_diffusion as drift_diffusion
 from jaxchemo.fields.fluxes import fitted_flux as fitted_flux

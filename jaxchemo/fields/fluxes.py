@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.domain.boundary import identity
@@ -124,8 +124,41 @@ def outflow_rate(
     return rate
 
 
+def convergence(
+    density: Float[Array, "*shape"],
+    grid: AbstractGrid,
+    drifts: Sequence[Drift],
+    place: tuple[Int[Array, ""], ...],
+    *,
+    name: str | None = None,
+    t: ArrayLike = 0.0,
+) -> Float[Array, ""]:
+    """`-div V` in one cell: how fast a drift draws an even density together there [1 / time].
+
+    `place` is the index of the cell; the other arguments are those of `drift_diffusion`.
+    """
+    drawn = jnp.zeros((), density.dtype)
+    whole = any(cause.limit is not None for cause in drifts)  # a limit looks at the slopes along the faces as well
+    for axis in range(density.ndim):
+
+        def line(field: Array, axis: int = axis) -> Array:
+            start = [0 if i == axis else k for i, k in enumerate(place)]
+            return lax.dynamic_slice(field, start, [n if i == axis else 1 for i, n in enumerate(field.shape)])
+
+        seen, here = density, place
+        causes = list(drifts)
+        if not whole:
+            seen, here = line(density), tuple(k if i == axis else 0 for i, k in enumerate(place))
+            causes = [cause._replace(potential=line(cause.potential)) for cause in drifts]
+        drawn = drawn - _outflow(seen, 1.0, grid, causes, axis, name, t, None)[here]
+    return drawn
+
+
 def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held) -> Array:
-    """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`."""
+    """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`.
+
+    `held=None` is a unit density that only drifts.
+    """
     mobility = jnp.asarray(mobility)
     distance = jnp.asarray(grid.face_distance(axis), density.dtype)
     # One mobility for all cells multiplies what they hold, and divides the potentials: its gradient is then two sums
@@ -136,9 +169,9 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     square = [_speed_along(cause, grid, axis, t) if cause.limit is not None else None for cause in drifts]
 
     def flux(faces, distance) -> Array:
-        below, above = faces.sides(scale * held, name, lambda value: scale * value)
         diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
+            below, above = faces.sides(scale * held, name, lambda value: scale * value)
             return diffusivity / distance * (below - above)
         rise: Any = 0.0
         for cause, along in zip(drifts, square, strict=True):
@@ -150,6 +183,9 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
                 # So small that no speed notices; a root has no derivative at zero.
                 factor = factor * cause.limit(jnp.sqrt(across + faces.mean(along) + jnp.finfo(across.dtype).tiny))
             rise = rise + factor * (high - low)
+        if held is None:
+            return scale * rise / distance
+        below, above = faces.sides(scale * held, name, lambda value: scale * value)
         if not shared:
             # Where cells hardly diffuse they go upwind, as they do at a thousandth of the drift: so nothing is divided
             # by zero, and nothing changes. A root, because derivatives divide by the square.

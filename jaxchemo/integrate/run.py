@@ -172,10 +172,10 @@ def run(
             show(done)
             if failed:
                 break
+        solution = eqx.filter_jit(finish)(problem, method, carry, None, start_time, step_size, jnp.asarray(done))
         if disk is not None:
-            sentence = RESULTS[carry.result]
-            disk.close("complete" if bool(carry.result == RESULTS.successful) else "failed", sentence)
-    solution = eqx.filter_jit(finish)(problem, method, carry, None, step_size, jnp.asarray(done))
+            well = bool(solution.result == RESULTS.successful)
+            disk.close("complete" if well else "failed", RESULTS[solution.result])
     per_step = seconds / max(1, done - resumed_at)
     stats = solution.stats | {"compile_seconds": compile_seconds, "seconds": seconds, "seconds_per_step": per_step}
     ts = times(start_time, step_size, plan.saves[: len(frames)])

@@ -18,7 +18,8 @@ class Solution(eqx.Module):
     - `ys`: what was saved, stacked along a first axis of length `k`.
     - `final`: the last state: `final.density`, `final.signal`, and `final.positions` where there are particles.
     - `result`: how it ended, one of `RESULTS`.
-    - `stats`: `num_steps`, `dt`, and `failed_step`, the step at which the run went wrong (-1: it did not).
+    - `stats`: `num_steps`, `dt`, `failed_step`, the step at which the run went wrong (-1: it did not), and
+      `trusted_until`, the time that was reached before.
     """
 
     ts: Float[Array, " k"]

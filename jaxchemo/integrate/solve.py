@@ -176,8 +176,8 @@ def _advised(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None)
     dt = stable_step(problem, method, key)
     if not _checks.is_concrete(dt):
         raise ValueError("`dt='auto'` depends on the problem's numbers, which are not known under jit, vmap or grad.")
-    if not (math.isfinite(float(dt)) and float(dt) > 0):
-        raise ValueError(f"`dt='auto'`: the method gives no bound on the step here ({float(dt):g}); give a number.")
+    if not float(dt) > 0:
+        raise ValueError(f"`dt='auto'`: the method gives no step here ({float(dt):g}); give a number.")
     return float(dt)
 
 
@@ -201,13 +201,23 @@ def _solve(problem, method, t0, dt, key, saves, num_steps, saveat, adjoint) -> S
         adjoint,
         lambda state: saveat.fn(method.snapshot(problem, state)),
     )
-    return finish(problem, method, carry, ys, dt, num_steps)
+    return finish(problem, method, carry, ys, t0, dt, num_steps)
 
 
-def finish(problem: Problem, method: AbstractMethod, carry: loop.Carry, ys: Any, dt: Any, num_steps: Any) -> Solution:
+def finish(
+    problem: Problem, method: AbstractMethod, carry: loop.Carry, ys: Any, t0: Any, dt: Any, num_steps: Any
+) -> Solution:
     """The last carry and what was saved, as a `Solution` without its times."""
-    stats = {"num_steps": jnp.asarray(num_steps), "dt": jnp.asarray(dt), "failed_step": carry.failed_step}
-    return Solution(jnp.zeros(0), ys, method.snapshot(problem, carry.state), carry.result, stats)
+    good = jnp.where(carry.failed_step < 0, num_steps, carry.failed_step)
+    trusted = t0 + good * dt
+    result = method.second_look(problem, carry.result, trusted)
+    stats = {
+        "num_steps": jnp.asarray(num_steps),
+        "dt": jnp.asarray(dt),
+        "failed_step": carry.failed_step,
+        "trusted_until": trusted,
+    }
+    return Solution(jnp.zeros(0), ys, method.snapshot(problem, carry.state), result, stats)
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -224,7 +234,13 @@ def raise_if_failed(solution: Solution, plan: Plan, advised: Callable[[], Array]
     sentence = RESULTS[solution.result]
     t = plan.t0 + int(failed) * plan.dt
     if bool(solution.result == RESULTS.unstable_step):
-        largest = advised()
-        if 0 < float(largest) < plan.dt:
-            sentence += f" At the start, dt up to {float(largest):.3g} is advised."
+        largest = float(advised())
+        enough = 0 < largest < plan.dt
+        sentence += (
+            f" At the start, dt up to {largest:.3g} is advised, which 'auto' takes."
+            if enough
+            else f" It was stable at the start: try dt={plan.dt / 2:.3g}, and half of that if need be."
+        )
+    if bool((solution.result == RESULTS.unresolved) | (solution.result == RESULTS.blow_up)):
+        sentence += f" The solution can be trusted until t={t:g}."
     raise SolveError(f"Step {int(failed)} (t={t:g}, dt={plan.dt:g}): {sentence}", solution)

@@ -118,6 +118,10 @@ class AbstractMethod(Shown):
     ) -> tuple[Any, StepInfo]:
         """The state one step later. `n` is the global step, `key` the key of the whole run: fold them together."""
 
+    def second_look(self, problem: Problem, result: RESULTS, t: Array | float) -> RESULTS:
+        """`result` of a run, which went wrong at `t` if it did, after a look at what it was given: once a run."""
+        return result
+
     @abc.abstractmethod
     def stable_dt(self, problem: Problem, state: Any) -> Float[Array, ""]:
         """Advice: the largest step that keeps the scheme's promises from this state on [time]."""

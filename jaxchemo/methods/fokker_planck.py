@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 
 from jaxchemo.fields import fitted_flux
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
-from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, shown
+from jaxchemo.methods.collapse import highest, unresolved
+from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, makes_what_it_senses, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -30,7 +31,8 @@ class FokkerPlanck(AbstractMethod):
     linear response: `(v / d L) ( - (1 - a) r p - grad (v p))`, where r is the change of the tumble rate for cells that
     swim along an axis, a the mean cosine of a turn, and L the rate at which the direction is forgotten.
 
-    Positive up to `stable_dt`, with exact mass.
+    Positive up to `stable_dt`, with exact mass. Cells that climb, in two or three dimensions, a signal which they make
+    may collapse: a grid that no longer resolves it ends the run as `RESULTS.unresolved`, as in `FiniteVolume`.
     """
 
     @property
@@ -59,7 +61,9 @@ class FokkerPlanck(AbstractMethod):
         ahead = density + dt * self._rate(problem, density, laws)
         new = (0.5 * density + 0.5 * (ahead + dt * self._rate(problem, ahead, laws))).astype(density.dtype)
         surroundings = surroundings.after(problem, new, t + 0.5 * dt, 0.5 * dt)
-        result = RESULTS.where(jnp.min(new) >= 0, RESULTS.successful, RESULTS.unstable_step)
+        result = RESULTS.where(self._narrow(problem, density, new, laws), RESULTS.unresolved, RESULTS.successful)
+        negative = RESULTS.where(jnp.min(density) >= 0, RESULTS.unstable_step, RESULTS.negative_input)
+        result = RESULTS.where(jnp.min(new) >= 0, result, negative)
         lowest = jnp.min(jnp.stack([jnp.min(conductance) for _, conductance, _ in laws]))
         result = RESULTS.where(lowest >= 0, result, RESULTS.negative_rate)
         result = RESULTS.where(jnp.isfinite(jnp.sum(new)), result, RESULTS.nonfinite)
@@ -110,6 +114,20 @@ class FokkerPlanck(AbstractMethod):
                 w, conductance = w.reshape(shape) * nearer, conductance.reshape(shape) / nearer
             found.append((w.reshape(shape), conductance.reshape(shape), grid.closed(axis, CELLS)))
         return found
+
+    def _narrow(self, problem: Problem, before: Array, after: Array, laws: list[tuple[Array, Array, Any]]) -> Any:
+        """Whether the cells have gathered in a peak that the grid does not resolve."""
+        if not makes_what_it_senses(problem):
+            return False
+        drawn = jnp.zeros_like(before)
+        for axis, (w, _, closed) in enumerate(laws):
+            w = jnp.moveaxis(w, axis, 0)
+            for end, shut in ((0, closed[0]), (-1, closed[1])):
+                w = w.at[end].set(0.0) if shut else w
+            drawn = drawn - jnp.moveaxis(jnp.diff(w, axis=0), 0, axis)
+        before, after, drawn = jax.lax.stop_gradient((before, after, drawn))
+        place = highest(after)
+        return unresolved(before[place], after[place], drawn[place])
 
     def _rate(self, problem: Problem, density: Array, laws: list[tuple[Array, Array, Any]]) -> Array:
         grid, rate = box(problem), jnp.zeros_like(density)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -12,16 +13,21 @@ from jaxchemo.fields import (
     CrankNicolson,
     Drift,
     ExactLinear,
+    convergence,
     diffusion,
     drift_diffusion,
     helmholtz,
     inverse,
     outflow_rate,
 )
+from jaxchemo.methods.collapse import largest
 from jaxchemo.methods.steppers import AbstractSystem, exponential_step
 from jaxchemo.models import Model
 
 Fields = dict[str, Float[Array, "..."]]
+
+
+SHARE = 1e-3  # of the maximum: what a cell holds that counts as populated
 
 
 class FieldState(eqx.Module):
@@ -119,6 +125,42 @@ class SemiDiscrete(AbstractSystem):
             return outflow_rate(state.density[name], diffusivity, self.grid, drifts, name=name, t=t)
 
         return [rate(name, self._drifts(name, state)) - rate(name, []) for name in self.model.species]
+
+    def net_rates(self, state, t):
+        rates, lost = self.rates(state, t), []
+        for now, change in ((state.density, rates.density), (state.signal, rates.signal)):
+            for name, rate in change.items():
+                if rate is not None:
+                    held = now[name] > SHARE * jnp.max(now[name])
+                    lost.append(jnp.where(held, -rate / jnp.where(held, now[name], 1), 0))
+        grown = [
+            jnp.abs(species.growth.rate(state.density[name], state.signal))
+            for name, species in self.model.species.items()
+            if species.growth is not None
+        ]
+        return lost + grown
+
+    def gathering(self, name: str, state: FieldState, place: tuple, t: Array | float) -> Float[Array, ""] | None:
+        """How fast a species is drawn together in a cell by signals that cells make, over how fast it leaves it.
+
+        `-size^2 div(V) / D` [dimensionless]; `None` where no such signal is climbed. Signals that diffuse are left out
+        in one dimension, where they make no collapse.
+        """
+        causes = zip(self.model.species[name].taxis, self._drifts(name, state), strict=True)
+        made = [drift for signal, drift in causes if self._gathers(signal, state)]
+        if not made:
+            return None
+        u = state.density[name]
+        diffusivity = self._diffusivity(name, state)
+        spread = diffusivity[place] if diffusivity.ndim else diffusivity
+        square = largest(self.grid, place).astype(u.dtype) ** 2
+        return square * convergence(u, self.grid, made, place, name=name, t=t) / spread
+
+    def _gathers(self, name: str, state: FieldState) -> bool:
+        """Whether cells make this signal, and can collapse by it."""
+        if self.grid.ndim == 1 and self.model.signals[name].diffuses:
+            return False
+        return isinstance(self._kinetics(name, state)[0], jax.Array)
 
     def loss_rates(self, state: FieldState, t: Array | float, *, explicit: bool) -> list[Float[Array, "..."]]:
         """For each density how fast a cell loses what it holds by transport; if all of it is explicit, for each field

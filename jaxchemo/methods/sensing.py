@@ -69,6 +69,16 @@ def on_grid(problem: Problem) -> bool:
     return not (stays and all(isinstance(one, AbstractProfile) for one in problem.signal.values()))
 
 
+def makes_what_it_senses(problem: Problem) -> bool:
+    """Whether cells climb a signal that cells make, and can collapse by it: not in one dimension, where it diffuses."""
+    name = problem.swimmers.sensed
+    if name is None or not on_grid(problem):
+        return False
+    signal, density = problem.swimmers.signals[name], {CELLS: jnp.zeros(())}
+    made = signal.gain_and_loss(density, dict.fromkeys(problem.swimmers.signals, jnp.zeros(())), name)[0]
+    return isinstance(made, jax.Array) and not (problem.grid.ndim == 1 and signal.diffuses)
+
+
 def check_signals(problem: Problem) -> None:
     """Refuses, in a sentence, signals that cannot be sensed or solved for."""
     if not on_grid(problem):

@@ -155,7 +155,8 @@ class Spectral(AbstractMethod):
         return state, StepInfo(RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite))
 
     def stable_dt(self, problem, state):
-        """A step in which no drift carries cells past half a wavelength of the shortest mode."""
+        """A step in which no drift carries cells past half a wavelength of the shortest mode, and cells or signals
+        change by a factor of e at most by reactions that modes do not solve; infinite where nothing of this happens."""
         equations = _equations(problem, self.kept)
         density, signal, modes = equations.fields(state)
         shortest = max(math.pi / h for h in equations.grid.spacing)
@@ -163,7 +164,15 @@ class Spectral(AbstractMethod):
             jnp.sum(jnp.stack([jnp.max(jnp.abs(v)) for v in equations.drift(name, density, signal, modes)]))
             for name in problem.continuum.species
         ]
-        return 1 / (shortest * jnp.max(jnp.stack(speeds)))
+        rates = [shortest * speed for speed in speeds]
+        for name, one in problem.continuum.species.items():
+            if one.growth is not None:
+                rates.append(jnp.max(jnp.abs(one.growth.rate(density[name], signal))))
+        for name, one in problem.continuum.signals.items():
+            loss = one.gain_and_loss(density, signal, name)[1]
+            if jnp.ndim(loss):
+                rates.append(jnp.max(jnp.abs(one.paced(loss))))
+        return 1 / jnp.max(jnp.stack(rates))
 
     def snapshot(self, problem, state):
         equations = _equations(problem, self.kept)

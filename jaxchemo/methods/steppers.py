@@ -55,6 +55,10 @@ class AbstractSystem(eqx.Module):
     def drift_rates(self, state: State, t: Scalar) -> list[Array]:
         """How fast cells lose their densities by drift alone."""
 
+    @abc.abstractmethod
+    def net_rates(self, state: State, t: Scalar) -> list[Array]:
+        """How fast cells that hold a fair share lose it on balance, and how fast anything grows by itself."""
+
 
 class AbstractStepper(eqx.Module):
     """One step of a semi-discretisation."""
@@ -63,6 +67,11 @@ class AbstractStepper(eqx.Module):
     @abc.abstractmethod
     def order(self) -> int:
         """Order of accuracy in the step [dimensionless]."""
+
+    @property
+    def implicit(self) -> bool:
+        """Whether densities are solved for, so that they are positive to round-off only."""
+        return False
 
     def check(self, grid: AbstractGrid) -> None:
         """Refuses, in a sentence, a grid that it cannot work on."""
@@ -200,10 +209,14 @@ class Strang(AbstractStepper):
 
 
 class AbstractIMEX(AbstractStepper):
-    """Implicit diffusion and decay, explicit drift: the drift of the cells alone limits the step."""
+    """Implicit diffusion and decay, explicit drift."""
+
+    @property
+    def implicit(self) -> bool:
+        return True
 
     def fastest(self, system, state, t):
-        return system.drift_rates(state, t)
+        return [*system.drift_rates(state, t), *system.net_rates(state, t)]
 
 
 class IMEXEuler(AbstractIMEX):
@@ -211,7 +224,8 @@ class IMEXEuler(AbstractIMEX):
 
     The whole rate of change, with its fitted fluxes, is damped by `(1 - dt A)^-1`, where `A` is the diffusion of
     everything and the decay of signals: what is steady for the fitted fluxes stays exactly as it is at every step. Not
-    positive at every step: a step that is too large is reported, as always.
+    positive at every step: a step that is too large is reported, as always, but for the round-off of the solves (see
+    `FiniteVolume`).
     """
 
     @property

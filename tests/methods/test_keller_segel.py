@@ -97,8 +97,12 @@ class TestImplicitDiffusion:
         model = Model({"u": Species(1e-3, {"v": Linear(2.0)})}, {"v": Signal()})
         problem = jc.Problem(model, grid, jc.initial.uniform(amplitude=1.0), slope)
         method = jc.FiniteVolume(stepper)
-        # Far from diffusion a cell is left at velocity / width = 6 / 0.1.
-        assert float(method.stable_dt(problem, method.init(problem))) == pytest.approx(0.95 / 60, rel=1e-2)
+        # Far from diffusion a cell is left at velocity / width = 6 / 0.1. With implicit Euler a wall that is all but
+        # empty goes below zero in the third such step, so it is advised half.
+        trials = 2 if isinstance(stepper, jc.IMEXEuler) else 1
+        advice = float(method.stable_dt(problem, method.init(problem)))
+        assert advice == pytest.approx(0.95 / 60 / trials, rel=1e-2)
+        assert jc.solve(problem, method, t1=20 * advice, dt=advice).result == jc.RESULTS.successful
 
 
 def reacting():
