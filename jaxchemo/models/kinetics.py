@@ -51,7 +51,7 @@ class Consumption(AbstractKinetics):
     rate: Float[Array, ""]
 
     def __init__(self, species: str, rate: ArrayLike = 1.0):
-        self.species = species
+        self.species = _checks.instance("species", species, str, "the name of a species")
         self.rate = _checks.non_negative("rate", rate)
 
     def production(self, densities, signals, name):
@@ -79,7 +79,7 @@ class Production(AbstractKinetics):
     decay: Float[Array, ""]
 
     def __init__(self, species: str, rate: ArrayLike = 1.0, decay: ArrayLike = 0.0):
-        self.species = species
+        self.species = _checks.instance("species", species, str, "the name of a species")
         self.rate = _checks.non_negative("rate", rate)
         self.decay = _checks.non_negative("decay", decay)
 
@@ -114,10 +114,11 @@ class Uptake(AbstractKinetics):
     def __init__(
         self, species: str, rate: ArrayLike, half: ArrayLike, limited_by: Mapping[str, ArrayLike] | None = None
     ):
-        self.species = species
+        self.species = _checks.instance("species", species, str, "the name of a species")
         self.rate = _checks.non_negative("rate", rate)
         self.half = _checks.non_negative("half", half)
-        self.limited_by = {name: _checks.positive("limited_by", k) for name, k in dict(limited_by or {}).items()}
+        others = {} if limited_by is None else _checks.mapping("limited_by", limited_by, "concentrations")
+        self.limited_by = {name: _checks.positive("limited_by", k) for name, k in others.items()}
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -166,7 +167,7 @@ class Degradation(AbstractKinetics):
     rate: Float[Array, ""]
 
     def __init__(self, enzyme: str, rate: ArrayLike = 1.0):
-        self.enzyme = enzyme
+        self.enzyme = _checks.instance("enzyme", enzyme, str, "the name of a signal")
         self.rate = _checks.non_negative("rate", rate)
 
     @property
@@ -189,6 +190,7 @@ class Sum(AbstractKinetics):
     parts: tuple[AbstractKinetics, ...]
 
     def __init__(self, *parts: AbstractKinetics):
+        parts = _checks.several("parts", parts, "kinetics")
         checked = [_checks.instance("parts", p, AbstractKinetics, "kinetics") for p in parts]
         self.parts = tuple(part for p in checked for part in (p.parts if isinstance(p, Sum) else (p,)))
 
@@ -253,7 +255,13 @@ class Allee(AbstractGrowth):
     def __init__(self, speed: ArrayLike, threshold: ArrayLike, capacity: ArrayLike = 1.0):
         self.speed = _checks.non_negative("speed", speed)
         self.threshold = _checks.positive("threshold", threshold)
-        self.capacity = _checks.positive("capacity", capacity)
+        self.capacity = _checks.require(
+            "capacity",
+            _checks.positive("capacity", capacity),
+            capacity,
+            lambda a: a > self.threshold,
+            f"be larger than `threshold`, {threshold!r}",
+        )
 
     def rate(self, density, signals):
         return self.speed * (density / self.threshold - 1) * (1 - density / self.capacity)
@@ -279,10 +287,12 @@ class Monod(AbstractGrowth):
     def __init__(self, nutrient: str | Mapping[str, ArrayLike], speed: ArrayLike, half: ArrayLike | None = None):
         if isinstance(nutrient, str) == (half is None):
             raise ValueError("`half` belongs to one nutrient; for several give a dict, such as {'n': 0.1, 'o': 0.2}.")
-        halves = {nutrient: half} if isinstance(nutrient, str) else dict(nutrient)
         self.speed = _checks.non_negative("speed", speed)
-        name = "half" if isinstance(nutrient, str) else "nutrient"
-        self.halves = {key: _checks.positive(name, value) for key, value in halves.items()}
+        if isinstance(nutrient, str):
+            self.halves = {nutrient: _checks.positive("half", half)}
+        else:
+            several = _checks.mapping("nutrient", nutrient, "concentrations, or one name")
+            self.halves = {name: _checks.positive(f"nutrient[{name!r}]", value) for name, value in several.items()}
 
     @property
     def nutrients(self) -> tuple[str, ...]:
