@@ -25,12 +25,28 @@ def compiling() -> bool:
     return not is_concrete(jnp.zeros(()))
 
 
+def number(name: str, value: Any, *, arrays: bool = False) -> Array:
+    """As `real`, but infinity and NaN will do."""
+    try:
+        # A Python integer keeps its weak type, so that it never decides the precision of a run.
+        plain = isinstance(value, int) and not isinstance(value, bool)
+        array = jnp.asarray(float(value) if plain else value)
+    except (TypeError, ValueError, OverflowError) as error:
+        what = "a number or an array of numbers" if arrays else "a number"
+        raise TypeError(f"`{name}` must be {what}, got {value!r}.") from error
+    if not jnp.issubdtype(array.dtype, jnp.number) or jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"`{name}` must be real, got {value!r}.")
+    if array.ndim and not arrays:
+        raise ValueError(f"`{name}` must be one number, got an array of shape {array.shape}.")
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
 def real(name: str, value: Any, *, arrays: bool = False) -> Array:
     """`value` as a floating-point array leaf: differentiable, and the same compiled code for every value of it.
 
     It must be one number, unless `arrays` will do as well.
     """
-    array = _floating(name, value, arrays)
+    array = number(name, value, arrays=arrays)
     return require(name, array, value, lambda a: abs(a) < np.inf, "be finite")
 
 
@@ -68,21 +84,6 @@ def constant(check: Callable[[str, Any], Array], name: str, value: Any) -> float
     return float(value)
 
 
-def _floating(name: str, value: Any, arrays: bool) -> Array:
-    try:
-        # A Python integer keeps its weak type, so that it never decides the precision of a run.
-        plain = isinstance(value, int) and not isinstance(value, bool)
-        array = jnp.asarray(float(value) if plain else value)
-    except (TypeError, ValueError, OverflowError) as error:
-        what = "a number or an array of numbers" if arrays else "a number"
-        raise TypeError(f"`{name}` must be {what}, got {value!r}.") from error
-    if not jnp.issubdtype(array.dtype, jnp.number) or jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise TypeError(f"`{name}` must be real, got {value!r}.")
-    if array.ndim and not arrays:
-        raise ValueError(f"`{name}` must be one number, got an array of shape {array.shape}.")
-    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
-
-
 def _known(array: Array, value: Any) -> np.ndarray | None:
     """The numbers in `array`, made of `value`; `None` where they are not known."""
     # Inside jit even a literal becomes a tracer, but the literal itself can still be looked at.
@@ -95,12 +96,12 @@ def natural(name: str, value: Any, *, at_least: int = 1) -> int:
     if isinstance(value, bool) or not is_concrete(value):
         raise TypeError(f"`{name}` must be an integer, got {value!r}.")
     try:
-        number = operator.index(value)  # also of numpy's integers, and of arrays without axes
+        whole = operator.index(value)  # also of numpy's integers, and of arrays without axes
     except TypeError as error:
         raise TypeError(f"`{name}` must be an integer, got {value!r}.") from error
-    if number < at_least:
-        raise ValueError(f"`{name}` must be at least {at_least}, got {number}.")
-    return number
+    if whole < at_least:
+        raise ValueError(f"`{name}` must be at least {at_least}, got {whole}.")
+    return whole
 
 
 def instance(name: str, value: Any, kind: type | tuple[type, ...], what: str) -> Any:
@@ -130,12 +131,14 @@ def mapping(name: str, value: Any, what: str) -> dict[str, Any]:
 
 
 def several(name: str, value: Any, what: str, count: int | None = None) -> tuple[Any, ...]:
-    """`value` as a tuple, of at least one or of `count` parts; `what` says of what."""
+    """`value` as a tuple, of at least one or of `count` parts; `what` says of what, in the singular."""
     if isinstance(value, str | Mapping) or not (isinstance(value, Sequence) or np.ndim(value)):
-        raise TypeError(f"`{name}` must be a sequence of {what}, got {value!r}.")
+        raise TypeError(f"`{name}` must be a sequence of {what}s, got {value!r}.")
     parts = tuple(value)
-    if not parts or count not in (None, len(parts)):
-        raise ValueError(f"`{name}` must hold {count or 'at least one'} of {what}, got {len(parts)}.")
+    if count is None and not parts:
+        raise ValueError(f"`{name}` must hold at least one {what}, got none.")
+    if count not in (None, len(parts)):
+        raise ValueError(f"`{name}` must hold {count} {what}s, got {len(parts)}.")
     return parts
 
 
@@ -184,10 +187,10 @@ def random_key(name: str, value: Any) -> Array:
     typed = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
     if not typed and not (kind == jnp.uint32 and value.shape[-1:] in ((2,), (4,))):  # the older ones, PRNGKey
         raise TypeError(f"`{name}` must be a random key such as jax.random.key(0), got {value!r}.")
-    several_keys = value.shape if typed else value.shape[:-1]
-    if several_keys:
+    batch = value.shape if typed else value.shape[:-1]
+    if batch:
         raise ValueError(
-            f"`{name}` must be one random key, got keys of shape {several_keys}: take one of them, or jax.vmap over them."
+            f"`{name}` must be one random key, got keys of shape {batch}: take one, or jax.vmap over them."
         )
     return value
 

@@ -38,7 +38,10 @@ class CountingNoise(Shown):
     ):
         self.diffusivity = _checks.positive("diffusivity", diffusivity, arrays=True)
         self.precision = _checks.non_negative("precision", precision, arrays=True)
-        self.radius, self.duration = _checks.positive("radius", radius, arrays=True), _checks.positive("duration", duration, arrays=True)
+        self.radius, self.duration = (
+            _checks.positive("radius", radius, arrays=True),
+            _checks.positive("duration", duration, arrays=True),
+        )
 
     def strength(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Of the white noise on the derivative at a concentration in uM: its standard deviation over a unit time."""

@@ -190,7 +190,7 @@ class Sum(AbstractKinetics):
     parts: tuple[AbstractKinetics, ...]
 
     def __init__(self, *parts: AbstractKinetics):
-        parts = _checks.several("parts", parts, "kinetics")
+        parts = _checks.several("parts", parts, "part")
         checked = [_checks.instance("parts", p, AbstractKinetics, "kinetics") for p in parts]
         self.parts = tuple(part for p in checked for part in (p.parts if isinstance(p, Sum) else (p,)))
 

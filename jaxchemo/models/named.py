@@ -361,7 +361,7 @@ def two_species(
     names = ("rho_1", "rho_2")
     laws = _pair("sensitivities", sensitivities, lambda name, value: _law(value, name))
     rates = _pair("productions", productions, _checks.non_negative)
-    grow = _checks.several("growths", growths, "growth laws or None", 2)
+    grow = _checks.several("growths", growths, "growth law", 2)
     parts = zip(names, _pair("mobilities", mobilities, _checks.positive), laws, grow, strict=True)
     made = (Production(name, rate) for name, rate in zip(names, rates, strict=True))
     return Model(
@@ -377,12 +377,10 @@ def _law(sensitivity: ArrayLike | AbstractSensitivity, name: str = "sensitivity"
 
 
 def _made(species: str, production: ArrayLike, decay: ArrayLike) -> Production:
-    return Production(
-        species, _checks.non_negative("production", production), _checks.non_negative("decay", decay)
-    )
+    return Production(species, _checks.non_negative("production", production), _checks.non_negative("decay", decay))
 
 
 def _pair(name: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, Any]:
     """Both of two values, each after a check."""
-    first, second = _checks.several(name, values, "the numbers of both", 2)
+    first, second = _checks.several(name, values, "number", 2)
     return check(f"{name}[0]", first), check(f"{name}[1]", second)

@@ -313,7 +313,11 @@ def pathway_c(bias: ArrayLike = 0.14, adaptation_time: ArrayLike | None = None) 
     """
     receptors, motor = Receptors(6.0, 3.5, 55000.0), TwoStateMotor()
     bias = _share("bias", bias)
-    time = 20 * jnp.exp(-6 * bias) if adaptation_time is None else _checks.positive("adaptation_time", adaptation_time, arrays=True)
+    time = (
+        20 * jnp.exp(-6 * bias)
+        if adaptation_time is None
+        else _checks.positive("adaptation_time", adaptation_time, arrays=True)
+    )
     rest = motor.activity(bias)
     both = 1 / (6.0 * receptors.energy * rest * (1 - rest) * time)
     return Pathway(receptors, motor, up=rest * both, down=(1 - rest) * both)

@@ -114,7 +114,11 @@ SPECIES, SIGNALS = {"rho": Species(0.1)}, {"c": Signal(Consumption("rho"))}
         (lambda: jc.models.phks("fast", 1.0), TypeError, "`mobility` must be a number"),
         (lambda: jc.models.phks(0.1, 1.0 + 2j), TypeError, "`sensitivity` must be real"),
         (lambda: jc.models.phks(0.1, float("inf")), ValueError, "`sensitivity` must be finite"),
-        (lambda: jc.models.phks(0.1, 1.0, consumption=-1.0), ValueError, "`consumption` must not be negative, got -1.0"),
+        (
+            lambda: jc.models.phks(0.1, 1.0, consumption=-1.0),
+            ValueError,
+            "`consumption` must not be negative, got -1.0",
+        ),
         (lambda: jc.models.keller_segel(0.1, 1.0, relaxation=-1.0), ValueError, "`relaxation` must be positive"),
         (lambda: jc.models.keller_segel(0.1, 1.0, decay=-1.0), ValueError, "`decay` must not be negative"),
         (lambda: jc.models.log_consumption(0.1, None), TypeError, "`sensitivity` must be a number"),
