@@ -123,9 +123,9 @@ class Dirichlet(AbstractBoundary):
     - `value`: one number for every field, or a dict by the name of the species or signal. A value is the same along
       the whole wall; it may be a function of time, `value(t)`. Default 0, the absorbing wall. [units of the field]
 
-    **Raises:** `ValueError` or `TypeError` for anything else. `Problem` refuses names that its model has not, and
-    values below zero but for signals that follow the cells at once, or that swimming cells sense: those have no level of their
-    own.
+    **Raises:** `ValueError` or `TypeError` for anything else. `Problem` refuses names that its model has not. It also
+    refuses values below zero, except of signals that follow the cells at once and of those that swimming cells sense,
+    which have no level of their own.
     """
 
     value: Any
