@@ -130,6 +130,12 @@ def mapping(name: str, value: Any, what: str) -> dict[str, Any]:
     return dict(value)
 
 
+def one_or_several(value: Any) -> tuple[Any, ...]:
+    """The parts of a list, a tuple or an array; anything else is the only part."""
+    listed = isinstance(value, list | tuple) or (isinstance(value, np.ndarray | Array) and np.ndim(value))
+    return tuple(value) if listed else (value,)
+
+
 def several(name: str, value: Any, what: str, count: int | None = None) -> tuple[Any, ...]:
     """`value` as a tuple, of at least one or of `count` parts; `what` says of what, in the singular."""
     if isinstance(value, str | Mapping) or not (isinstance(value, Sequence) or np.ndim(value)):

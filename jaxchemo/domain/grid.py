@@ -117,14 +117,14 @@ class Grid(AbstractGrid):
         **Raises:** `ValueError` or `TypeError` naming the argument at fault.
         """
         lower, upper = _corner("lower", lower), _corner("upper", upper)
-        shape = tuple(shape) if np.ndim(shape) else (shape,)
+        sizes = _checks.one_or_several(shape)
         if not 1 <= len(lower) <= 3:
             raise ValueError(f"`lower` must have 1, 2 or 3 coordinates, got {len(lower)}.")
-        if not len(lower) == len(upper) == len(shape):
-            raise ValueError(f"`lower`, `upper` and `shape` must agree in length, got {lower}, {upper} and {shape}.")
+        if not len(lower) == len(upper) == len(sizes):
+            raise ValueError(f"`lower`, `upper` and `shape` must agree in length, got {lower}, {upper} and {sizes}.")
         if not all(math.isfinite(a) and math.isfinite(b) and a < b for a, b in zip(lower, upper, strict=True)):
             raise ValueError(f"`lower` must be finite and smaller than `upper` on each axis, got {lower} and {upper}.")
-        cells = tuple(_checks.natural("shape", n, at_least=2) for n in shape)
+        cells = tuple(_checks.natural("shape", n, at_least=2) for n in sizes)
         for a, b, n in zip(lower, upper, cells, strict=True):
             if (b - a) / n < np.spacing(np.asarray(max(abs(a), abs(b)), jnp.result_type(float))):
                 raise ValueError(
@@ -243,8 +243,7 @@ class Grid(AbstractGrid):
 
 
 def _corner(name: str, value: Any) -> tuple[float, ...]:
-    coordinates = tuple(value) if np.ndim(value) else (value,)
-    return tuple(_checks.constant(_checks.number, name, a) for a in coordinates)
+    return tuple(_checks.constant(_checks.number, name, a) for a in _checks.one_or_several(value))
 
 
 def _side(given: Any) -> AbstractBoundary:
