@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import jax
-import numpy as np
 
 from jaxchemo import _checks
 from jaxchemo.integrate import SaveAt, Solution, run
@@ -83,7 +82,7 @@ class Experiment(abc.ABC):
             raise ValueError(f"`ndim` must be {' or '.join(map(str, self.dimensions))}, got {ndim}.")
         if shape is None:
             shape = self.resolution(ndim)[0]
-        shape = tuple(_checks.natural("shape", n, at_least=2) for n in (tuple(shape) if np.ndim(shape) else (shape,)))
+        shape = tuple(_checks.natural("shape", n, at_least=2) for n in _checks.one_or_several(shape))
         shape = shape * ndim if len(shape) == 1 else shape
         if len(shape) != ndim:
             raise ValueError(f"`shape` must be one number or one for each of the {ndim} axes, got {shape}.")

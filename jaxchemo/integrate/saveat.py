@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
-import numpy as np
 
 from jaxchemo import _checks
 from jaxchemo.methods.base import Snapshot
@@ -15,8 +14,7 @@ def _everything(snapshot: Snapshot) -> Snapshot:
 
 
 def _times(ts: Any) -> tuple[float, ...]:
-    given = tuple(ts) if (isinstance(ts, Sequence) and not isinstance(ts, str)) or np.ndim(ts) else (ts,)
-    return tuple(_checks.constant(_checks.real, "ts", t) for t in given)
+    return tuple(_checks.constant(_checks.real, "ts", t) for t in _checks.one_or_several(ts))
 
 
 class SaveAt(eqx.Module):
