@@ -331,10 +331,10 @@ def _blocks(grid: AbstractGrid, most: int = 2**20) -> Iterator[Array]:
     if not isinstance(grid, Grid):
         yield grid.centers
         return
-    first, *others = grid.axes
+    first, *others = (np.asarray(axis) for axis in grid.axes)  # with numpy there is nothing to compile
     rows = max(1, most // math.prod(grid.shape[1:]))
     for start in range(0, grid.shape[0], rows):
-        yield jnp.stack(jnp.meshgrid(first[start : start + rows], *others, indexing="ij"), axis=-1)
+        yield jnp.asarray(np.stack(np.meshgrid(first[start : start + rows], *others, indexing="ij"), axis=-1))
 
 
 def _check_lengths(name: str, grid: AbstractGrid | FreeSpace, **values: Array) -> None:
