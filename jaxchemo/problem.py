@@ -1,8 +1,9 @@
 """A problem: a model, a domain and initial conditions, checked against one another at the door."""
 
 import dataclasses
+import functools
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -14,7 +15,7 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid, Dirichlet, FreeSpace
 from jaxchemo.initial import AbstractInitial
-from jaxchemo.models import AbstractModel, Model, RunAndTumble
+from jaxchemo.models import AbstractGrowth, AbstractModel, Model, RunAndTumble, Signal
 
 Fields = dict[str, Float[Array, "..."]]
 
@@ -54,6 +55,7 @@ class Problem(eqx.Module):
         self.signal = _by_name("signal", signal, free, self.grid, signed=signed)
         if isinstance(self.model, Model) and self.model.advection is not None:
             _checks.of_points("advection", self.model.advection, self.grid.ndim, "velocities", vectors=True)
+        _check_rates(self.model, self.grid)
         if isinstance(self.grid, AbstractGrid):
             _check_walls(self.model, self.grid)
         if isinstance(self.grid, AbstractGrid) and isinstance(self.model, Model):
@@ -120,6 +122,37 @@ def _by_name(
             _check_resolved(label, one, grid)
             one.check_values(label, grid, signed=signed)
     return {name: given[name] for name in names}
+
+
+def _check_rates(model: AbstractModel, grid: AbstractGrid | FreeSpace) -> None:
+    """Refuses kinetics and growth whose numbers are for other cells than those of the grid."""
+    shape = grid.shape if isinstance(grid, AbstractGrid) else ()
+    some = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+    fields = dict.fromkeys(model.populations, some), dict.fromkeys(model.signals, some)
+
+    def check(what: str, law: Callable[[Fields, Fields], tuple[Any, ...]]) -> None:
+        try:
+            shapes = {one.shape for one in jax.eval_shape(lambda u, s: [jnp.asarray(x) for x in law(u, s)], *fields)}
+        except (TypeError, ValueError):  # which shapes that do not broadcast are
+            shapes = None
+        if shapes is None or not shapes <= {(), shape}:
+            raise ValueError(
+                f"`model`: {what} has numbers that are not one, nor one for each cell of the grid, {shape}."
+            )
+
+    for name, signal in model.signals.items():
+        check(f"the kinetics of signal {name!r}", functools.partial(_gain_and_loss, signal, name))
+    for name, species in model.species.items() if isinstance(model, Model) else ():
+        if species.growth is not None:
+            check(f"the growth of species {name!r}", functools.partial(_growth, species.growth, name))
+
+
+def _gain_and_loss(signal: Signal, name: str, densities: Fields, signals: Fields) -> tuple[Any, ...]:
+    return signal.gain_and_loss(densities, signals, name)
+
+
+def _growth(growth: AbstractGrowth, name: str, densities: Fields, signals: Fields) -> tuple[Any, ...]:
+    return (growth.rate(densities[name], signals),)
 
 
 def _check_walls(model: AbstractModel, grid: AbstractGrid) -> None:

@@ -12,9 +12,9 @@ class RESULTS(eqx.Enumeration):
         "conditions would do."
     )
     out_of_range = (
-        "A number of the problem is out of its range (negative, say, where it must be positive), or its initial "
-        "condition is not finite. It was not known when the problem was built, inside jit, vmap or grad: built outside "
-        "of them, with the same numbers, the problem says which it is."
+        "A number of the problem is out of its range: negative, say, where it must be positive. It was not known when "
+        "the problem was built, inside jit, vmap or grad: built outside of them, with the same numbers, the problem "
+        "says which it is."
     )
     unstable_step = (
         "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt`, or 'auto', will do."

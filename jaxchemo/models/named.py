@@ -40,7 +40,7 @@ def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, cons
     """
     return Model(
         species={"rho": Species(mobility, taxis={"c": _law(sensitivity)})},
-        signals={"c": Signal(Consumption("rho", _checks.non_negative("consumption", consumption)))},
+        signals={"c": Signal(Consumption("rho", _checks.non_negative("consumption", consumption, arrays=True)))},
     )
 
 
@@ -198,7 +198,7 @@ def travelling_band(
             f"{sensitivity!r}."
         )
     names = [f"rho_{k + 1}" for k in range(len(mobilities))] if kinds[0] else ["rho"]
-    consumption = _checks.non_negative("consumption", consumption)
+    consumption = _checks.non_negative("consumption", consumption, arrays=True)
     eaten = Sum(*(Uptake(name, consumption, half) for name in names))
     return Model(
         species={
@@ -287,7 +287,7 @@ def invasion(
     return Model(
         species={"rho": Species(mobility, {"matrix": _law(sensitivity)}, growth)},
         signals={
-            "matrix": Signal(Degradation("enzyme", _checks.non_negative("degradation", degradation))),
+            "matrix": Signal(Degradation("enzyme", _checks.non_negative("degradation", degradation, arrays=True))),
             "enzyme": Signal(_made("rho", production, decay), diffusivity),
         },
     )
@@ -321,8 +321,8 @@ def attraction_repulsion(
     """
     towards = _law(attraction, "attraction")
     away = repulsion if isinstance(repulsion, AbstractSensitivity) else Linear(-_checks.real("repulsion", repulsion))
-    rates = _pair("productions", productions, _checks.non_negative)
-    losses = _pair("decays", decays, _checks.non_negative)
+    rates = _pair("productions", productions, _rate)
+    losses = _pair("decays", decays, _rate)
     _pair("diffusivities", diffusivities, _checks.non_negative)
     signals = {
         name: Signal(Production("rho", rate, decay), diffusivity, relaxation)
@@ -360,13 +360,15 @@ def two_species(
     """
     names = ("rho_1", "rho_2")
     laws = _pair("sensitivities", sensitivities, lambda name, value: _law(value, name))
-    rates = _pair("productions", productions, _checks.non_negative)
+    rates = _pair("productions", productions, _rate)
     grow = _checks.several("growths", growths, "growth law", 2)
     parts = zip(names, _pair("mobilities", mobilities, _checks.positive), laws, grow, strict=True)
     made = (Production(name, rate) for name, rate in zip(names, rates, strict=True))
     return Model(
         species={name: Species(mobility, {"c": law}, growth) for name, mobility, law, growth in parts},
-        signals={"c": Signal(Sum(*made, Decay(_checks.non_negative("decay", decay))), diffusivity, relaxation)},
+        signals={
+            "c": Signal(Sum(*made, Decay(_checks.non_negative("decay", decay, arrays=True))), diffusivity, relaxation)
+        },
     )
 
 
@@ -377,7 +379,16 @@ def _law(sensitivity: ArrayLike | AbstractSensitivity, name: str = "sensitivity"
 
 
 def _made(species: str, production: ArrayLike, decay: ArrayLike) -> Production:
-    return Production(species, _checks.non_negative("production", production), _checks.non_negative("decay", decay))
+    return Production(
+        species,
+        _checks.non_negative("production", production, arrays=True),
+        _checks.non_negative("decay", decay, arrays=True),
+    )
+
+
+def _rate(name: str, value: Any) -> Any:
+    """A rate of kinetics, which may differ from cell to cell."""
+    return _checks.non_negative(name, value, arrays=True)
 
 
 def _pair(name: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, Any]:

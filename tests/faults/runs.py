@@ -106,6 +106,9 @@ RUNS = [
     Case("walled(jc.Dirichlet(-1.0))", V, "boundary"),
     Case("walled(jc.Dirichlet({'rho': -1.0}))", V, "boundary"),
     Case("walled(jc.Dirichlet({'c': -1.0}))", V, "boundary"),
+    Case("jc.Problem(models.phks(0.1, 1.0, jnp.ones(5)), GRID, ONE, ONE)", V, "'c'"),
+    Case("jc.Problem(models.keller_segel(0.1, 1.0, 0, production=jnp.ones(5)), jc.FreeSpace(2), BUMP)", V, "'c'"),
+    Case("jc.Problem(models.keller_segel(0.1, 1.0, growth=models.Logistic(jnp.ones(5))), GRID, ONE, ONE)", V, "'rho'"),
     # methods
     Case("jc.FiniteVolume('euler')", T, "stepper"),
     Case("jc.FiniteVolume(None)", T, "stepper"),
@@ -187,6 +190,7 @@ RUNS = [
     Case("solve(key=jax.random.split(jax.random.PRNGKey(0), 3))", V, "key"),
     Case("solve(method=jc.ParticleField(10))", V, "key"),
     Case("solve(method=jc.ParticleField(10), key=jax.random.split(jax.random.key(0), 3))", V, "key"),
+    Case("solve(method=jc.ParticleField(9), problem=UNEVEN, key=jax.random.key(0))", V, "rate"),
     Case("solve(method=jc.Spectral())", V, "grid"),
     Case("solve(method=jc.Agents(10), key=jax.random.key(0))", T, "model"),
     Case("solve(problem=PROBLEM.replace(model=jax.vmap(lambda m: models.phks(m, 1.0))(jnp.ones(3))))", V, "mobility"),

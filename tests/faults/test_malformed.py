@@ -42,6 +42,7 @@ def namespace():
         **{"StabilityMap": StabilityMap, "OneBlob": OneBlob},
         **{"GRID": GRID, "ONE": ONE, "PHKS": PHKS, "PROBLEM": PROBLEM, "solve": solve},
         "SLAVED": models.keller_segel(0.1, 1.0, relaxation=0),
+        "UNEVEN": PROBLEM.replace(model=models.phks(0.1, 1.0, jnp.linspace(1.0, 2.0, 16))),
         "BUMP": initial.gaussian(mass=1.0, std=1.0),
         "SOLUTION": solve(saveat=jc.SaveAt(every=5)),
         "STATISTICS": solve(saveat=jc.SaveAt(every=5, fn=lambda snapshot: jnp.sum(snapshot.density))),
