@@ -126,6 +126,8 @@ def _by_name(
 
 def _check_rates(model: AbstractModel, grid: AbstractGrid | FreeSpace) -> None:
     """Refuses kinetics and growth whose numbers are for other cells than those of the grid."""
+    if isinstance(model, Model) and any(one.mobility.ndim for one in model.species.values()):
+        return  # a batch of models, for jax.vmap; `solve` refuses it outside of that
     shape = grid.shape if isinstance(grid, AbstractGrid) else ()
     some = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
     fields = dict.fromkeys(model.populations, some), dict.fromkeys(model.signals, some)

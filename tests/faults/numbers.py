@@ -145,7 +145,7 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
         "threshold": ("0.2", "positives"),
         "capacity": ("1.0", "positives"),
     },
-    "models.Monod": {"nutrient": ("'n'",), "speed": ("1.0", "non-negative"), "half": ("1.0",)},
+    "models.Monod": {"nutrient": ("'n'",), "speed": ("1.0", "non-negatives"), "half": ("1.0",)},
     "models.RunAndTumble": {
         "speed": ("1.0", "positives"),
         "tumble_rate": ("1.0", "non-negatives"),
