@@ -1,9 +1,10 @@
 """A problem: a model, a domain and initial conditions, checked against one another at the door."""
 
 import dataclasses
+import functools
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
@@ -13,11 +14,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
-from jaxchemo.domain import AbstractGrid, FreeSpace
+from jaxchemo.domain import AbstractGrid, Dirichlet, FreeSpace
 from jaxchemo.initial import AbstractInitial
 from jaxchemo.initial.profiles import Mixture
 from jaxchemo.initial.sized import AbstractSized
-from jaxchemo.models import AbstractModel, Model, RunAndTumble
+from jaxchemo.models import AbstractGrowth, AbstractModel, Model, RunAndTumble, Signal
 
 Fields = dict[str, Float[Array, "..."]]
 
@@ -56,7 +57,14 @@ class Problem(eqx.Module):
         self.grid = _checks.instance("grid", grid, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
         free = [name for name, one in model.signals.items() if not one.slaved]
         self.density = _by_name("density", density, list(model.populations), self.grid)
-        self.signal = _by_name("signal", signal, free, self.grid)
+        # What swimming cells sense may be any field: they answer its changes.
+        signed = not isinstance(self.model, Model)
+        self.signal = _by_name("signal", signal, free, self.grid, signed=signed)
+        if isinstance(self.model, Model) and self.model.advection is not None:
+            _checks.of_points("advection", self.model.advection, self.grid.ndim, "velocities", vectors=True)
+        _check_rates(self.model, self.grid)
+        if isinstance(self.grid, AbstractGrid):
+            _check_walls(self.model, self.grid)
         if isinstance(self.grid, AbstractGrid) and isinstance(self.model, Model):
             _check_sensed(self.model, self.signal, self.grid)
 
@@ -97,7 +105,9 @@ class Problem(eqx.Module):
         return jax.tree.map(lambda field: field.astype(dtype), (density, signal))
 
 
-def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | FreeSpace) -> dict[str, AbstractInitial]:
+def _by_name(
+    argument: str, given: Any, names: list[str], grid: AbstractGrid | FreeSpace, *, signed: bool = False
+) -> dict[str, AbstractInitial]:
     if given is None:
         given = {}
     elif isinstance(given, AbstractInitial):
@@ -117,8 +127,62 @@ def _by_name(argument: str, given: Any, names: list[str], grid: AbstractGrid | F
         one.check(label, grid)
         if isinstance(grid, AbstractGrid):
             _check_resolved(label, one, grid)
+            one.check_values(label, grid, signed=signed)
             _check_inside(label, one, grid, needed=argument == "density")
     return {name: given[name] for name in names}
+
+
+def _check_rates(model: AbstractModel, grid: AbstractGrid | FreeSpace) -> None:
+    """Refuses kinetics and growth whose numbers are for other cells than those of the grid."""
+    if isinstance(model, Model) and any(one.mobility.ndim for one in model.species.values()):
+        return  # a batch of models, for jax.vmap; `solve` refuses it outside of that
+    shape = grid.shape if isinstance(grid, AbstractGrid) else ()
+    some = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+    fields = dict.fromkeys(model.populations, some), dict.fromkeys(model.signals, some)
+
+    def check(what: str, law: Callable[[Fields, Fields], tuple[Any, ...]]) -> None:
+        try:
+            shapes = {one.shape for one in jax.eval_shape(lambda u, s: [jnp.asarray(x) for x in law(u, s)], *fields)}
+        except (TypeError, ValueError):  # which shapes that do not broadcast are
+            shapes = None
+        if shapes is None or not shapes <= {(), shape}:
+            raise ValueError(
+                f"`model`: {what} has numbers that are not one, nor one for each cell of the grid, {shape}."
+            )
+
+    for name, signal in model.signals.items():
+        check(f"the kinetics of signal {name!r}", functools.partial(_gain_and_loss, signal, name))
+    for name, species in model.species.items() if isinstance(model, Model) else ():
+        if species.growth is not None:
+            check(f"the growth of species {name!r}", functools.partial(_growth, species.growth, name))
+
+
+def _gain_and_loss(signal: Signal, name: str, densities: Fields, signals: Fields) -> tuple[Any, ...]:
+    return signal.gain_and_loss(densities, signals, name)
+
+
+def _growth(growth: AbstractGrowth, name: str, densities: Fields, signals: Fields) -> tuple[Any, ...]:
+    return (growth.rate(densities[name], signals),)
+
+
+def _check_walls(model: AbstractModel, grid: AbstractGrid) -> None:
+    """Refuses walls that prescribe what the model has not, or values below zero of what cannot be negative."""
+    bounded = [*model.populations]
+    if isinstance(model, Model):
+        bounded += [name for name, one in model.signals.items() if not one.slaved]
+    for wall in grid.walls:
+        if not isinstance(wall, Dirichlet):
+            continue
+        known = [*model.populations, *model.signals]
+        if isinstance(wall.value, dict) and (unknown := set(wall.value) - set(known)):
+            raise ValueError(
+                f"`boundary`: {wall!r} prescribes {_checks.listed(sorted(unknown))}, but the model has "
+                f"{_checks.listed(known)}."
+            )
+        for name in bounded:
+            value = None if wall.closed(name)[0] else wall.value_of(name, 0.0)
+            if value is not None and _checks.is_concrete(value) and not float(value) >= 0:
+                raise ValueError(f"`boundary`: the value of {name!r} at {wall!r} must not be negative.")
 
 
 def _check_sensed(model: Model, signal: Mapping[str, AbstractInitial], grid: AbstractGrid) -> None:
@@ -126,7 +190,7 @@ def _check_sensed(model: Model, signal: Mapping[str, AbstractInitial], grid: Abs
     for species, one in model.species.items():
         for name, law in one.taxis.items():
             at_zero = law.potential(jnp.zeros(()))
-            if name not in signal or not _checks.is_concrete(at_zero) or bool(jnp.isfinite(at_zero)):
+            if name not in signal or not _checks.is_concrete(at_zero) or bool(jnp.all(jnp.isfinite(at_zero))):
                 continue
             lowest = jnp.min(signal[name].on_grid(grid))
             if _checks.is_concrete(lowest) and not float(lowest) > 0:

@@ -11,6 +11,11 @@ class RESULTS(eqx.Enumeration):
         "The solution is no longer finite (NaN or infinity). A smaller `dt` (of a flow, `change`) or smoother initial "
         "conditions would do."
     )
+    out_of_range = (
+        "A number of the problem is out of its range: negative, say, where it must be positive. It was not known when "
+        "the problem was built, inside jit, vmap or grad: built outside of them, with the same numbers, the problem "
+        "says which it is."
+    )
     unstable_step = "The step is larger than the scheme's stable one, so positivity is lost: a smaller `dt` will do."
     negative_input = (
         "A density or signal was negative before the step, or a wall holds one there: no `dt` mends that. Initial "

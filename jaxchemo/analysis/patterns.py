@@ -20,6 +20,8 @@ def front(density: Float[ArrayLike, "*t n"], grid: AbstractGrid, threshold: floa
     **Returns:** a place for each profile; NaN where it stays below, the last cell where it never falls.
     """
     u, x = np.atleast_2d(np.asarray(density, float)), _axis(grid)
+    if u.shape[1:] != x.shape:
+        raise ValueError(f"`density` must be profiles of {x.size} cells, as the grid has, got the shape {u.shape}.")
     found = np.full(len(u), np.nan)
     for k, profile in enumerate(u):
         above = np.flatnonzero(profile > threshold)

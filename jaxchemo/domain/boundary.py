@@ -59,6 +59,11 @@ class AbstractBoundary(eqx.Module):
     def closed(self, name: str | None) -> tuple[bool, bool]:
         """Whether nothing of the field `name` passes the lower and the upper end."""
 
+    @property
+    def ends(self) -> tuple["AbstractBoundary", "AbstractBoundary"]:
+        """What happens at the lower and at the upper end."""
+        return self, self
+
 
 class NoFlux(AbstractBoundary):
     """Zero *total* flux: neither diffusion nor taxis carries anything through the wall.
@@ -115,18 +120,30 @@ class Dirichlet(AbstractBoundary):
 
     **Arguments:**
 
-    - `value`: one number for every field, or a dict by the name of the species or signal. A value may be a function of
-      time, `value(t)`. Default 0, the absorbing wall. [units of the field]
+    - `value`: one number for every field, or a dict by the name of the species or signal. A value is the same along
+      the whole wall; it may be a function of time, `value(t)`. Default 0, the absorbing wall. [units of the field]
+
+    **Raises:** `ValueError` or `TypeError` for anything else. `Problem` refuses names that its model has not. It also
+    refuses values below zero, except of signals that follow the cells at once and of those that swimming cells sense,
+    which have no level of their own.
     """
 
     value: Any
 
     def __init__(self, value: ArrayLike | Callable | Mapping[str, ArrayLike | Callable] = 0.0):
         def leaf(name, v):
-            return v if callable(v) else _checks.real(name, v)
+            if not callable(v):
+                return _checks.real(name, v)
+            _checks.of_time(name, v)
+            return v
 
         if isinstance(value, Mapping):
-            self.value = {key: leaf(f"value[{key!r}]", v) for key, v in value.items()}
+            named = _checks.mapping("value", value, "values at the wall")
+            if not named:
+                raise ValueError(
+                    "`value` must prescribe at least one field, got an empty dict: NoFlux() lets nothing through."
+                )
+            self.value = {key: leaf(f"value[{key!r}]", v) for key, v in named.items()}
         else:
             self.value = leaf("value", value)
 
@@ -197,3 +214,7 @@ class Mixed(AbstractBoundary):
 
     def closed(self, name):
         return self.low.closed(name)[0], self.high.closed(name)[1]
+
+    @property
+    def ends(self):
+        return self.low, self.high

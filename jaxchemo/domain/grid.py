@@ -3,6 +3,7 @@
 import abc
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -64,6 +65,11 @@ class AbstractGrid(eqx.Module):
     def keeps_all(self, name: str | None) -> bool:
         """Whether nothing of the field `name` leaves the domain or comes in."""
 
+    @property
+    @abc.abstractmethod
+    def walls(self) -> tuple[AbstractBoundary, ...]:
+        """What happens at each end of each axis."""
+
     @abc.abstractmethod
     def face_distance(self, axis: int) -> Float[Array, "..."] | float:
         """Distance between the cell centres on the two sides of each face of `axis`, ghosts included [length]."""
@@ -110,23 +116,31 @@ class Grid(AbstractGrid):
 
         **Raises:** `ValueError` or `TypeError` naming the argument at fault.
         """
-        lower = tuple(float(a) for a in np.atleast_1d(lower))
-        upper = tuple(float(a) for a in np.atleast_1d(upper))
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        lower, upper = _corner("lower", lower), _corner("upper", upper)
+        sizes = _checks.one_or_several(shape)
         if not 1 <= len(lower) <= 3:
             raise ValueError(f"`lower` must have 1, 2 or 3 coordinates, got {len(lower)}.")
-        if not len(lower) == len(upper) == len(shape):
-            raise ValueError(f"`lower`, `upper` and `shape` must agree in length, got {lower}, {upper} and {shape}.")
+        if not len(lower) == len(upper) == len(sizes):
+            raise ValueError(f"`lower`, `upper` and `shape` must agree in length, got {lower}, {upper} and {sizes}.")
         if not all(math.isfinite(a) and math.isfinite(b) and a < b for a, b in zip(lower, upper, strict=True)):
             raise ValueError(f"`lower` must be finite and smaller than `upper` on each axis, got {lower} and {upper}.")
-        cells = tuple(_checks.natural("shape", n, at_least=2) for n in shape)
-        sides = (boundary,) * len(cells) if isinstance(boundary, AbstractBoundary) else tuple(boundary)
-        if len(sides) != len(cells):
-            raise ValueError(f"`boundary` must be one object or one per axis ({len(cells)}), got {len(sides)}.")
-        sides = tuple(Mixed(*side) if isinstance(side, tuple) else side for side in sides)
-        for side in sides:
-            _checks.instance("boundary", side, AbstractBoundary, "a boundary such as NoFlux()")
-        return cls(lower, upper, cells, sides)
+        cells = tuple(_checks.natural("shape", n, at_least=2) for n in sizes)
+        for a, b, n in zip(lower, upper, cells, strict=True):
+            if (b - a) / n < np.spacing(np.asarray(max(abs(a), abs(b)), jnp.result_type(float))):
+                raise ValueError(
+                    f"`shape`: {n} cells between `lower` {a:g} and `upper` {b:g} are too narrow to be told apart in "
+                    f"{jnp.result_type(float).name}."
+                )
+        if isinstance(boundary, AbstractBoundary):
+            return cls(lower, upper, cells, (boundary,) * len(cells))
+        if not isinstance(boundary, Sequence) or isinstance(boundary, str):
+            raise TypeError(
+                "`boundary` must be a boundary such as NoFlux() or Periodic(), one per axis, or a (low, high) pair per "
+                f"axis, got {boundary!r}."
+            )
+        if len(boundary) != len(cells):
+            raise ValueError(f"`boundary` must be one object or one per axis ({len(cells)}), got {len(boundary)}.")
+        return cls(lower, upper, cells, tuple(_side(side) for side in boundary))
 
     @property
     def ndim(self) -> int:
@@ -186,6 +200,10 @@ class Grid(AbstractGrid):
     def keeps_all(self, name):
         return all(ring or all(self.closed(axis, name)) for axis, ring in enumerate(self.periodic))
 
+    @property
+    def walls(self):
+        return tuple(end for side in self.boundaries for end in side.ends)
+
     def face_distance(self, axis):
         return self.spacing[axis]
 
@@ -222,6 +240,19 @@ class Grid(AbstractGrid):
     def __repr__(self) -> str:
         sides = self.boundaries[0] if len(set(map(repr, self.boundaries))) == 1 else self.boundaries
         return f"Grid.box({self.lower}, {self.upper}, shape={self.cells}, boundary={sides})"
+
+
+def _corner(name: str, value: Any) -> tuple[float, ...]:
+    return tuple(_checks.constant(_checks.number, name, a) for a in _checks.one_or_several(value))
+
+
+def _side(given: Any) -> AbstractBoundary:
+    """The boundary of an axis, from one object or from a (low, high) pair."""
+    if isinstance(given, tuple):
+        if len(given) != 2:
+            raise ValueError(f"`boundary`: the ends of an axis are a (low, high) pair, got {given!r}.")
+        return Mixed(*given)
+    return _checks.instance("boundary", given, AbstractBoundary, "a boundary such as NoFlux()")
 
 
 class FreeSpace(eqx.Module):

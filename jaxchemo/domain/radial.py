@@ -21,7 +21,8 @@ class RadialGrid(AbstractGrid):
     - `num_cells`: number of shells, at least 2.
     - `ndim`: dimension of the space, at least 1. In one dimension the "ball" is `[-radius, radius]`, kept by symmetry.
     - `boundary`: the outer wall. Default `NoFlux()`.
-    - `stretching`: 0 for equal shells; larger values refine the centre, faces at `R sinh(b i/N)/sinh(b)`.
+    - `stretching`: 0 for equal shells; larger values refine the centre, faces at `R sinh(b i/N)/sinh(b)`. No larger
+      than leaves shells that can be told apart.
 
     **Raises:** `ValueError` naming the argument at fault.
     """
@@ -49,6 +50,20 @@ class RadialGrid(AbstractGrid):
                 f"`boundary` of a RadialGrid is its outer wall, NoFlux() or Dirichlet(...), got {boundary!r}."
             )
         self.outer = _checks.instance("boundary", boundary, AbstractBoundary, "a boundary such as NoFlux()")
+        self._check_shells()
+
+    def _check_shells(self) -> None:
+        """Refuses shells that are too thin, or too small, to be numbers of their own in the current precision."""
+        kind = jnp.result_type(float)
+        with np.errstate(all="ignore"):
+            faces, volumes = self._faces.astype(kind), np.asarray(self._volumes, kind)
+            apart = np.all(np.diff(faces) > 0) and np.all(np.isfinite(faces))
+            large = np.all((volumes >= np.finfo(kind).tiny) & np.isfinite(volumes))
+        if not (apart and large):
+            raise ValueError(
+                f"`stretching` {self.stretching:g}, with `radius` {self.radius:g} and `num_cells` {self.num_cells}, "
+                f"leaves shells that are no longer apart, or have no volume, in {kind.name}."
+            )
 
     @property
     def ndim(self) -> int:
@@ -80,7 +95,11 @@ class RadialGrid(AbstractGrid):
 
     @property
     def volumes(self) -> Float[Array, "*#shape"]:
-        return jnp.asarray(self._sphere * np.diff(self._faces**self.ndim) / self.ndim)
+        return jnp.asarray(self._volumes)
+
+    @property
+    def _volumes(self) -> np.ndarray:
+        return self._sphere * np.diff(self._faces**self.ndim) / self.ndim
 
     @property
     def areas(self) -> Float[Array, " faces"]:
@@ -99,6 +118,10 @@ class RadialGrid(AbstractGrid):
 
     def keeps_all(self, name):
         return all(self.closed(0, name))
+
+    @property
+    def walls(self):
+        return (self.outer,)
 
     def face_distance(self, axis):
         middle = 0.5 * (self._faces[1:] + self._faces[:-1])

@@ -45,6 +45,11 @@ class Experiment(abc.ABC):
     num_particles: int = 20_000
     frames: int = 25
 
+    def __post_init__(self) -> None:
+        _checks.constant(_checks.positive, "t1", self.t1)
+        _checks.natural("num_particles", self.num_particles)
+        _checks.natural("frames", self.frames)
+
     @abc.abstractmethod
     def problem(self, ndim: int | None = None, shape: int | Sequence[int] | None = None, seed: int = 0) -> Problem:
         """What is solved.
@@ -78,7 +83,7 @@ class Experiment(abc.ABC):
             raise ValueError(f"`ndim` must be {' or '.join(map(str, self.dimensions))}, got {ndim}.")
         if shape is None:
             shape = self.resolution(ndim)[0]
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = tuple(_checks.natural("shape", n, at_least=2) for n in _checks.one_or_several(shape))
         shape = shape * ndim if len(shape) == 1 else shape
         if len(shape) != ndim:
             raise ValueError(f"`shape` must be one number or one for each of the {ndim} axes, got {shape}.")
@@ -147,6 +152,10 @@ class Study(abc.ABC):
     cells: int
     dt: float
 
+    def __post_init__(self) -> None:
+        _checks.natural("cells", self.cells, at_least=2)
+        _checks.constant(_checks.positive, "dt", self.dt)
+
     @abc.abstractmethod
     def run(self, seed: int = 0, report: Report = silent) -> Any:
         """Everything that was found; `report` is told in a few words what begins, as a study takes its time."""
@@ -164,5 +173,6 @@ class Study(abc.ABC):
         """Draws it into `folder`, and returns the file."""
 
     def resized(self, cells: int | None, dt: float | None) -> Self:
-        """The same on another grid, or with another time step."""
-        return dataclasses.replace(self, cells=cells or self.cells, dt=dt or self.dt)
+        """The same on another grid, or with another time step; `None` leaves it as it is."""
+        changes = {"cells": cells, "dt": dt}
+        return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})

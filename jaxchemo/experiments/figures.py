@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from jaxchemo import plotting
 from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
 from jaxchemo.problem import Problem
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw(
@@ -33,7 +35,7 @@ def draw(
     times, normal, through, slab = experiment.show_times, experiment.normal, experiment.through(ndim), experiment.slab
     drawn: list[Path] = []
 
-    def keep(name: str, figure: Figure) -> None:
+    def keep(name: str, figure: "Figure") -> None:
         drawn.append(folder / f"{name}.png")
         figure.savefig(drawn[-1])
 

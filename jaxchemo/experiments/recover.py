@@ -123,7 +123,7 @@ class RecoverParameters(Study):
         **Raises:** `ValueError` if the guess or the noise is not positive.
         """
         _checks.positive("noise", self.noise)
-        start = jnp.log(_checks.positive("guess", jnp.asarray(self.guess)))
+        start = jnp.log(_checks.positive("guess", self.guess, arrays=True))
         problem = self.system.problem(2, self.cells)
         truth = jnp.log(jnp.asarray([self.system.mobility, self.system.sensitivity]))
         report("observations")

@@ -64,7 +64,7 @@ def actnorm_from(samples: ArrayLike) -> ActNorm:
 
     **Source:** as `ActNorm`; its code takes a third of this log-scale.
     """
-    points = _checks.real("samples", samples)
+    points = _checks.real("samples", samples, arrays=True)
     if points.ndim != 2 or len(points) < 2 or points.shape[1] < 1:
         raise ValueError(f"`samples` must have shape (n, d) with n at least 2, got shape {points.shape}.")
     spread = jnp.std(points, axis=0)

@@ -38,7 +38,7 @@ def gaussian(
 
     **Raises:** `ValueError` naming the argument at fault.
     """
-    std = _checks.positive("std", _vector("std", std))
+    std = _vector("std", std, _checks.positive)
     return Gaussian(_one_of(mass, amplitude), _vector("center", center), std)
 
 
@@ -47,9 +47,8 @@ def mixture(parts: Sequence[AbstractProfile]) -> Mixture:
 
     Each is cut by the domain as it is alone. Particles are shared out by the mass that is left in the domain.
     """
-    if not parts:
-        raise ValueError("`parts` must hold at least one initial condition, got none.")
-    known = [_checks.instance("parts", p, AbstractProfile, "initial conditions given by formulas") for p in parts]
+    parts, what = _checks.several("parts", parts, "initial condition"), "initial conditions given by formulas"
+    known = [_checks.instance("parts", part, AbstractProfile, what) for part in parts]
     return Mixture(tuple(part for p in known for part in (p.parts if isinstance(p, Mixture) else (p,))))
 
 
@@ -74,8 +73,9 @@ def ring(
 
     **Raises:** `ValueError` naming the argument at fault.
     """
-    if axis not in (0, 1, 2):
+    if _checks.natural("axis", axis, at_least=0) > 2:
         raise ValueError(f"`axis` must be 0, 1 or 2, got {axis}.")
+    axis = int(axis)
     radius, width = _checks.positive("radius", radius), _checks.positive("width", width)
     return Ring(_one_of(mass, amplitude), _vector("center", center), radius, width, axis)
 
@@ -113,9 +113,8 @@ def perturbed(value: ArrayLike, noise: ArrayLike = 0.01, seed: int = 0) -> Pertu
     - `noise`: relative size of the perturbation, between 0 and 1. Default 0.01.
     - `seed`: of the noise. Default 0.
     """
-    noise = _checks.non_negative("noise", noise)
-    if _checks.is_concrete(noise) and float(noise) > 1:
-        raise ValueError(f"`noise` must be at most 1, or the field turns negative, got {float(noise):g}.")
+    relative = _checks.non_negative("noise", noise)
+    noise = _checks.require("noise", relative, noise, lambda a: a <= 1, "be at most 1, or the field turns negative")
     return Perturbed(_checks.non_negative("value", value), noise, _checks.natural("seed", seed, at_least=0))
 
 
@@ -131,18 +130,24 @@ def function(f: Callable[[Array], Array]) -> Function:
 
 def array(values: ArrayLike) -> FromArray:
     """Cell values `values` of the grid's shape, finite and non-negative."""
-    return FromArray(_checks.real("values", values))
+    return FromArray(_checks.real("values", values, arrays=True))
 
 
 def particles(positions: ArrayLike, mass: ArrayLike = 1.0) -> Particles:
     """Particles at `positions` `(n, d)` [length] that share `mass` equally; on a grid, their histogram."""
-    positions = _checks.real("positions", positions)
+    positions = _checks.real("positions", positions, arrays=True)
     if positions.ndim != 2:
         raise ValueError(f"`positions` must have shape (n, d), got {positions.shape}.")
+    if not positions.size:
+        raise ValueError(f"`positions` must hold at least one particle, got the shape {positions.shape}.")
     return Particles(positions, _checks.positive("mass", mass))
 
 
-def _vector(name: str, value: ArrayLike | Sequence[float]) -> Array:
-    return _checks.real(
-        name, jnp.stack([jnp.asarray(v, float) for v in value]) if isinstance(value, tuple | list) else value
-    )
+def _vector(name: str, value: ArrayLike | Sequence[float], check: Callable[..., Array] = _checks.real) -> Array:
+    """One number for all coordinates, or one each."""
+    if isinstance(value, tuple | list) and value:
+        return jnp.stack([jnp.asarray(check(name, one), float) for one in value])
+    vector = check(name, value, arrays=True)
+    if vector.ndim > 1 or not vector.size:
+        raise ValueError(f"`{name}` must be one number, or one for each coordinate, got the shape {vector.shape}.")
+    return vector

@@ -58,6 +58,9 @@ class AbstractInitial(Shown):
     def check(self, name: str, grid: AbstractGrid | FreeSpace) -> None:
         """Refuses, in words about the argument `name`, a condition that does not fit the grid."""
 
+    def check_values(self, name: str, grid: AbstractGrid, *, signed: bool) -> None:
+        """Refuses values on a grid that are not finite or, unless it is `signed`, negative, where they are known."""
+
     def sample(
         self,
         key: PRNGKeyArray,

@@ -1,10 +1,9 @@
 """Initial conditions given by formulas: bumps, rings, balls, uniform fields, sums, and a user's own function."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erf, logsumexp, ndtri
@@ -268,6 +267,10 @@ class Mixture(AbstractProfile):
         for part in self.parts:
             part.check(name, grid)
 
+    def check_values(self, name, grid, *, signed):
+        for part in self.parts:
+            part.check_values(name, grid, signed=signed)
+
 
 class Function(AbstractProfile):
     """A user's own function of position; see `function`."""
@@ -298,12 +301,33 @@ class Function(AbstractProfile):
         return math.inf
 
     def check(self, name, grid):
-        points = jax.ShapeDtypeStruct((5, grid.ndim), jnp.zeros(0).dtype)
-        shape = eqx.filter_eval_shape(self.f, points).shape
-        if shape != (5,):
-            raise ValueError(
-                f"`{name}`: the function must map points (5, {grid.ndim}) to values (5,), it gave {shape}."
-            )
+        _checks.of_points(name, self.f, grid.ndim, "values")
+
+    def check_values(self, name, grid, *, signed):
+        if _checks.compiling():
+            return
+        for points in _blocks(grid):
+            values = self.f(points)
+            if not _checks.is_concrete(values):
+                return
+            values = np.asarray(values)
+            bad = ~(np.isfinite(values) if signed else (values >= 0) & np.isfinite(values))
+            if bad.any():
+                first = np.unravel_index(int(np.argmax(bad)), bad.shape)
+                place = ", ".join(f"{x:.6g}" for x in np.asarray(points[first]))
+                wanted = "finite" if signed else "finite and not negative"
+                raise ValueError(f"`{name}` must be {wanted}, but the function is {values[first]:g} at ({place}).")
+
+
+def _blocks(grid: AbstractGrid, most: int = 2**20) -> Iterator[Array]:
+    """The cell centres of a grid, some `most` at a time."""
+    if not isinstance(grid, Grid):
+        yield grid.centers
+        return
+    first, *others = (np.asarray(axis) for axis in grid.axes)  # with numpy there is nothing to compile
+    rows = max(1, most // math.prod(grid.shape[1:]))
+    for start in range(0, grid.shape[0], rows):
+        yield jnp.asarray(np.stack(np.meshgrid(first[start : start + rows], *others, indexing="ij"), axis=-1))
 
 
 def _within(center: Array, reach: Array, grid: AbstractGrid) -> Bool[Array, ""]:

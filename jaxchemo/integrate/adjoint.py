@@ -8,7 +8,11 @@ from typing import Any, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
+
+from jaxchemo import _checks
 
 Carry = TypeVar("Carry")
 
@@ -39,11 +43,9 @@ class Remat(AbstractAdjoint):
     - `segments`: number of stored states between two saves; `None` (default) takes the square root of the steps.
     """
 
-    segments: int | None = eqx.field(static=True, default=None)
-
-    def __check_init__(self):
-        if self.segments is not None and self.segments < 1:
-            raise ValueError(f"`segments` must be at least 1, got {self.segments}.")
+    segments: int | None = eqx.field(
+        static=True, default=None, converter=lambda k: None if k is None else _checks.natural("segments", k)
+    )
 
     def repeat(self, body, carry, start, steps):
         if steps == 0:
@@ -59,7 +61,10 @@ class Remat(AbstractAdjoint):
 
 
 class Forward(AbstractAdjoint):
-    """Forward mode only (`jax.jvp`, `jax.jacfwd`): nothing is stored; best for few parameters. JAX refuses `grad`."""
+    """Forward mode only (`jax.jvp`, `jax.jacfwd`): nothing is stored; best for few parameters.
+
+    **Raises:** `ValueError` under `jax.grad`.
+    """
 
     def repeat(self, body, carry, start, steps):
         def cond(loop):
@@ -69,7 +74,23 @@ class Forward(AbstractAdjoint):
             k, carry = loop
             return k + 1, body(start + k, carry)
 
-        return jax.lax.while_loop(cond, once, (0, carry))[1]
+        last = jax.lax.while_loop(cond, once, (0, carry))[1]
+        return jax.tree.map(lambda x: _forward_only.bind(x) if eqx.is_inexact_array(x) else x, last)
+
+
+def _refuse_reverse(*_):
+    raise ValueError(
+        "`adjoint`: Forward() has no derivatives in reverse mode (jax.grad, jax.vjp): give Remat() or Direct()."
+    )
+
+
+# The identity, with a sentence in place of its transpose: reverse mode meets it before the loop, which JAX refuses.
+_forward_only = Primitive("forward_only")
+_forward_only.def_impl(lambda x: x)
+_forward_only.def_abstract_eval(lambda x: x)
+mlir.register_lowering(_forward_only, lambda _, x: [x])
+batching.defvectorized(_forward_only)
+ad.deflinear2(_forward_only, _refuse_reverse)
 
 
 def _scan(body: Callable[[Array, Carry], Carry], carry: Carry, start: Array | int, steps: int) -> Carry:

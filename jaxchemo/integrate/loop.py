@@ -24,8 +24,13 @@ class Carry(eqx.Module):
 
 
 def start(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> Carry:
-    """The carry before the first step."""
-    return Carry(method.init(problem, key=key), RESULTS.successful, jnp.asarray(-1, jnp.int32))
+    """The carry before the first step, which has gone wrong if a number of the problem is NaN."""
+    state = method.init(problem, key=key)
+    # Checks of what was not known when it was given left a NaN where they failed; see `_checks.require`.
+    numbers = jax.tree.leaves(eqx.filter(problem, eqx.is_inexact_array))
+    good = ~jnp.any(jnp.stack([jnp.any(jnp.isnan(part)) for part in numbers]))
+    result = RESULTS.where(good, RESULTS.successful, RESULTS.out_of_range)
+    return Carry(state, result, jnp.where(good, -1, 0).astype(jnp.int32))
 
 
 def advance(

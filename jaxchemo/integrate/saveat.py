@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
-import numpy as np
 
 from jaxchemo import _checks
 from jaxchemo.methods.base import Snapshot
@@ -14,12 +13,16 @@ def _everything(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
+def _times(ts: Any) -> tuple[float, ...]:
+    return tuple(_checks.constant(_checks.real, "ts", t) for t in _checks.one_or_several(ts))
+
+
 class SaveAt(eqx.Module):
     """What to keep of a run.
 
     **Arguments:**
 
-    - `ts`: times to save at; each must be a whole number of steps after the start.
+    - `ts`: times to save at, one or several; each must be a whole number of steps after the start.
     - `every`: save every so many steps, the initial state included.
     - `t1`: save the final time. Default: only if neither `ts` nor `every` is given.
     - `fn`: what to save, a function of the `Snapshot`; by default all of it. What `fn` does not use is not computed.
@@ -43,9 +46,9 @@ class SaveAt(eqx.Module):
             raise ValueError("Give `ts` or `every`, not both.")
         if not callable(fn):
             raise TypeError(f"`fn` must be a function of a Snapshot, got {fn!r}.")
-        self.ts = None if ts is None else tuple(float(t) for t in np.atleast_1d(np.asarray(ts, float)))
+        self.ts = None if ts is None else _times(ts)
         self.every = None if every is None else _checks.natural("every", every)
-        self.t1 = (ts is None and every is None) if t1 is None else bool(t1)
+        self.t1 = (ts is None and every is None) if t1 is None else _checks.flag("t1", t1)
         self.fn = fn
 
     def times(self, t0: float, t1: float) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution, SolveError
 from jaxchemo.methods.base import AbstractMethod
 from jaxchemo.methods.flow_base import AbstractFlow
+from jaxchemo.models import Model
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -89,6 +90,8 @@ def solve(
 
     **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
     """
+    if key is not None:
+        _checks.random_key("key", key)
     if isinstance(method, AbstractFlow):
         refuse_steps(dt=dt)
         t0, t1 = checked_span(problem, saveat, t0, t1)
@@ -131,18 +134,22 @@ class Plan:
         t0, t1 = checked_span(problem, saveat, t0, t1)
         if method.stochastic and key is None:
             raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
-        if key is not None and not isinstance(key, jax.Array):
-            raise TypeError(f"`key` must be a random key such as jax.random.key(0), got {key!r}.")
+        if key is not None:
+            _checks.random_key("key", key)
+        _check_single(problem)
         method.check(problem)
         if isinstance(dt, str):
             if dt != "auto":
                 raise ValueError(f"`dt` must be a positive number or 'auto', got {dt!r}.")
-            num_steps = max(1, math.ceil((t1 - t0) / _advised(problem, method, key) - 1e-9))
+            advised = _advised(problem, method, key)
+            _check_countable(t0, t1, advised)
+            num_steps = max(1, math.ceil((t1 - t0) / advised - 1e-9))
             dt = (t1 - t0) / num_steps
         else:
-            if not _checks.is_concrete(dt) or not (math.isfinite(dt) and dt > 0):
+            dt = _known("dt", dt, "a positive number known before compilation, or 'auto'")
+            if not dt > 0:
                 raise ValueError(f"`dt` must be a positive number known before compilation, or 'auto', got {dt!r}.")
-            dt = float(dt)
+            _check_countable(t0, t1, dt)
             num_steps = round((t1 - t0) / dt)
             if num_steps < 1 or abs(num_steps * dt - (t1 - t0)) > 1e-6 * dt * max(1, num_steps):
                 whole = max(1, math.ceil((t1 - t0) / dt))
@@ -164,12 +171,52 @@ def checked_span(problem: Problem, saveat: SaveAt, t0: float, t1: float) -> tupl
     """The times of a run, after a look at what every run is given."""
     _checks.instance("problem", problem, Problem, "a Problem")
     _checks.instance("saveat", saveat, SaveAt, "a SaveAt")
-    for name, value in (("t0", t0), ("t1", t1)):
-        if not _checks.is_concrete(value) or not math.isfinite(value):
-            raise ValueError(f"`{name}` must be a finite number known before compilation, got {value!r}.")
+    t0, t1 = (_known(name, t, "a finite number known before compilation") for name, t in (("t0", t0), ("t1", t1)))
     if not t1 > t0:
         raise ValueError(f"`t1` must be larger than `t0`, got t0={t0:g} and t1={t1:g}.")
-    return float(t0), float(t1)
+    return t0, t1
+
+
+def _check_single(problem: Problem) -> None:
+    """Refuses a batch of models, as `jax.vmap` makes them, where one is meant."""
+    species = problem.model.species if isinstance(problem.model, Model) else {}
+    for name, one in species.items():
+        if one.mobility.ndim:
+            raise ValueError(
+                f"`problem`: the mobility of {name!r} has the shape {one.mobility.shape}, so these are several models: "
+                "solve them by jax.vmap."
+            )
+
+
+def _known(name: str, value: Any, what: str) -> float:
+    """`value` as a Python float."""
+    known = _checks.constant(_checks.number, name, value) if _checks.is_concrete(value) else math.nan
+    if not math.isfinite(known):
+        raise ValueError(f"`{name}` must be {what}, got {value!r}.")
+    return known
+
+
+def _check_countable(t0: float, t1: float, dt: float) -> None:
+    """Refuses steps that are too many to count, or too short for their times to differ."""
+    if (t1 - t0) / dt >= 2**31:
+        raise ValueError(
+            f"`dt` must be a larger part of t1 - t0 = {t1 - t0:g}, got {dt:g}: {(t1 - t0) / dt:.3g} steps are more "
+            "than can be counted (2^31)."
+        )
+    kind = jnp.result_type(float)
+
+    def apart(latest: float, kind: Any) -> float:
+        return float(np.spacing(np.asarray(latest, kind)))
+
+    latest = max(abs(t0), abs(t1))
+    if dt < apart(latest, kind):
+        better = ["a larger `dt`"]
+        better += ["t0=0"] if t0 and dt >= apart(t1 - t0, kind) else []
+        better += ["double precision, jax_enable_x64,"] if dt >= apart(latest, float) else []
+        raise ValueError(
+            f"`dt` must be at least {apart(latest, kind):.3g}, which is how far apart two times of {kind.name} are at "
+            f"t={latest:g}, got {dt:g}: {' or '.join(better)} would do."
+        )
 
 
 def _advised(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> float:

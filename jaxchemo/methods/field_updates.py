@@ -219,6 +219,11 @@ def _consumption(name: str, signal: Signal) -> Consumption:
             f"Exposure() represents a signal that is only consumed, Consumption(...); signal {name!r} has "
             f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
         )
+    if signal.kinetics.rate.ndim:
+        raise ValueError(
+            f"Exposure() represents a signal that is consumed at one rate everywhere; that of {name!r} has the shape "
+            f"{signal.kinetics.rate.shape}. ParticleField(..., field=Exponential()) would do."
+        )
     return signal.kinetics
 
 

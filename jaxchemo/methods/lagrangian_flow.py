@@ -125,7 +125,7 @@ class LagrangianFlow(AbstractFlow):
         self.width = None if width is None else _checks.natural("width", width)
         self.degree = _checks.natural("degree", degree)
         self.field = _checks.instance("field", field, AbstractMeanField, "Richardson() or Debiased()")
-        self.wavelengths = jnp.atleast_1d(_checks.positive("wavelengths", jnp.asarray(wavelengths, float)))
+        self.wavelengths = jnp.atleast_1d(_checks.positive("wavelengths", wavelengths, arrays=True))
         self.change, self.strain = _checks.positive("change", change), _checks.positive("strain", strain)
         self.tolerance = None if tolerance is None else _checks.positive("tolerance", tolerance)
         self.max_intervals = _checks.natural("max_intervals", max_intervals)

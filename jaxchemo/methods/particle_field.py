@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxchemo import _checks
-from jaxchemo.domain import Components, Dirichlet, Grid, Mixed
+from jaxchemo.domain import Components, Dirichlet, Grid
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
 from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, by_kind, check_still, stream
 from jaxchemo.methods.field_updates import AbstractFieldUpdate, Exposure
@@ -102,12 +102,11 @@ class ParticleField(AbstractMethod):
         grid = box(problem)
         finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
         self.interpolator.check(grid, finest)
-        for side in grid.boundaries:
-            for wall in (side.low, side.high) if isinstance(side, Mixed) else (side,):
-                if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.continuum.species):
-                    raise ValueError(
-                        f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
-                    )
+        for wall in grid.walls:
+            if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.continuum.species):
+                raise ValueError(
+                    f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
+                )
         for name, species in problem.continuum.species.items():
             if species.growth is not None:
                 raise TypeError(

@@ -128,7 +128,7 @@ class PriorFlow(AbstractFlow):
         self.num_times = _checks.natural("num_times", num_times)
         self.num_seeds = _checks.natural("num_seeds", num_seeds, at_least=16)
         self.depth, self.width = _checks.natural("depth", depth), _checks.natural("width", width)
-        self.bins, self.rotations = _checks.natural("bins", bins, at_least=0), bool(rotations)
+        self.bins, self.rotations = _checks.natural("bins", bins, at_least=0), _checks.flag("rotations", rotations)
         for name, value in (("depth", self.depth), ("bins", self.bins)):
             if value % 2:
                 raise ValueError(f"`{name}` must be even, got {value}.")

@@ -133,9 +133,6 @@ class Spectral(AbstractMethod):
         if not (isinstance(grid, Grid) and all(grid.periodic)):
             raise ValueError(f"`grid` must be a box that is periodic in all directions, got {grid!r}.")
         check_still(problem)
-        for name, one in problem.continuum.species.items():
-            if one.mobility.ndim:
-                raise ValueError(f"Spectral needs one mobility everywhere, but that of {name!r} is an array.")
         _Equations(problem.continuum, grid, self.kept).check()
         warn_if_coarse(problem)
 

@@ -293,7 +293,8 @@ class Adaptive(AbstractStepper):
             _checks.constant(_checks.positive, "rtol", rtol),
             _checks.constant(_checks.positive, "atol", atol),
         )
-        self.solver = diffrax.Tsit5() if solver is None else solver
+        solver = diffrax.Tsit5() if solver is None else solver
+        self.solver = _checks.instance("solver", solver, diffrax.AbstractSolver, "a solver of diffrax, or None")
         self.max_steps = _checks.natural("max_steps", max_steps)
 
     @property

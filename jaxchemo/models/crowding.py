@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
@@ -26,7 +27,8 @@ class Room(Shown):
     def __init__(self, capacity: ArrayLike, power: ArrayLike = 1.0):
         self.capacity = _checks.positive("capacity", capacity)
         # One is structure: the classical law needs no power at all.
-        self.power = None if isinstance(power, int | float) and power == 1 else _checks.positive("power", power)
+        exact = _checks.positive("power", power)
+        self.power = None if isinstance(power, int | float | np.number) and power == 1 else exact
 
     def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Share of space that is left at a density, elementwise."""

@@ -36,9 +36,12 @@ class CountingNoise(Shown):
     def __init__(
         self, diffusivity: ArrayLike, precision: ArrayLike = 6.0, radius: ArrayLike = 0.5, duration: ArrayLike = 0.1
     ):
-        self.diffusivity = _checks.positive("diffusivity", diffusivity)
-        self.precision = _checks.non_negative("precision", precision)
-        self.radius, self.duration = _checks.positive("radius", radius), _checks.positive("duration", duration)
+        self.diffusivity = _checks.positive("diffusivity", diffusivity, arrays=True)
+        self.precision = _checks.non_negative("precision", precision, arrays=True)
+        self.radius, self.duration = (
+            _checks.positive("radius", radius, arrays=True),
+            _checks.positive("duration", duration, arrays=True),
+        )
 
     def strength(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Of the white noise on the derivative at a concentration in uM: its standard deviation over a unit time."""
@@ -73,7 +76,7 @@ class FilteredResponse(AbstractTumbling):
         listed = times if isinstance(times, list | tuple) else [times]
         if not listed:
             raise ValueError("`times` must have at least one time: the response itself has no filter.")
-        self.times = tuple(_checks.positive(f"times[{k}]", time) for k, time in enumerate(listed))
+        self.times = tuple(_checks.positive(f"times[{k}]", time, arrays=True) for k, time in enumerate(listed))
         self.noise = _checks.instance("noise", noise, (CountingNoise, type(None)), "CountingNoise(...) or None")
 
     @property
@@ -127,8 +130,8 @@ def celani_vergassola(rate: ArrayLike = 1 / 0.67, gain: ArrayLike = 50.0, memory
 
     **Arguments:** `rate` [1 / s], `gain` [1 / uM], `memory` [s]. Defaults: those of MicrobeAgents.jl.
     """
-    time = _checks.positive("memory", memory)
-    return FilteredResponse(LinearResponse(rate, gain * time), (time,) * 3)
+    time = _checks.positive("memory", memory, arrays=True)
+    return FilteredResponse(LinearResponse(rate, _checks.real("gain", gain, arrays=True) * time), (time,) * 3)
 
 
 def brumley(
@@ -147,8 +150,8 @@ def brumley(
     MicrobeAgents.jl. `noise`, such as `CountingNoise(608.0)` (glutamate): default none, since with these gains the
     exponent has a standard deviation of 9 at 1 nM already, and rates beyond any step.
     """
-    time = _checks.positive("memory", memory)
-    strength = _checks.real("motor", motor) * _checks.real("gain", gain) * time
+    time = _checks.positive("memory", memory, arrays=True)
+    strength = _checks.real("motor", motor, arrays=True) * _checks.real("gain", gain, arrays=True) * time
     return FilteredResponse(HalvingResponse(rate, strength), time, noise)
 
 
@@ -166,8 +169,8 @@ def xie(
 
     **Arguments:** `rate`, `gain` [1 / s], `slow`, `fast` [s], `dissociation` [uM]. Defaults: those of MicrobeAgents.jl.
     """
-    slow, fast = _checks.positive("slow", slow), _checks.positive("fast", fast)
-    strength = _checks.real("gain", gain) * slow * fast
+    slow, fast = _checks.positive("slow", slow, arrays=True), _checks.positive("fast", fast, arrays=True)
+    strength = _checks.real("gain", gain, arrays=True) * slow * fast
     return FilteredResponse(LinearResponse(rate, strength, of=LogBinding(dissociation)), (slow, fast))
 
 
@@ -189,7 +192,7 @@ class LogBinding(Shown):
     dissociation: Float[Array, ""]
 
     def __init__(self, dissociation: ArrayLike):
-        self.dissociation = _checks.positive("dissociation", dissociation)
+        self.dissociation = _checks.positive("dissociation", dissociation, arrays=True)
 
     def __call__(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         return jnp.log1p(signal / self.dissociation)
@@ -201,7 +204,7 @@ class BoundShare(Shown):
     dissociation: Float[Array, ""]
 
     def __init__(self, dissociation: ArrayLike):
-        self.dissociation = _checks.positive("dissociation", dissociation)
+        self.dissociation = _checks.positive("dissociation", dissociation, arrays=True)
 
     def __call__(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         return signal / (self.dissociation + signal)

@@ -1,7 +1,8 @@
 """How cells change a signal, and how they grow: each law written as production minus loss, so positivity is exact.
 
 `kinetics = production - loss_rate * signal` with both parts non-negative (Patankar's form): with production and rate
-frozen over a step the signal has an exact, positive solution, whatever the step size.
+frozen over a step the signal has an exact, positive solution, whatever the step size. Each number may be one for all,
+or one for each cell of the grid.
 """
 
 import abc
@@ -51,8 +52,8 @@ class Consumption(AbstractKinetics):
     rate: Float[Array, ""]
 
     def __init__(self, species: str, rate: ArrayLike = 1.0):
-        self.species = species
-        self.rate = _checks.non_negative("rate", rate)
+        self.species = _checks.instance("species", species, str, "the name of a species")
+        self.rate = _checks.non_negative("rate", rate, arrays=True)
 
     def production(self, densities, signals, name):
         return 0.0
@@ -79,9 +80,9 @@ class Production(AbstractKinetics):
     decay: Float[Array, ""]
 
     def __init__(self, species: str, rate: ArrayLike = 1.0, decay: ArrayLike = 0.0):
-        self.species = species
-        self.rate = _checks.non_negative("rate", rate)
-        self.decay = _checks.non_negative("decay", decay)
+        self.species = _checks.instance("species", species, str, "the name of a species")
+        self.rate = _checks.non_negative("rate", rate, arrays=True)
+        self.decay = _checks.non_negative("decay", decay, arrays=True)
 
     def production(self, densities, signals, name):
         return self.rate * densities[self.species]
@@ -114,10 +115,11 @@ class Uptake(AbstractKinetics):
     def __init__(
         self, species: str, rate: ArrayLike, half: ArrayLike, limited_by: Mapping[str, ArrayLike] | None = None
     ):
-        self.species = species
-        self.rate = _checks.non_negative("rate", rate)
-        self.half = _checks.non_negative("half", half)
-        self.limited_by = {name: _checks.positive("limited_by", k) for name, k in dict(limited_by or {}).items()}
+        self.species = _checks.instance("species", species, str, "the name of a species")
+        self.rate = _checks.non_negative("rate", rate, arrays=True)
+        self.half = _checks.non_negative("half", half, arrays=True)
+        others = {} if limited_by is None else _checks.mapping("limited_by", limited_by, "concentrations")
+        self.limited_by = {name: _checks.positive("limited_by", k, arrays=True) for name, k in others.items()}
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -141,7 +143,7 @@ class Decay(AbstractKinetics):
     rate: Float[Array, ""]
 
     def __init__(self, rate: ArrayLike = 1.0):
-        self.rate = _checks.non_negative("rate", rate)
+        self.rate = _checks.non_negative("rate", rate, arrays=True)
 
     def production(self, densities, signals, name):
         return 0.0
@@ -166,8 +168,8 @@ class Degradation(AbstractKinetics):
     rate: Float[Array, ""]
 
     def __init__(self, enzyme: str, rate: ArrayLike = 1.0):
-        self.enzyme = enzyme
-        self.rate = _checks.non_negative("rate", rate)
+        self.enzyme = _checks.instance("enzyme", enzyme, str, "the name of a signal")
+        self.rate = _checks.non_negative("rate", rate, arrays=True)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -189,6 +191,7 @@ class Sum(AbstractKinetics):
     parts: tuple[AbstractKinetics, ...]
 
     def __init__(self, *parts: AbstractKinetics):
+        parts = _checks.several("parts", parts, "part")
         checked = [_checks.instance("parts", p, AbstractKinetics, "kinetics") for p in parts]
         self.parts = tuple(part for p in checked for part in (p.parts if isinstance(p, Sum) else (p,)))
 
@@ -226,8 +229,8 @@ class Logistic(AbstractGrowth):
     capacity: Float[Array, ""]
 
     def __init__(self, speed: ArrayLike, capacity: ArrayLike = 1.0):
-        self.speed = _checks.non_negative("speed", speed)
-        self.capacity = _checks.positive("capacity", capacity)
+        self.speed = _checks.non_negative("speed", speed, arrays=True)
+        self.capacity = _checks.positive("capacity", capacity, arrays=True)
 
     def rate(self, density, signals):
         return self.speed * (1 - density / self.capacity)
@@ -251,9 +254,15 @@ class Allee(AbstractGrowth):
     capacity: Float[Array, ""]
 
     def __init__(self, speed: ArrayLike, threshold: ArrayLike, capacity: ArrayLike = 1.0):
-        self.speed = _checks.non_negative("speed", speed)
-        self.threshold = _checks.positive("threshold", threshold)
-        self.capacity = _checks.positive("capacity", capacity)
+        self.speed = _checks.non_negative("speed", speed, arrays=True)
+        self.threshold = _checks.positive("threshold", threshold, arrays=True)
+        self.capacity = _checks.require(
+            "capacity",
+            _checks.positive("capacity", capacity, arrays=True),
+            capacity,
+            lambda a: a > self.threshold,
+            f"be larger than `threshold`, {threshold!r}",
+        )
 
     def rate(self, density, signals):
         return self.speed * (density / self.threshold - 1) * (1 - density / self.capacity)
@@ -279,10 +288,14 @@ class Monod(AbstractGrowth):
     def __init__(self, nutrient: str | Mapping[str, ArrayLike], speed: ArrayLike, half: ArrayLike | None = None):
         if isinstance(nutrient, str) == (half is None):
             raise ValueError("`half` belongs to one nutrient; for several give a dict, such as {'n': 0.1, 'o': 0.2}.")
-        halves = {nutrient: half} if isinstance(nutrient, str) else dict(nutrient)
-        self.speed = _checks.non_negative("speed", speed)
-        name = "half" if isinstance(nutrient, str) else "nutrient"
-        self.halves = {key: _checks.positive(name, value) for key, value in halves.items()}
+        self.speed = _checks.non_negative("speed", speed, arrays=True)
+        if isinstance(nutrient, str):
+            self.halves = {nutrient: _checks.positive("half", half, arrays=True)}
+        else:
+            several = _checks.mapping("nutrient", nutrient, "concentrations, or one name")
+            self.halves = {
+                name: _checks.positive(f"nutrient[{name!r}]", value, arrays=True) for name, value in several.items()
+            }
 
     @property
     def nutrients(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
@@ -44,7 +45,7 @@ class Species(Shown):
         self.mobility = _checks.positive("mobility", mobility)
         self.taxis = {
             name: _checks.instance(f"taxis[{name!r}]", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-            for name, law in dict(taxis or {}).items()
+            for name, law in ({} if taxis is None else _checks.mapping("taxis", taxis, "sensitivities")).items()
         }
         for name, law in self.taxis.items():
             _check_elementwise(f"taxis[{name!r}]", potential=law.potential, response=law.response, limit=law.limit)
@@ -89,7 +90,8 @@ class Signal(Shown):
     ):
         self.kinetics = _checks.instance("kinetics", kinetics, (AbstractKinetics, type(None)), "kinetics or None")
         # Zero changes the kind of equation, not only a number in it: so it is part of the structure.
-        self.diffusivity = None if _is_zero(diffusivity) else _checks.non_negative("diffusivity", diffusivity)
+        spreads = _checks.non_negative("diffusivity", diffusivity)
+        self.diffusivity = None if _is_zero(diffusivity) else spreads
         self.relaxation = None if _is_zero(relaxation) else _checks.positive("relaxation", relaxation)
 
     def paced(self, rate: Array | float) -> Float[Array, "..."]:
@@ -120,7 +122,13 @@ def _check_elementwise(name: str, **parts: Callable[[Array], Array | float] | No
     for what, part in parts.items():
         if part is None:
             continue
-        shape = jax.eval_shape(lambda x, part=part: jnp.asarray(part(x)), array).shape
+        try:
+            shape = jax.eval_shape(lambda x, part=part: jnp.asarray(part(x)), array).shape
+        except Exception as error:
+            raise ValueError(
+                f"`{name}`: its {what} fails on an array of shape (3, 2) ({type(error).__name__}: {error}). It must be "
+                "written with jax.numpy, and act on each value by itself."
+            ) from error
         if shape != (3, 2) and (shape or what == "potential"):
             raise ValueError(
                 f"`{name}` must act on each value by itself, but its {what} of an array of shape (3, 2) has the shape "
@@ -144,7 +152,7 @@ def _must_know(kind: str, name: str, known: Collection[str], who: str) -> None:
 
 
 def _is_zero(value) -> bool:
-    return isinstance(value, int | float) and value == 0
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(value == 0)
 
 
 class AbstractModel(eqx.Module):
@@ -211,9 +219,15 @@ class Model(AbstractModel):
     ):
         what = "a function from points (..., d) to velocities (..., d)"
         self.advection = None if advection is None else _checks.function("advection", advection, what)
-        self.species = {k: _checks.instance(f"species[{k!r}]", v, Species, "a Species") for k, v in species.items()}
+        named = {
+            "species": _checks.mapping("species", species, "a Species each"),
+            "signals": {} if signals is None else _checks.mapping("signals", signals, "a Signal each"),
+        }
+        self.species = {
+            k: _checks.instance(f"species[{k!r}]", v, Species, "a Species") for k, v in named["species"].items()
+        }
         self.signals = {
-            k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in (signals or {}).items()
+            k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in named["signals"].items()
         }
         if not self.species:
             raise ValueError("`species` must name at least one species, got none.")

@@ -1,8 +1,8 @@
 """The named models of the field: plain functions that compose a `Model` from the parts."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
 from jaxchemo import _checks
@@ -40,7 +40,7 @@ def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, cons
     """
     return Model(
         species={"rho": Species(mobility, taxis={"c": _law(sensitivity)})},
-        signals={"c": Signal(Consumption("rho", consumption))},
+        signals={"c": Signal(Consumption("rho", _checks.non_negative("consumption", consumption, arrays=True)))},
     )
 
 
@@ -60,7 +60,7 @@ def log_consumption(mobility: ArrayLike, sensitivity: ArrayLike, consumption: Ar
 
     **Source:** Keller and Segel (1971); Levine and Sleeman (1997) for this form of consumption.
     """
-    return phks(mobility, Logarithmic(sensitivity), consumption)
+    return phks(mobility, Logarithmic(_checks.real("sensitivity", sensitivity)), consumption)
 
 
 def keller_segel(
@@ -96,7 +96,7 @@ def keller_segel(
     """
     return Model(
         species={"rho": Species(mobility, {"c": _law(sensitivity)}, growth)},
-        signals={"c": Signal(Production("rho", production, decay), diffusivity, relaxation)},
+        signals={"c": Signal(_made("rho", production, decay), diffusivity, relaxation)},
         advection=advection,
     )
 
@@ -119,7 +119,7 @@ def logistic_chemotaxis(
 
     **Source:** the chemotaxis preset of VisualPDE's documentation, whose defaults these are.
     """
-    law = Saturating(Linear(sensitivity))
+    law = Saturating(Linear(_checks.real("sensitivity", sensitivity)))
     return keller_segel(mobility, law, 1.0, decay, diffusivity, growth=Logistic(1.0))
 
 
@@ -154,7 +154,7 @@ def volume_filling(
     motility = SpaceFilling(room) if callable(room) else None
     return Model(
         species={"rho": Species(mobility, {"c": law}, growth, motility)},
-        signals={"c": Signal(Production("rho", production, decay), diffusivity, relaxation)},
+        signals={"c": Signal(_made("rho", production, decay), diffusivity, relaxation)},
     )
 
 
@@ -198,10 +198,11 @@ def travelling_band(
             f"{sensitivity!r}."
         )
     names = [f"rho_{k + 1}" for k in range(len(mobilities))] if kinds[0] else ["rho"]
+    consumption = _checks.non_negative("consumption", consumption, arrays=True)
     eaten = Sum(*(Uptake(name, consumption, half) for name in names))
     return Model(
         species={
-            name: Species(one, {"c": Logarithmic(chi, offset)})
+            name: Species(one, {"c": Logarithmic(_checks.real("sensitivity", chi), offset)})
             for name, one, chi in zip(names, mobilities, sensitivities, strict=True)
         },
         signals={"c": Signal(eaten if kinds[0] else eaten.parts[0], diffusivity)},
@@ -242,14 +243,21 @@ def growth_expansion(
 
     **Source:** Cremer et al., Nature 575 (2019) 658; the numbers are those of the code published with it.
     """
-    eaten_growing = Uptake("rho", uptake_growing * jnp.asarray(growth), half_uptake, {"nutrient": half_growth})
+    growth, biomass = _checks.non_negative("growth", growth), _checks.positive("biomass", biomass)
+    half_growth, half_uptake = (
+        _checks.positive("half_growth", half_growth),
+        _checks.non_negative("half_uptake", half_uptake),
+    )
+    uptake_growing = _checks.non_negative("uptake_growing", uptake_growing)
+    uptake_resting = _checks.non_negative("uptake_resting", uptake_resting)
+    eaten_growing = Uptake("rho", uptake_growing * growth, half_uptake, {"nutrient": half_growth})
     eaten = Sum(eaten_growing, Uptake("rho", uptake_resting, half_uptake))
-    law = LogWindow(sensitivity, inactive, active)
+    law = LogWindow(_checks.real("sensitivity", sensitivity), inactive, active)
     return Model(
         species={"rho": Species(mobility, {"attractant": law}, Monod("nutrient", growth, half_growth))},
         signals={
             "attractant": Signal(eaten, diffusivity),
-            "nutrient": Signal(Uptake("rho", jnp.asarray(growth) / biomass, half_growth), diffusivity),
+            "nutrient": Signal(Uptake("rho", growth / biomass, half_growth), diffusivity),
         },
     )
 
@@ -279,8 +287,8 @@ def invasion(
     return Model(
         species={"rho": Species(mobility, {"matrix": _law(sensitivity)}, growth)},
         signals={
-            "matrix": Signal(Degradation("enzyme", degradation)),
-            "enzyme": Signal(Production("rho", production, decay), diffusivity),
+            "matrix": Signal(Degradation("enzyme", _checks.non_negative("degradation", degradation, arrays=True))),
+            "enzyme": Signal(_made("rho", production, decay), diffusivity),
         },
     )
 
@@ -311,14 +319,18 @@ def attraction_repulsion(
 
     **Source:** Luca, Chavez-Ross, Edelstein-Keshet and Mogilner (2003).
     """
-    away = repulsion if isinstance(repulsion, AbstractSensitivity) else Linear(-jnp.asarray(repulsion))
+    towards = _law(attraction, "attraction")
+    away = repulsion if isinstance(repulsion, AbstractSensitivity) else Linear(-_checks.real("repulsion", repulsion))
+    rates = _pair("productions", productions, _rate)
+    losses = _pair("decays", decays, _rate)
+    _pair("diffusivities", diffusivities, _checks.non_negative)
     signals = {
         name: Signal(Production("rho", rate, decay), diffusivity, relaxation)
         for name, rate, decay, diffusivity in zip(
-            ("attractant", "repellent"), productions, decays, diffusivities, strict=True
+            ("attractant", "repellent"), rates, losses, diffusivities, strict=True
         )
     }
-    return Model({"rho": Species(mobility, {"attractant": _law(attraction), "repellent": away})}, signals)
+    return Model({"rho": Species(mobility, {"attractant": towards, "repellent": away})}, signals)
 
 
 def two_species(
@@ -347,15 +359,39 @@ def two_species(
     **Source:** Wolansky (2002); Espejo, Stevens and Velazquez (2009) for the conditions of blow-up.
     """
     names = ("rho_1", "rho_2")
-    parts = zip(names, mobilities, sensitivities, growths, strict=True)
-    made = (Production(name, rate) for name, rate in zip(names, productions, strict=True))
+    laws = _pair("sensitivities", sensitivities, lambda name, value: _law(value, name))
+    rates = _pair("productions", productions, _rate)
+    grow = _checks.several("growths", growths, "growth law", 2)
+    parts = zip(names, _pair("mobilities", mobilities, _checks.positive), laws, grow, strict=True)
+    made = (Production(name, rate) for name, rate in zip(names, rates, strict=True))
     return Model(
-        species={name: Species(mobility, {"c": _law(law)}, growth) for name, mobility, law, growth in parts},
-        signals={"c": Signal(Sum(*made, Decay(decay)), diffusivity, relaxation)},
+        species={name: Species(mobility, {"c": law}, growth) for name, mobility, law, growth in parts},
+        signals={
+            "c": Signal(Sum(*made, Decay(_checks.non_negative("decay", decay, arrays=True))), diffusivity, relaxation)
+        },
     )
 
 
-def _law(sensitivity: ArrayLike | AbstractSensitivity) -> AbstractSensitivity:
+def _law(sensitivity: ArrayLike | AbstractSensitivity, name: str = "sensitivity") -> AbstractSensitivity:
     if isinstance(sensitivity, AbstractSensitivity):
         return sensitivity
-    return Linear(_checks.real("sensitivity", sensitivity))
+    return Linear(_checks.real(name, sensitivity))
+
+
+def _made(species: str, production: ArrayLike, decay: ArrayLike) -> Production:
+    return Production(
+        species,
+        _checks.non_negative("production", production, arrays=True),
+        _checks.non_negative("decay", decay, arrays=True),
+    )
+
+
+def _rate(name: str, value: Any) -> Any:
+    """A rate of kinetics, which may differ from cell to cell."""
+    return _checks.non_negative(name, value, arrays=True)
+
+
+def _pair(name: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, Any]:
+    """Both of two values, each after a check."""
+    first, second = _checks.several(name, values, "number", 2)
+    return check(f"{name}[0]", first), check(f"{name}[1]", second)

@@ -44,7 +44,10 @@ class Receptors(Shown):
         neutral: ArrayLike = 1.0,
     ):
         parts = {"sizes": sizes, "inactive": inactive, "active": active}
-        kinds = [jnp.atleast_1d(_checks.positive(name, jnp.asarray(value, float))) for name, value in parts.items()]
+        kinds = [
+            jnp.atleast_1d(jnp.asarray(_checks.positive(name, value, arrays=True), float))
+            for name, value in parts.items()
+        ]
         if len({kind.shape for kind in kinds}) > 1 or kinds[0].ndim != 1:
             shapes = ", ".join(str(kind.shape) for kind in kinds)
             raise ValueError(f"`sizes`, `inactive` and `active` must have one number for each kind, got {shapes}.")
@@ -53,8 +56,8 @@ class Receptors(Shown):
         whole = tuple(size for size in given if isinstance(size, int))
         if len(whole) == len(self.sizes):
             self.sizes = whole
-        self.energy = _checks.positive("energy", energy)
-        self.neutral = _checks.real("neutral", neutral)
+        self.energy = _checks.positive("energy", energy, arrays=True)
+        self.neutral = _checks.real("neutral", neutral, arrays=True)
 
     @property
     def total(self) -> Array | int:
@@ -126,8 +129,8 @@ class HillMotor(AbstractMotor):
     power: Float[Array, ""] | int
 
     def __init__(self, duration: ArrayLike, bias: ArrayLike, activity: ArrayLike = 0.5, power: ArrayLike = 10.3):
-        self.duration = _checks.positive("duration", duration)
-        exact = _checks.positive("power", power)
+        self.duration = _checks.positive("duration", duration, arrays=True)
+        exact = _checks.positive("power", power, arrays=True)
         self.power = power if isinstance(power, int) else exact
         bias, activity = _share("bias", bias), _share("activity", activity)
         self.half = activity * (1 / bias - 1) ** (1 / exact)
@@ -161,10 +164,10 @@ class TwoStateMotor(AbstractMotor):
     def __init__(
         self, rate: ArrayLike = 1.3, height: ArrayLike = 40.0, dissociation: ArrayLike = 3.06, most: ArrayLike = 6.0
     ):
-        self.rate = _checks.positive("rate", rate)
-        self.height = _checks.positive("height", height)
-        self.dissociation = _checks.positive("dissociation", dissociation)
-        self.most = _checks.positive("most", most)
+        self.rate = _checks.positive("rate", rate, arrays=True)
+        self.height = _checks.positive("height", height, arrays=True)
+        self.dissociation = _checks.positive("dissociation", dissociation, arrays=True)
+        self.most = _checks.positive("most", most, arrays=True)
 
     def barrier(self, activity: Float[Array, "..."]) -> Float[Array, "..."]:
         """F, the free energy of tumbling over running [thermal energies]."""
@@ -215,8 +218,8 @@ class Pathway(AbstractTumbling):
     ):
         self.receptors = _checks.instance("receptors", receptors, Receptors, "Receptors(...)")
         self.motor = _checks.instance("motor", motor, AbstractMotor, "HillMotor(...) or TwoStateMotor()")
-        self.up, self.down = _checks.positive("up", up), _checks.positive("down", down)
-        self.noise = None if noise is None else _checks.positive("noise", noise)
+        self.up, self.down = _checks.positive("up", up, arrays=True), _checks.positive("down", down, arrays=True)
+        self.noise = None if noise is None else _checks.positive("noise", noise, arrays=True)
 
     @property
     def senses(self) -> bool:
@@ -310,14 +313,16 @@ def pathway_c(bias: ArrayLike = 0.14, adaptation_time: ArrayLike | None = None) 
     """
     receptors, motor = Receptors(6.0, 3.5, 55000.0), TwoStateMotor()
     bias = _share("bias", bias)
-    time = 20 * jnp.exp(-6 * bias) if adaptation_time is None else _checks.positive("adaptation_time", adaptation_time)
+    time = (
+        20 * jnp.exp(-6 * bias)
+        if adaptation_time is None
+        else _checks.positive("adaptation_time", adaptation_time, arrays=True)
+    )
     rest = motor.activity(bias)
     both = 1 / (6.0 * receptors.energy * rest * (1 - rest) * time)
     return Pathway(receptors, motor, up=rest * both, down=(1 - rest) * both)
 
 
 def _share(name: str, value: ArrayLike) -> Float[Array, ""]:
-    share = _checks.positive(name, value)
-    if _checks.is_concrete(share) and not np.all(np.asarray(share) < 1):
-        raise ValueError(f"`{name}` must lie between 0 and 1, got {value!r}.")
-    return share
+    share = _checks.positive(name, value, arrays=True)
+    return _checks.require(name, share, value, lambda a: a < 1, "lie between 0 and 1")

@@ -148,4 +148,4 @@ class Scaled(Shown):
 def _response(rate: ArrayLike, gain: ArrayLike, of: Any) -> tuple[Array, Array, Any]:
     if of is not None:
         _checks.function("of", of, "a function of a concentration, such as jnp.log")
-    return _checks.positive("rate", rate), _checks.real("gain", gain), of
+    return _checks.positive("rate", rate, arrays=True), _checks.real("gain", gain, arrays=True), of

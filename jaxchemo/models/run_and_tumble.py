@@ -54,9 +54,9 @@ class RunAndTumble(AbstractModel):
         speed_spread: ArrayLike | None = None,
         signals: Mapping[str, Signal] | None = None,
     ):
-        self.speed = speed if callable(speed) else _checks.positive("speed", speed)
+        self.speed = speed if callable(speed) else _checks.positive("speed", speed, arrays=True)
         if not isinstance(tumble_rate, AbstractTumbling):
-            tumble_rate = Spontaneous(_checks.non_negative("tumble_rate", tumble_rate))
+            tumble_rate = Spontaneous(_checks.non_negative("tumble_rate", tumble_rate, arrays=True))
         self.tumble_rate = tumble_rate
         self.turning = _checks.instance("turning", turning, AbstractTurning, "a law such as Isotropic()")
         optional = {
@@ -65,8 +65,9 @@ class RunAndTumble(AbstractModel):
             "speed_spread": speed_spread,
         }
         for name, value in optional.items():
-            setattr(self, name, None if value is None else _checks.positive(name, value))
-        given = ({"c": Signal()} if tumble_rate.senses else {}) if signals is None else dict(signals)
+            setattr(self, name, None if value is None else _checks.positive(name, value, arrays=True))
+        given = {"c": Signal()} if tumble_rate.senses else {}
+        given = given if signals is None else _checks.mapping("signals", signals, "a Signal each")
         self.signals = {k: _checks.instance(f"signals[{k!r}]", v, Signal, "a Signal") for k, v in given.items()}
         if tumble_rate.senses and len(self.signals) != 1:
             raise ValueError(f"`signals` must name the one signal that is sensed, got {_checks.listed(self.signals)}.")

@@ -135,7 +135,13 @@ class LogWindow(AbstractSensitivity):
     def __init__(self, chi: ArrayLike, inactive: ArrayLike, active: ArrayLike):
         self.chi = _checks.real("chi", chi)
         self.inactive = _checks.positive("inactive", inactive)
-        self.active = _checks.positive("active", active)
+        self.active = _checks.require(
+            "active",
+            _checks.positive("active", active),
+            active,
+            lambda a: a > self.inactive,
+            f"be larger than `inactive`, {inactive!r}",
+        )
 
     def potential(self, signal):
         return self.chi * (jnp.log1p(signal / self.inactive) - jnp.log1p(signal / self.active))
@@ -269,9 +275,13 @@ class HillGradient(AbstractSensitivity):
     def __init__(self, speed: ArrayLike, half: ArrayLike, power: ArrayLike = 1.0):
         self.speed = _checks.real("speed", speed)
         self.half = _checks.positive("half", half)
-        self.power = _checks.positive("power", power)
-        if _checks.is_concrete(self.power) and float(self.power) < 1:
-            raise ValueError(f"`power` must be at least 1, got {power!r}: below, flat signals would drive cells.")
+        self.power = _checks.require(
+            "power",
+            _checks.positive("power", power),
+            power,
+            lambda a: a >= 1,
+            "be at least 1",  # below, flat signals would drive cells
+        )
 
     def potential(self, signal):
         return signal

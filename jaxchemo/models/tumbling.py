@@ -151,7 +151,7 @@ class Directional(AbstractTumbling):
 
 
 def _rate(name: str, given: ArrayLike | Callable[[Array], Array]) -> Any:
-    return given if callable(given) else _checks.non_negative(name, given)
+    return given if callable(given) else _checks.non_negative(name, given, arrays=True)
 
 
 def at(law: Array | Callable[[Array], Array], x: Components) -> Float[Array, "..."]:

@@ -54,9 +54,13 @@ class Persistent(AbstractTurning):
     mean: Float[Array, ""]
 
     def __init__(self, mean: ArrayLike):
-        self.mean = _checks.real("mean", mean)
-        if _checks.is_concrete(self.mean) and not -1 < float(self.mean) < 1:
-            raise ValueError(f"`mean` must lie between -1 and 1, got {mean!r}: Reversal() always turns back.")
+        self.mean = _checks.require(
+            "mean",
+            _checks.real("mean", mean, arrays=True),
+            mean,
+            lambda a: abs(a) < 1,
+            "lie between -1 and 1 (Reversal() always turns back)",
+        )
 
     def mean_cosine(self, ndim):
         return self.mean

@@ -1,5 +1,6 @@
 """Neural interpolators: networks, what they are trained on, training, and shipped weights."""
 
+from jaxchemo.nn import _extra as _extra
 from jaxchemo.nn.pretrained import load as load
 from jaxchemo.nn.pretrained import metadata as metadata
 from jaxchemo.nn.pretrained import pretrained as pretrained

@@ -4,7 +4,10 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
+
+from jaxchemo import _checks
 
 
 def initial_or_given(
@@ -12,13 +15,14 @@ def initial_or_given(
 ) -> dict[str, Any]:
     """`parameters` if they fit the network, or new ones.
 
-    **Raises:** `ValueError` that says which parameters are missing, in excess, or of another shape.
+    **Raises:** `ValueError` or `TypeError` that says which parameters are missing, in excess, of another shape, or no
+    finite real numbers.
     """
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(0) if key is None else _checks.random_key("key", key)
     if parameters is None:
         return dict(network.init(key, example))
     wanted = shapes(jax.eval_shape(network.init, key, example))
-    found = shapes(parameters)
+    found = shapes(_checks.mapping("parameters", parameters, "the parameters of layers"))
     if wanted != found:
         wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         name = wrong[0]
@@ -26,6 +30,8 @@ def initial_or_given(
             f"`parameters` do not fit this network ({len(wrong)} of {len(wanted)} differ): {name!r} has shape "
             f"{found.get(name)}, it should have {wanted.get(name)}. They may be of another version or size."
         )
+    for name, leaf in named(parameters).items():
+        _checks.real(f"parameters[{name!r}]", leaf, arrays=True)
     return parameters
 
 
@@ -38,7 +44,7 @@ def applied(network: nn.Module, parameters: PyTree, x: Array) -> Array:
 
 def shapes(parameters: PyTree) -> dict[str, tuple[int, ...]]:
     """Shapes by name."""
-    return {name: leaf.shape for name, leaf in named(parameters).items()}
+    return {name: np.shape(leaf) for name, leaf in named(parameters).items()}
 
 
 def named(parameters: PyTree) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxchemo import _checks
 from jaxchemo.nn.parameters import named
 from jaxchemo.nn.scale_mixing import ScaleMixing
 from jaxchemo.nn.scope import Scope
@@ -40,8 +41,8 @@ def load(path: str | Path) -> ScaleMixing | SuperResolution:
 
     **Raises:** `ValueError` for files that are broken or of another version; `FileNotFoundError` if one is missing.
     """
-    path = Path(path).with_suffix(".json")
     about = metadata(path)
+    path = Path(path).with_suffix(".json")
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
             flat = {key: jnp.asarray(file[key]) for key in file.files}
@@ -57,7 +58,10 @@ def load(path: str | Path) -> ScaleMixing | SuperResolution:
         raise ValueError(
             f"The weights {str(path)!r} are of an interpolator {kind!r}, which this version does not know."
         )
-    return kinds[kind](parameters=parameters, scope=scope or None, **config)
+    try:
+        return kinds[kind](parameters=parameters, scope=scope or None, **config)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"The weights {str(path)!r} do not make a {kind}: {error}") from error
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
@@ -65,7 +69,7 @@ def metadata(path: str | Path) -> dict[str, Any]:
 
     **Raises:** `ValueError` for a broken file or another version of the format.
     """
-    path = Path(path).with_suffix(".json")
+    path = Path(_checks.instance("path", path, (str, Path), "the path of a file")).with_suffix(".json")
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         version = about["format"]

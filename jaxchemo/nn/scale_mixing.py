@@ -80,12 +80,13 @@ class ScaleMixing(AbstractInterpolator):
         scope: Scope | None = None,
         key: PRNGKeyArray | None = None,
     ):
-        self.scales = tuple(float(scale) for scale in scales)
+        given = _checks.several("scales", scales, "number")
+        self.scales = tuple(_checks.constant(_checks.real, "scales", scale) for scale in given)
         increasing = all(a < b for a, b in itertools.pairwise(self.scales))
         if len(self.scales) < 2 or self.scales[0] != 0 or not increasing:
             raise ValueError(f"`scales` must be two or more numbers that increase from 0, got {scales}.")
         self.network = MixingNetwork(len(self.scales), _checks.natural("width", width))
-        self.straight_through = bool(straight_through)
+        self.straight_through = _checks.flag("straight_through", straight_through)
         self.scope = _checks.instance("scope", scope, (Scope, type(None)), "a Scope or None")
         blank = jnp.zeros((1, 3 * len(self.scales)))
         self.parameters = initial_or_given(self.network, parameters, key, blank)

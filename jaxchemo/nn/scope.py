@@ -22,6 +22,14 @@ class Scope(eqx.Module):
     ndim: int = eqx.field(static=True)
     resolution: tuple[float, float] = eqx.field(static=True)
 
+    def __init__(self, ndim: int, resolution: tuple[float, float]):
+        self.ndim = _checks.natural("ndim", ndim)
+        given = _checks.several("resolution", resolution, "number", 2)
+        low, high = (_checks.constant(_checks.positive, "resolution", cells) for cells in given)
+        if low > high:
+            raise ValueError(f"`resolution` must be the least and the most cells, got {low:g} and {high:g}.")
+        self.resolution = (low, high)
+
     def check(self, grid: Grid, finest: Array | float) -> None:
         """Refuses another dimension, and warns of another resolution; `finest` is the smallest length [length]."""
         if grid.ndim != self.ndim:

@@ -1,6 +1,7 @@
 """Super-resolution: a convolutional network that turns a coarse field into one on half the spacing."""
 
 import abc
+import functools
 import math
 from collections.abc import Callable
 
@@ -147,7 +148,7 @@ class Occupied(AbstractCoverage):
     - `size`: cells of a block along each axis. Default 16.
     """
 
-    size: int = eqx.field(static=True, default=16)
+    size: int = eqx.field(static=True, default=16, converter=functools.partial(_checks.natural, "size"))
 
     def apply(self, network, padded, grid):
         counts = [-(-n // self.size) for n in grid.shape]
@@ -207,11 +208,12 @@ class SuperResolution(AbstractInterpolator):
         scope: Scope | None = None,
         key: PRNGKeyArray | None = None,
     ):
-        if ndim not in (1, 2, 3):
+        ndim = _checks.natural("ndim", ndim)
+        if ndim > 3:
             raise ValueError(f"`ndim` must be 1, 2 or 3, got {ndim}.")
         self.network = SuperResolutionNetwork(ndim, _checks.natural("channels", channels))
         self.coverage = _checks.instance("coverage", coverage, AbstractCoverage, "Everywhere() or Occupied()")
-        self.straight_through = bool(straight_through)
+        self.straight_through = _checks.flag("straight_through", straight_through)
         self.scope = _checks.instance("scope", scope, (Scope, type(None)), "a Scope or None")
         self.parameters = initial_or_given(self.network, parameters, key, jnp.zeros((1 + 2 * _REACH,) * ndim))
 

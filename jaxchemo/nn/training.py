@@ -98,6 +98,7 @@ def train(
     **Raises:** `CheckpointError` for a checkpoint of another training, or one that cannot be read;
     `FloatingPointError` if nothing finite is left of an epoch.
     """
+    _checks.instance("recipe", recipe, Recipe, "a Recipe, such as those in jc.nn.RECIPES")
     seed = _checks.natural("seed", seed, at_least=0)
     schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.epochs * recipe.updates)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))

@@ -1,6 +1,7 @@
 """From a coarse field to its value and gradient at the particles: one interface for splines and for networks."""
 
 import abc
+import functools
 from typing import Any
 
 import equinox as eqx
@@ -8,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import Components, Grid
+from jaxchemo.particles import bspline
 from jaxchemo.particles.prefilter import prefilter
 from jaxchemo.particles.transfer import gather
 
@@ -60,7 +62,7 @@ class BSpline(AbstractInterpolator):
     - `order`: 0 to 3. Default 1, (multi)linear. With order 0 there is no gradient and so no taxis.
     """
 
-    order: int = eqx.field(static=True, default=1)
+    order: int = eqx.field(static=True, default=1, converter=functools.partial(bspline.checked, "order"))
 
     def prepare(self, field, grid, sampling):
         return field
@@ -89,10 +91,10 @@ class Histospline(AbstractInterpolator):
     - `order`: 1, 2 or 3. Default 3, cubic.
     """
 
-    order: int = eqx.field(static=True, default=3)
+    order: int = eqx.field(static=True, default=3, converter=functools.partial(_checks.natural, "order"))
 
     def __check_init__(self):
-        if self.order not in (1, 2, 3):
+        if self.order > 3:
             raise ValueError(f"`order` must be 1, 2 or 3, got {self.order}.")
 
     def prepare(self, field, grid, sampling):
@@ -138,9 +140,9 @@ class ModerateInteraction(AbstractMollifier):
 
     def __init__(self, scale: float, beta: float = 0.5):
         self.scale = _checks.constant(_checks.positive, "scale", scale)
-        if not 0 < beta < 1:
+        self.beta = _checks.constant(_checks.positive, "beta", beta)
+        if not self.beta < 1:
             raise ValueError(f"`beta` must lie between 0 and 1, got {beta}.")
-        self.beta = float(beta)
 
     def width(self, num_particles, ndim):
         return self.scale * num_particles ** (-self.beta / ndim)

@@ -1,5 +1,6 @@
 """Figures and films of solutions: functions of a problem and its solutions that return matplotlib figures."""
 
+from jaxchemo.plotting import _extra as _extra
 from jaxchemo.plotting.animation import animate as animate
 from jaxchemo.plotting.bands import Profiles as Profiles
 from jaxchemo.plotting.bands import bands as bands

@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from jaxchemo import _checks
+
 
 def write(fig: Figure, pictures: int, show: Callable[[int], None], path: str | Path, seconds: float) -> Path:
     """Writes a GIF; `show(index)` brings the figure to a picture, and `seconds` is how long all of them run.
@@ -15,7 +17,7 @@ def write(fig: Figure, pictures: int, show: Callable[[int], None], path: str | P
 
     **Raises:** `OSError` if the file cannot be written.
     """
-    import imageio.v3 as iio  # imported here: only films need it
+    iio = _checks.package("imageio.v3", "jaxchemo[viz]")  # imported here: only films need it
 
     fig.set_dpi(90)
     canvas, images = FigureCanvasAgg(fig), []

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from jaxchemo import _checks
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -15,6 +17,7 @@ def comparison_table(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> 
     - `runs`: by name, the numbers that `jaxchemo.experiments.Outcome.numbers` gives.
     - `title`: above the table.
     """
+    _checks.package("rich", "jaxchemo[cli]")
     from rich.table import Table  # imported here: of the [cli] extra
 
     first = next(iter(runs), "")

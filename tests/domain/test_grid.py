@@ -215,3 +215,11 @@ def test_a_ball_can_be_built_inside_jit_but_not_of_what_is_traced():
     )
     with pytest.raises(TypeError, match="`radius` must be known before compilation"):
         jax.jit(lambda r: jnp.sum(jc.RadialGrid(r, 4, 2).volumes))(1.0)
+
+
+def test_shells_must_be_numbers_of_their_own_in_the_current_precision():
+    assert float(jnp.min(jc.RadialGrid(1.0, 16, 3, stretching=60.0).volumes)) > 0
+    with jax.enable_x64(False):
+        jc.RadialGrid(1.0, 16, 3, stretching=20.0)
+        with pytest.raises(ValueError, match=r"`stretching` 60, with .* leaves shells .* in float32"):
+            jc.RadialGrid(1.0, 16, 3, stretching=60.0)

@@ -161,11 +161,76 @@ def test_nan_is_a_result_with_its_step(stepper):
 
 
 def test_nan_in_the_initial_fields_is_found_at_the_first_step():
-    nan = jc.initial.function(lambda x: jnp.where(x[..., 0] > 0.5, jnp.nan, 1.0))
+    """Where it is not known when the problem is built; where it is, `Problem` refuses it."""
+
+    def outcome(value, part):
+        nan = jc.initial.function(lambda x: jnp.where(x[..., 0] > 0.5, value, 1.0))
+        solution = run(PROBLEM.replace(**{part: nan}))
+        return solution.result, solution.stats["failed_step"]
+
     for part in ("density", "signal"):
-        for model in (jc.models.phks(0.1, 1.0), jc.models.phks(0.1, 0.0)):
-            solution = run(PROBLEM.replace(model=model, **{part: nan}), throw=False)
-            assert solution.result == jc.RESULTS.nonfinite and int(solution.stats["failed_step"]) == 0
+        result, failed = eqx.filter_jit(outcome)(jnp.nan * jnp.ones(()), part)
+        assert result == jc.RESULTS.nonfinite and int(failed) == 0
+        with pytest.raises(ValueError, match=f"`{part}` must be finite and not negative, but the function is nan at"):
+            outcome(jnp.nan, part)
+
+
+OUT_OF_RANGE = {
+    "mobility": lambda value: PROBLEM.replace(model=jc.models.phks(value, 1.0)),
+    "consumption": lambda value: PROBLEM.replace(model=jc.models.phks(0.1, 1.0, value)),
+    "mass": lambda value: PROBLEM.replace(density=jc.initial.gaussian(mass=value, std=0.4)),
+    "active": lambda value: PROBLEM.replace(model=jc.models.phks(0.1, jc.models.LogWindow(1.0, 0.05, value))),
+}
+
+
+@pytest.mark.parametrize(
+    "name, method", [*((name, FV) for name in OUT_OF_RANGE), ("mobility", jc.ParticleField(16))], ids=str
+)
+def test_a_number_out_of_range_that_is_known_late_is_a_result(name, method):
+    """And built outside of the transformation, as the result advises, the problem says which it is."""
+    build = OUT_OF_RANGE[name]
+
+    def outcome(value):
+        solution = run(build(value), method, t1=0.01, dt=0.005, key=jax.random.key(0))
+        return solution.result, solution.stats["failed_step"]
+
+    result, failed = jax.vmap(outcome)(jnp.array([-0.1, 0.1]))
+    assert (result == jc.RESULTS.out_of_range).tolist() == [True, False]
+    assert (result == jc.RESULTS.successful).tolist() == [False, True]
+    assert failed.tolist() == [0, -1]
+    assert "built outside of them, with the same numbers" in jc.RESULTS[jc.RESULTS.out_of_range]
+    with pytest.raises(ValueError, match=f"`{name}` must .*-0.1"):
+        build(-0.1)
+
+
+@pytest.mark.parametrize("better", [{"t0": 0.0, "t1": 0.1}, {"t1": 1e6 + 0.25, "dt": 0.0625}, "double"], ids=str)
+def test_times_that_single_precision_cannot_tell_apart_are_refused(better):
+    """And what the message says would do does."""
+    settings = {"t0": 1e6, "t1": 1e6 + 0.1, "dt": 0.01}
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=r"`dt` must be at least 0.0625.* at t=1e\+06, got 0.01: a larger `dt` or t0=0"),
+    ):
+        run(**settings)
+    with jax.enable_x64(better == "double"):
+        settings |= {} if better == "double" else better
+        problem = jax.tree.map(lambda a: jnp.asarray(a, float) if eqx.is_inexact_array(a) else a, PROBLEM)
+        solution = run(problem, saveat=jc.SaveAt(every=1), **settings)
+        assert solution.result == jc.RESULTS.successful and len(set(solution.ts.tolist())) == len(solution.ts) > 3
+
+
+def test_forward_mode_says_what_to_take_for_reverse():
+    def total(mobility, adjoint=jc.Forward()):
+        problem = PROBLEM.replace(model=jc.models.phks(mobility, 1.0))
+        return jnp.sum(run(problem, t1=0.02, adjoint=adjoint).final.density ** 2)
+
+    for transformed in (jax.grad(total), jax.jit(jax.grad(total)), lambda at: jax.vjp(total, at)[1](1.0)):
+        with pytest.raises(
+            ValueError, match=r"`adjoint`: Forward\(\) has no .* reverse mode .*: give Remat\(\) or Direct"
+        ):
+            transformed(0.1)
+    for adjoint in (jc.Remat(), jc.Direct()):
+        assert jax.grad(total)(0.1, adjoint) == pytest.approx(float(jax.jacfwd(total)(0.1)), rel=1e-10)
 
 
 def test_an_inner_solver_that_gives_up_is_a_result_with_its_step():

@@ -63,7 +63,7 @@ def test_equations_without_values():
 
 def test_literals_are_checked_inside_transformations():
     """What is known is refused, whatever else is traced."""
-    with pytest.raises(ValueError, match=r"`rate` must not be negative, got -2\.0"):
+    with pytest.raises(ValueError, match=r"`consumption` must not be negative, got -2\.0"):
         jax.jit(lambda mobility: jc.models.phks(mobility, 1.0, consumption=-2.0).equations())(0.1)
     with pytest.raises(ValueError, match="`sensitivity` must be finite, got nan"):
         jax.jit(lambda mobility: jc.models.phks(mobility, float("nan")).equations())(0.1)
@@ -114,10 +114,14 @@ SPECIES, SIGNALS = {"rho": Species(0.1)}, {"c": Signal(Consumption("rho"))}
         (lambda: jc.models.phks("fast", 1.0), TypeError, "`mobility` must be a number"),
         (lambda: jc.models.phks(0.1, 1.0 + 2j), TypeError, "`sensitivity` must be real"),
         (lambda: jc.models.phks(0.1, float("inf")), ValueError, "`sensitivity` must be finite"),
-        (lambda: jc.models.phks(0.1, 1.0, consumption=-1.0), ValueError, "`rate` must not be negative, got -1.0"),
+        (
+            lambda: jc.models.phks(0.1, 1.0, consumption=-1.0),
+            ValueError,
+            "`consumption` must not be negative, got -1.0",
+        ),
         (lambda: jc.models.keller_segel(0.1, 1.0, relaxation=-1.0), ValueError, "`relaxation` must be positive"),
         (lambda: jc.models.keller_segel(0.1, 1.0, decay=-1.0), ValueError, "`decay` must not be negative"),
-        (lambda: jc.models.log_consumption(0.1, None), TypeError, "`chi` must be a number"),
+        (lambda: jc.models.log_consumption(0.1, None), TypeError, "`sensitivity` must be a number"),
         (lambda: Signal(diffusivity=-1.0), ValueError, "`diffusivity` must not be negative"),
         (lambda: Signal(Linear(1.0)), TypeError, "`kinetics` must be kinetics or None"),
         (lambda: Species(0.1, {"c": 1.0}), TypeError, r"`taxis\['c'\]` must be a sensitivity such as Linear"),

@@ -74,6 +74,19 @@ class TestBrokenFiles:
         with pytest.raises(ValueError, match="`parameters` do not fit"):
             jc.nn.load(path)
 
+    @pytest.mark.parametrize("factor, what", [(np.nan, "finite"), (1j, "real")])
+    def test_weights_that_are_no_numbers(self, path, factor, what):
+        with np.load(path.with_suffix(".npz")) as file:
+            arrays = {name: factor * file[name] for name in file.files}
+        np.savez(path.with_suffix(".npz"), **arrays)
+        with pytest.raises(ValueError, match=rf"do not make a ScaleMixing: `parameters\[.*\]` must be {what}"):
+            jc.nn.load(path)
+
+    def test_a_configuration_that_does_not_exist(self, path):
+        self.edit(path, config={"depth": 3})
+        with pytest.raises(ValueError, match=r"do not make a ScaleMixing: .*'depth'"):
+            jc.nn.load(path)
+
     @pytest.mark.parametrize("content", [b"", b"not a file of arrays", None])
     def test_a_broken_file_of_weights(self, path, content):
         weights = path.with_suffix(".npz")

@@ -1,0 +1,5 @@
+"""What figures need beyond the core: matplotlib, of the extra `[viz]`; imported before all else of this room."""
+
+from jaxchemo import _checks
+
+_checks.package("matplotlib", "jaxchemo[viz]")
