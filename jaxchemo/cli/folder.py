@@ -15,7 +15,7 @@ from jaxchemo.cli.interrupt import Interruption
 from jaxchemo.cli.options import Failed, Refused
 from jaxchemo.io.claim import claimed
 from jaxchemo.io.errors import StoreError
-from jaxchemo.io.store import _check_ours as check_ours
+from jaxchemo.io.store import check_ours
 
 _MARK = "jaxchemo run 1"
 _PICTURES = (".png", ".gif")

@@ -92,7 +92,7 @@ class Store:
             raise StoreError(f"`store` must be a folder of its own, not {str(path)!r}: a new one inside it would do.")
         replaces = path.exists() and (not path.is_dir() or any(path.iterdir()))
         if replaces:
-            _check_ours(path)
+            check_ours(path)
             if not overwrite:
                 raise StoreError(
                     f"There is a store at {str(path)!r} already: overwrite=True replaces it when the new run has "
@@ -100,7 +100,7 @@ class Store:
                 )
         draft = _draft(path)
         if draft.exists():  # of a run that was killed
-            _check_ours(draft)
+            check_ours(draft)
             shutil.rmtree(draft)
         group = _zarr().open_group(str(draft), mode="w-")
         for name, values in coordinates.items():
@@ -209,7 +209,7 @@ def _attributes(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _check_ours(folder: Path) -> None:
+def check_ours(folder: Path) -> None:
     """Refuses, in a sentence, a folder that is anything but a store of ours."""
     if _attributes(folder) is None:
         raise StoreError(
@@ -231,7 +231,7 @@ def _finish_swap(path: Path) -> None:
     if not path.exists():
         os.rename(draft if draft.exists() else old, path)
     if old.exists():
-        _check_ours(old)
+        check_ours(old)
         shutil.rmtree(old)
 
 
