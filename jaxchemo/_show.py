@@ -39,4 +39,6 @@ def called(function: Any, otherwise: str = "f") -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, Array | np.ndarray):
         return number(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_shown(part)}" for key, part in value.items()) + "}"
     return getattr(value, "__name__", None) or repr(value)

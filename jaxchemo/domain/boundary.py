@@ -4,11 +4,11 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
+from jaxchemo._show import Shown
 
 Transform = Callable[[Array], Array]
 
@@ -18,7 +18,7 @@ def identity(value: Array) -> Array:
     return value
 
 
-class AbstractBoundary(eqx.Module):
+class AbstractBoundary(Shown):
     """What happens at the two ends of one axis, to a field on the grid and to a particle in the box."""
 
     @abc.abstractmethod

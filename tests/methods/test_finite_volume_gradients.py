@@ -146,7 +146,7 @@ def test_gradient_in_every_number(name, stepper, adjoint, mode):
 
 def test_reverse_mode_through_a_while_loop_is_refused():
     value, at, _ = in_one_vector(PHKS, functional(jc.FiniteVolume(), jc.Forward()))
-    with pytest.raises(ValueError, match="Reverse-mode differentiation does not work for"):
+    with pytest.raises(ValueError, match=r"no derivatives in reverse mode .* give Remat\(\) or Direct\(\)"):
         jax.grad(value)(at)
 
 

@@ -430,8 +430,9 @@ class TestThinning:
         problem = jc.Problem(RunAndTumble(20.0, 3.0, Reversal()), jc.FreeSpace(1), at_origin(100, 1))
         with pytest.raises(jc.SolveError, match="exceeded the bound of Thinning: a larger `bound` will do"):
             jc.solve(problem, jc.Agents(100, events=jc.Thinning(2.9)), t1=1.0, dt=1.0, key=KEY)
-        with pytest.raises(ValueError, match="gives no bound on the step"):
-            jc.solve(problem, jc.Agents(100, events=jc.Thinning(3.0)), t1=1.0, dt="auto", key=KEY)
+        # Nothing bounds a step of the exact sampler: 'auto' takes one for the whole run.
+        end = jc.solve(problem, jc.Agents(100, events=jc.Thinning(3.0)), t1=1.0, dt="auto", key=KEY)
+        assert int(end.stats["num_steps"]) == 1
         cells = RunAndTumble(20.0, 1.0, rotational_diffusion=0.1)
         with pytest.raises(ValueError, match=r"directions diffuse; OnceAStep\(\) would do"):
             jc.solve(
