@@ -120,5 +120,10 @@ def test_a_full_disk_keeps_what_there_is_and_the_run_goes_on_when_there_is_space
         ended(start("particles", disk / "run"))
         assert all(map(np.array_equal, numbers(disk / "run"), numbers(tmp_path / "whole")))
         assert frames(disk / "run").equals(frames(tmp_path / "whole"))
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        process = start("particles", disk / "run")
+        errors = process.communicate(timeout=300)[1]
+        assert process.returncode == 1 and "Read-only file system" in errors and "StoreError" in errors
+        assert frames(disk / "run").equals(frames(tmp_path / "whole"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
