@@ -1,9 +1,9 @@
 """The table of malformed input over the whole public API, and of input that is unusual but valid."""
 
 from faults.cases import Case
-from faults.numbers import KINDS, NUMBERS
 from faults.physics import PHYSICS
 from faults.runs import RUNS
+from faults.scalars import KINDS, NUMBERS
 
 
 def call(name: str, values: dict[str, str]) -> str:

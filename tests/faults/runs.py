@@ -1,7 +1,7 @@
 """Malformed domains, problems, methods and runs, and what is done with them: all that is not one number."""
 
 from faults.cases import Case, T, V
-from faults.numbers import KINDS
+from faults.scalars import KINDS
 
 RUNS = [
     # domains and boundaries
