@@ -39,6 +39,6 @@ class RESULTS(eqx.Enumeration):
         "smaller `dt` changes nothing. More cells go further, up to the time of a collapse; so do, for one round peak, "
         "a RadialGrid with `stretching`, and in the whole space LagrangianFlow."
     )
-    blow_up = "The density blows up: it has grown beyond what can be followed."
+    blow_up = "The density has grown beyond what can be followed: the solution blows up."
     capacity_exceeded = "A buffer of fixed size is full. A larger capacity would do."
     solver_failed = "The inner solver (adaptive or implicit) gave up: a smaller `dt` or looser tolerances would do."

@@ -52,7 +52,8 @@ def inverse(
 
         return of_laplacian(factor, rate, grid, name=name)
     if isinstance(grid, RadialGrid):
-        return _on_shells(rate, jnp.asarray(shift), jnp.asarray(diffusivity), grid, grid.closed(0, name)[1])
+        numbers = jnp.asarray(shift, rate.dtype), jnp.asarray(diffusivity, rate.dtype)
+        return _on_shells(rate, *numbers, grid, grid.closed(0, name)[1])
     raise TypeError(f"`grid` must be a Grid or a RadialGrid, got {grid!r}.")
 
 

@@ -237,7 +237,7 @@ def _explicit(problem: Problem) -> Problem:
     open_ = eqx.filter_closure_convert(fluid, jnp.zeros(problem.grid.ndim, float))
     if all(_checks.is_concrete(leaf) for leaf in jax.tree.leaves(open_)):
         return problem  # the function itself, which is not compiled again in the next run
-    return problem.replace(model=eqx.tree_at(lambda model: model.advection, problem.continuum, open_))
+    return eqx.tree_at(lambda problem: problem.model.advection, problem, open_)
 
 
 @eqx.filter_custom_jvp

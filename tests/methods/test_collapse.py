@@ -58,33 +58,33 @@ class TestUnresolved:
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
-        "coarse, most",
+        "coarse, least",
         [
-            (cloud(16), 0.05),
-            (cloud(32), 0.05),
-            (cloud(33), 0.05),
-            (disc(16), 0.05),
-            (disc(64), 0.05),
-            (disc(32, 2.0), 0.05),
+            (cloud(16), 0.25),  # two cells per standard deviation: little more than the start is resolved
+            (cloud(32), 0.6),
+            (cloud(33), 0.6),
+            (disc(16), 0.6),
+            (disc(64), 0.8),
+            (disc(32, 2.0), 0.8),
         ],
     )
-    def test_until_then_the_density_is_right(self, coarse, most):
+    def test_until_then_the_density_is_right(self, coarse, least):
         settings = dict(t1=0.032, dt=2e-5, saveat=jc.SaveAt(every=10), adjoint=jc.Forward(), throw=False)
         method = jc.FiniteVolume(jc.IMEXRosenbrock())
         fine = disc(500, 6.0)
         reference, found = (jc.solve(one, method, **settings) for one in (fine, coarse))
         assert found.result == jc.RESULTS.unresolved
         k = int(found.stats["failed_step"]) // 10
-        assert k > 60  # two thirds of the way at least
+        assert k > least * 160  # of the time of the collapse
         radii, value = np.asarray(fine.grid.radii), np.asarray(reference.ys.density[k])
         exact = coarse.grid.average(lambda x: jnp.interp(jnp.linalg.norm(x, axis=-1), radii, value), order=6)
         off = jnp.abs(found.ys.density[k] - exact)
-        assert float(coarse.grid.integrate(off)) < most * 100
+        assert float(coarse.grid.integrate(off)) < 0.05 * 100
 
     @pytest.mark.slow
     def test_under_jit_vmap_and_grad(self):
         def end(mass):
-            return jc.solve(cloud(16, mass), jc.FiniteVolume(), t1=0.1, dt=0.005)
+            return jc.solve(cloud(16, mass), jc.FiniteVolume(), t1=0.1, dt=0.005, throw=False)
 
         single, collapsed = jax.jit(jax.vmap(lambda mass: end(mass).stats["failed_step"]))(jnp.array([10.0, 100.0]))
         assert int(single) == -1 and int(collapsed) > 0
@@ -120,7 +120,8 @@ class TestUnresolved:
         problem = jc.Problem(model, jc.Grid.box(0.0, 1.0, 64), start, jc.initial.uniform(amplitude=0.0))
         solution = jc.solve(problem, jc.FiniteVolume(), t1=10.0, dt=5e-4, throw=False, adjoint=jc.Forward())
         assert solution.result == jc.RESULTS.unresolved
-        assert float(solution.stats["trusted_until"]) > 1
+        # On 128 and 256 cells it ends at 0.877 and 0.875, when the peak is two and four times as high.
+        assert float(solution.stats["trusted_until"]) == pytest.approx(0.875, rel=0.01)
 
     @pytest.mark.slow
     def test_modes_say_so_without_advice_on_the_step_alone(self):
@@ -171,7 +172,7 @@ class TestBlowUp:
         signal = jc.initial.gaussian(amplitude=peak / 2, std=1 / np.sqrt(84))
         grid = jc.RadialGrid(0.5, shells, 2, stretching=7.0)
         problem = jc.Problem(jc.models.keller_segel(1.0, 1.0, decay=1.0), grid, start, signal)
-        saveat = jc.SaveAt(every=25, fn=lambda shown: shown.density[0])
+        saveat = jc.SaveAt(every=5, fn=lambda shown: shown.density[0])
         return jc.solve(
             problem,
             jc.FiniteVolume(jc.IMEXRosenbrock()),
@@ -189,7 +190,7 @@ class TestBlowUp:
             solution = self.run(840.0, shells, 2e-4, 1e-7)
             assert solution.result == jc.RESULTS.blow_up
             times.append(float(solution.stats["trusted_until"]))
-            assert 7.5e6 < float(solution.ys[int(solution.stats["failed_step"]) // 25]) < 9e6
+            assert 7.5e6 < float(solution.ys[int(solution.stats["failed_step"]) // 5]) < 9e6
         assert np.ptp(times) < 0.03 * times[-1]
         assert times[-1] == pytest.approx(1.47e-4, rel=0.02)
 

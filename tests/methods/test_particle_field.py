@@ -259,7 +259,8 @@ class TestGradients:
 
         histogram, cloud = (float(jax.grad(food)(jnp.array(0.3), order)) for order in (0, 1))
         numeric = (food(0.3 + 1e-6, 1) - food(0.3 - 1e-6, 1)) / 2e-6
-        assert histogram == 0.0
+        # All that is left is what of the mass a wall cuts off as the blob moves: some 1e-18 of it.
+        assert abs(histogram) < 1e-15
         assert cloud == pytest.approx(float(numeric), rel=1e-5) and abs(cloud) > 0.1
 
 
