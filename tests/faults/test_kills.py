@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,23 +16,35 @@ KILLS = int(os.environ.get("JAXCHEMO_KILLS", "8"))  # of each kind; a flow, whic
 pytestmark = pytest.mark.slow
 
 
+class Run:
+    """A run in a process of its own; what it says goes to a file, as nobody reads a pipe while it runs."""
+
+    def __init__(self, kind, folder, kill, surroundings):
+        folder.mkdir(exist_ok=True)
+        stream, self._said = tempfile.mkstemp()
+        arguments = [sys.executable, str(WORKER), kind, str(folder), kill]
+        self.process = subprocess.Popen(arguments, env=surroundings, stdout=subprocess.DEVNULL, stderr=stream)
+        os.close(stream)
+
+    def end(self):
+        """How it ended, and what it said."""
+        code = self.process.wait(timeout=300)
+        said = Path(self._said)
+        text = said.read_text()
+        said.unlink()
+        return code, text
+
+
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """Starts a run in a process of its own; all of them share what they compile."""
+    """Starts runs, which share what they compile."""
     surroundings = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled"))}
-
-    def start(kind, folder, kill="never"):
-        folder.mkdir(exist_ok=True)
-        arguments = [sys.executable, str(WORKER), kind, str(folder), kill]
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(arguments, env=surroundings, **pipes)
-
-    return start
+    return lambda kind, folder, kill="never": Run(kind, folder, kill, surroundings)
 
 
-def ended(process):
-    errors = process.communicate(timeout=300)[1]
-    assert process.returncode == 0, errors[-2000:]
+def ended(run):
+    code, said = run.end()
+    assert code == 0, said[-2000:]
 
 
 def numbers(folder):
@@ -55,13 +68,12 @@ def test_a_run_killed_again_and_again_ends_the_same(kind, start, tmp_path):
     while killed < (KILLS // 3 if kind == "flow" else KILLS):
         left = effort["writes"] // 3
         moment = f"write:{rng.integers(1, left)}" if killed % 2 else f"after:{rng.uniform(0, 0.3):.3f}"
-        process = start(kind, folder, moment)
-        errors = process.communicate(timeout=300)[1]
-        if process.returncode == 0:  # it came to its end first: another one
+        code, said = start(kind, folder, moment).end()
+        if code == 0:  # it came to its end first: another one
             assert all(map(np.array_equal, numbers(folder), whole))
             folder = tmp_path / f"cut{killed}"
             continue
-        assert process.returncode == -9, errors[-2000:]
+        assert code == -9, said[-2000:]
         killed += 1
         if stored is not None and (folder / "s.zarr").exists():
             seen = frames(folder)
@@ -79,8 +91,8 @@ def test_a_reader_beside_a_writer_sees_whole_frames_each_time(start, tmp_path):
     stored, folder = frames(tmp_path / "whole"), tmp_path / "live"
     looks, counts = 0, set()
     while looks < 100:
-        process = start("fields", folder)
-        while process.poll() is None:
+        run = start("fields", folder)
+        while run.process.poll() is None:
             if (folder / "s.zarr").exists():
                 seen = frames(folder)
                 counts.add(seen.sizes["time"])
@@ -88,17 +100,16 @@ def test_a_reader_beside_a_writer_sees_whole_frames_each_time(start, tmp_path):
                 looks += 1
             else:
                 time.sleep(0.001)
-        ended(process)
+        ended(run)
         folder = tmp_path / f"live{looks}"
     assert len(counts) > 3  # it was looked at while it grew
 
 
 def test_two_writers_cannot_share_a_store(start, tmp_path):
     first, second = (start("particles", tmp_path / "both") for _ in range(2))
-    codes = sorted((first.wait(timeout=300), second.wait(timeout=300)))
-    errors = first.stderr.read() + second.stderr.read()
-    if codes != [0, 0]:  # else the second came when the first had ended, and found all done
-        assert codes == [0, 1] and "Another run is writing" in errors
+    (code, said), (other, also) = first.end(), second.end()
+    if code or other:  # else the second came when the first had ended, and found all done
+        assert sorted((code, other)) == [0, 1] and "Another run is writing" in said + also
     assert frames(tmp_path / "both").attrs["status"] == "complete"
 
 
@@ -110,9 +121,8 @@ def test_a_full_disk_keeps_what_there_is_and_the_run_goes_on_when_there_is_space
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(disk)], capture_output=True).returncode:
         pytest.skip("no small disk can be mounted here")
     try:
-        process = start("particles", disk / "run")
-        errors = process.communicate(timeout=300)[1]
-        assert process.returncode == 1 and "No space left" in errors and "StoreError" in errors
+        code, said = start("particles", disk / "run").end()
+        assert code == 1 and "No space left" in said and "StoreError" in said
         seen = frames(disk / "run")
         n = seen.sizes["time"]
         assert n > 0 and seen.equals(frames(tmp_path / "whole").isel(time=slice(0, n)))
@@ -121,9 +131,8 @@ def test_a_full_disk_keeps_what_there_is_and_the_run_goes_on_when_there_is_space
         assert all(map(np.array_equal, numbers(disk / "run"), numbers(tmp_path / "whole")))
         assert frames(disk / "run").equals(frames(tmp_path / "whole"))
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        process = start("particles", disk / "run")
-        errors = process.communicate(timeout=300)[1]
-        assert process.returncode == 1 and "Read-only file system" in errors and "StoreError" in errors
+        code, said = start("particles", disk / "run").end()
+        assert code == 1 and "Read-only file system" in said and "StoreError" in said
         assert frames(disk / "run").equals(frames(tmp_path / "whole"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
