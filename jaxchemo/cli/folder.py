@@ -111,12 +111,12 @@ def results(place: Place, given: Options, complete: Callable[[Options], Options]
         if there is not None and there != record and not place.afresh:
             raise Refused(_other(folder, there, record))
         made = Results(place, record["options"], resumed=there is not None and not place.afresh)
-        if not made.resumed:
-            _clear(room)
-            made.new.mkdir(parents=True)
-            (room / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         place.interruption.sentence = made.interrupted
         try:
+            if not made.resumed:
+                _clear(room)
+                made.new.mkdir(parents=True)
+                (room / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
             yield made
         except Failed:
             for file in _checkpoints(folder):

@@ -13,6 +13,8 @@ import numpy as np
 from jaxchemo.io.claim import claimed
 from jaxchemo.io.errors import StoreError, explained
 
+_MARK = "store 1"  # how a store of ours is known, and of which format it is
+
 
 class Variable(NamedTuple):
     """What is saved under a name: the dimensions, shape and dtype of a frame of it."""
@@ -99,10 +101,11 @@ class Store:
                     "ended; resume=True goes on with it, from its checkpoint; another folder would do too."
                 )
         draft = _draft(path)
-        if draft.exists():  # of a run that was killed
-            check_ours(draft)
+        if draft.exists():  # of a run that was killed, maybe before it had written anything
+            _check_no_strangers(draft)
             shutil.rmtree(draft)
-        group = _zarr().open_group(str(draft), mode="w-")
+        ours = {"jaxchemo": _MARK, "frames": 0}  # from the first file on
+        group = _zarr().open_group(str(draft), mode="w-", attributes=ours)
         for name, values in coordinates.items():
             group.create_array(name, data=np.asarray(values), dimension_names=[name])
         for name, one in {"time": Variable((), (), np.float64), **variables}.items():
@@ -114,7 +117,7 @@ class Store:
                 dimension_names=["time", *one.dimensions],
             )
         plain = json.loads(json.dumps(dict(attributes), default=str))
-        store = cls(path, draft, {"jaxchemo": "store 1", **plain, "status": "running"}, tuple(variables))
+        store = cls(path, draft, {**ours, **plain, "status": "running"}, tuple(variables))
         store._publish(0)
         if not replaces:
             os.rename(draft, path)
@@ -204,7 +207,7 @@ def _attributes(folder: Path) -> dict[str, Any] | None:
     try:
         root = json.loads((folder / "zarr.json").read_text())
         attributes = root["attributes"]
-        return attributes if attributes["jaxchemo"] == "store 1" and attributes["frames"] >= 0 else None
+        return attributes if attributes["jaxchemo"] == _MARK and attributes["frames"] >= 0 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -215,8 +218,15 @@ def check_ours(folder: Path) -> None:
         raise StoreError(
             f"{str(folder)!r} is there and is not a store of jaxchemo: it is left alone, give a new folder."
         )
+    _check_no_strangers(folder)
+
+
+def _check_no_strangers(folder: Path) -> None:
+    """Refuses, in a sentence, a folder with anything in it that no run wrote."""
     for child in folder.iterdir():
-        if child.suffix != ".partial" and child.name != "zarr.json" and not (child / "zarr.json").exists():
+        ours = _attributes(folder) is not None and (child.name == "zarr.json" or (child / "zarr.json").exists())
+        files = [child, *child.rglob("*")] if child.is_dir() else [child]
+        if not ours and any(file.is_file() and file.suffix != ".partial" for file in files):
             raise StoreError(
                 f"The store {str(folder)!r} holds {child.name!r}, which no run wrote there: it is left alone. Move "
                 "that elsewhere, or give a new folder."

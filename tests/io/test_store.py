@@ -1,6 +1,8 @@
 """A store shows whole frames only, says how its run ended, and never replaces what is not its own."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,3 +192,21 @@ def test_metadata_of_one_frame_are_those_of_all_arrays(tmp_path):
         "total": 3,
         "x": 4,
     }
+
+
+def test_a_kill_while_a_store_is_created_is_not_in_the_way_of_the_next(tmp_path, monkeypatch):
+    """What is there each time that a file is put in its place is what a kill would leave."""
+    left, replace = [], Path.replace
+
+    def watched(self, target):
+        left.append(shutil.copytree(tmp_path / "whole", tmp_path / f"left{len(left)}"))
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", watched)
+        with opened(tmp_path / "whole" / "s"):
+            pass
+    assert len(left) > 5
+    for folder in left:
+        filled(folder / "s", overwrite=True)
+        assert read(folder / "s").sizes["time"] == 3 and [path.name for path in folder.iterdir()] == ["s"]
