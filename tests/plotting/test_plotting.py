@@ -179,6 +179,7 @@ def test_comparison_table():
     console.print(plotting.comparison_table(runs))
     text = console.export_text()
     assert "8×8" in text and "20,000" in text and "0.0123" in text and "distance to fv" in text
+    assert "compile [s]" in text and "step [ms]" in text
 
 
 def test_training_and_decays_are_labelled(tmp_path):
