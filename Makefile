@@ -33,7 +33,7 @@ demo: $(INSTALLED)  ## finite volumes, particles, and particles with a network: 
 train: $(INSTALLED)  ## the networks that are shipped, anew (about ten minutes on two cores)
 	@set -e; for name in $(NETWORKS); do \
 	  $(BIN)/jaxchemo train $$name --out out/train/$$name; \
-	  cp out/train/$$name/$$name.npz out/train/$$name/$$name.json jaxchemo/nn/weights/; \
+	  cp out/train/$$name/$$name.npz out/train/$$name/$$name.json jaxchemo/nn/interpolators/weights/; \
 	done
 
 test: $(INSTALLED)  ## the quick tests

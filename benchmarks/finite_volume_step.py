@@ -27,7 +27,7 @@ import jaxchemo as jc
 from jaxchemo.domain import Grid, NoFlux
 from jaxchemo.fields import Drift, bernoulli, drift_diffusion
 from jaxchemo.methods import AbstractStepper
-from jaxchemo.methods.semi_discrete import FieldState
+from jaxchemo.methods.grids.semi_discrete import FieldState
 
 MOBILITY, SENSITIVITY = 0.1, 1.0
 

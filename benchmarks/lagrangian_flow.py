@@ -28,8 +28,8 @@ import numpy as np
 from _report import arguments, save, table
 
 import jaxchemo as jc
-from jaxchemo.analysis import FreePlane, distance, free_plane, radial_collapse
 from jaxchemo.models import keller_segel
+from jaxchemo.references import FreePlane, distance, free_plane, radial_collapse
 
 PI = math.pi
 

@@ -64,11 +64,28 @@ from jaxchemo.problem import Problem as Problem
 from jaxchemo.results import RESULTS as RESULTS
 
 if _TYPE_CHECKING:
+    from jaxchemo import analysis as analysis
+    from jaxchemo import experiments as experiments
+    from jaxchemo import inference as inference
     from jaxchemo import nn as nn
+    from jaxchemo import plotting as plotting
+    from jaxchemo import references as references
+
+    __version__: str
+
+# What these need (flax, scipy, matplotlib) takes a while to import: they open when they are first asked for.
+_LAZY = ("analysis", "experiments", "inference", "nn", "plotting", "references")
 
 
 def __getattr__(name: str) -> _Any:
-    # The room of the networks needs flax, which takes a while to import: it opens when it is first asked for.
-    if name == "nn":
-        return _importlib.import_module("jaxchemo.nn")
+    if name in _LAZY:
+        return _importlib.import_module(f"jaxchemo.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jaxchemo")
     raise AttributeError(f"module 'jaxchemo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, "__version__"})

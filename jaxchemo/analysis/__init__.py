@@ -1,15 +1,8 @@
-"""What a solution says: invariants, metrics and exact solutions to compare with."""
+"""What a solution says: invariants, metrics, patterns, linear stability and tracks."""
 
-from jaxchemo.analysis import exact as exact
 from jaxchemo.analysis import swimming as swimming
-from jaxchemo.analysis.collapse import Distance as Distance
-from jaxchemo.analysis.collapse import RadialCollapse as RadialCollapse
-from jaxchemo.analysis.collapse import distance as distance
-from jaxchemo.analysis.collapse import radial_collapse as radial_collapse
 from jaxchemo.analysis.divergence import DivergenceBound as DivergenceBound
 from jaxchemo.analysis.divergence import divergence_bound as divergence_bound
-from jaxchemo.analysis.free_plane import FreePlane as FreePlane
-from jaxchemo.analysis.free_plane import free_plane as free_plane
 from jaxchemo.analysis.invariants import Diagnostics as Diagnostics
 from jaxchemo.analysis.invariants import boltzmann as boltzmann
 from jaxchemo.analysis.invariants import center_of_mass as center_of_mass

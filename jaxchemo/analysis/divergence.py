@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxchemo.analysis.collapse import quadrature, radial_collapse
 from jaxchemo.integrate import FlowSolution
 from jaxchemo.methods.free_space import Attraction
+from jaxchemo.references.radial_collapse import quadrature, radial_collapse
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
 HARDY_LITTLEWOOD_SOBOLEV = {2: 1 / math.sqrt(math.pi), 3: math.sqrt(math.pi) / 4 * (4 / math.sqrt(math.pi)) ** (1 / 3)}

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo.methods import Snapshot
 from jaxchemo.methods.base import box
-from jaxchemo.methods.sensing import Surroundings, on_grid
+from jaxchemo.methods.swimmers.surroundings import Surroundings, on_grid
 from jaxchemo.models import Pathway, RunAndTumble
 from jaxchemo.problem import Problem
 

@@ -2,18 +2,18 @@
 
 import difflib
 
-from jaxchemo.experiments.bands import GrowthExpansion, TravellingBand
+from jaxchemo.experiments.bands.study import GrowthExpansion, TravellingBand
 from jaxchemo.experiments.base import Experiment, Study
 from jaxchemo.experiments.chaos import PropagationOfChaos
+from jaxchemo.experiments.flows.collapse import Lagrangian3DGaussian, LagrangianGaussian, LagrangianSubcritical
+from jaxchemo.experiments.flows.kolmogorov import LagrangianKolmogorov
+from jaxchemo.experiments.flows.plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.invasion import Invasion
-from jaxchemo.experiments.lagrangian import Lagrangian3DGaussian, LagrangianGaussian, LagrangianSubcritical
-from jaxchemo.experiments.lagrangian_kolmogorov import LagrangianKolmogorov
-from jaxchemo.experiments.lagrangian_plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
-from jaxchemo.experiments.recover import RecoverParameters
-from jaxchemo.experiments.stability import StabilityMap
-from jaxchemo.experiments.swimming import AgentsVsPDE, GradientClimbing3D, RunAndTumble1D
+from jaxchemo.experiments.recover.study import RecoverParameters
+from jaxchemo.experiments.stability.study import StabilityMap
+from jaxchemo.experiments.swimming.study import AgentsVsPDE, GradientClimbing3D, RunAndTumble1D
 
 EXPERIMENTS: tuple[Experiment | Study, ...] = (
     OneBlob(),

@@ -17,7 +17,7 @@ from jaxchemo.experiments.food import TwoBlobs
 from jaxchemo.initial import Random
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import ParticleField
-from jaxchemo.methods.field_updates import Prescribed
+from jaxchemo.methods.particles.field_updates import Prescribed
 from jaxchemo.particles.increments import Antithetic
 from jaxchemo.particles.interpolators import AbstractMollifier, FixedWidth, ModerateInteraction
 

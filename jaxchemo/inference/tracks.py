@@ -13,8 +13,8 @@ from jaxchemo import _checks
 from jaxchemo.domain import Grid
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import Agents
-from jaxchemo.methods.events import turn_chance
-from jaxchemo.methods.sensing import Surroundings, on_grid
+from jaxchemo.methods.swimmers.events import turn_chance
+from jaxchemo.methods.swimmers.surroundings import Surroundings, on_grid
 from jaxchemo.problem import Problem
 
 

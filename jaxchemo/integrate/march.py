@@ -15,11 +15,11 @@ from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import SolveError
 from jaxchemo.io import Checkpoint, CheckpointError, identity
 from jaxchemo.methods.base import Snapshot
-from jaxchemo.methods.flow_base import AbstractFlow
-from jaxchemo.methods.flow_interval import held
-from jaxchemo.methods.flow_path import AbstractPath
+from jaxchemo.methods.flows.base import AbstractFlow
+from jaxchemo.methods.flows.interval import held
+from jaxchemo.methods.flows.labels import Swarm
+from jaxchemo.methods.flows.path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
-from jaxchemo.methods.labels import Swarm
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 

@@ -21,7 +21,7 @@ from jaxchemo.integrate.solution import Solution
 from jaxchemo.integrate.solve import Plan, checked_span, finish, raise_if_failed, refuse_steps, stable_step, times
 from jaxchemo.io import Checkpoint, CheckpointError, Store, fingerprint, identity
 from jaxchemo.methods.base import AbstractMethod
-from jaxchemo.methods.flow_base import AbstractFlow
+from jaxchemo.methods.flows.base import AbstractFlow
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 

@@ -19,7 +19,7 @@ from jaxchemo.integrate.march import FlowSolution, solve_by_flow
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution, SolveError
 from jaxchemo.methods.base import AbstractMethod
-from jaxchemo.methods.flow_base import AbstractFlow
+from jaxchemo.methods.flows.base import AbstractFlow
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS

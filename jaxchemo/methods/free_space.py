@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from jaxchemo._checks import is_concrete
 from jaxchemo.domain import FreeSpace
 from jaxchemo.initial import AbstractInitial
-from jaxchemo.methods.labels import Frame
 from jaxchemo.models import Linear, Production
 from jaxchemo.problem import Problem
 
@@ -52,16 +51,6 @@ class Attraction(eqx.Module):
     def pull(self) -> Float[Array, ""]:
         """`strength mass`, the number that decides over collapse: 8 pi mobility is critical in two dimensions."""
         return self.strength * self.mass
-
-    def velocity(
-        self, frame: Frame, x: Float[Array, "*n d"], score: Float[Array, "*n d"], field: Float[Array, "*n d"]
-    ) -> Float[Array, "*n d"]:
-        """`U[p]` at points, from the score and from `F * p` there, all in the units of a frame."""
-        pull = frame.scale ** (2 - x.shape[-1]) * self.pull
-        found = frame.duration / frame.scale**2 * (pull * field - self.mobility * score)
-        if self.advection is None:
-            return found
-        return found + frame.duration / frame.scale * self.advection(frame.center + frame.scale * x)
 
     @staticmethod
     def check(problem: Problem) -> AbstractInitial:

@@ -174,7 +174,7 @@ def travelling_band(
     ```
 
     With the defaults, the band of `N` cells per area moves at `consumption N / c0`, whatever the mobility and the
-    sensitivity; see `jc.analysis.exact.travelling_band` and `phenotype_band`.
+    sensitivity; see `jc.references.exact.travelling_band` and `phenotype_band`.
 
     **Arguments:**
 

@@ -8,7 +8,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo import analysis, models
-from jaxchemo.methods.semi_discrete import FieldState, SemiDiscrete
+from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
 
 
 def order(sizes, errors):

@@ -9,7 +9,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.experiments import PropagationOfChaos
-from jaxchemo.methods.field_updates import Prescribed
+from jaxchemo.methods.particles.field_updates import Prescribed
 
 SMALL = PropagationOfChaos(particles=(200, 3_200), reference=2**17, seeds=3, dt=0.02, t1=0.2, cells=48, betas=(0.6,))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxchemo.experiments import RecoverParameters
-from jaxchemo.experiments.recover import Descent
+from jaxchemo.experiments.recover.study import Descent
 
 TINY = RecoverParameters(cells=24, dt=0.025, times=(0.15, 0.3), noise=0.05)
 

@@ -279,8 +279,8 @@ RUNS = [
     Case("analysis.tumble_information(-np.ones((5, 2)))", V, "rates"),
     Case("analysis.linearised(PHKS, {'rho': 1.0}, 1.0)", V, "state"),
     Case("analysis.diagnostics(jc.Problem(SLAVED, jc.FreeSpace(2), BUMP))", T, "problem"),
-    Case("analysis.radial_collapse(PROBLEM, [0.1])", V, "grid"),
-    Case("analysis.free_plane(PROBLEM, [0.1])", V, "grid"),
+    Case("references.radial_collapse(PROBLEM, [0.1])", V, "grid"),
+    Case("references.free_plane(PROBLEM, [0.1])", V, "grid"),
     Case(
         "inference.score_gradient(lambda x: x, lambda p: p, 1.0, 1, t1=1.0, dt=0.1, key=jax.random.key(0))",
         V,

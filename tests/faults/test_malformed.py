@@ -15,9 +15,9 @@ import pytest
 from faults.malformed import NUMBER_CASES, NUMBERS_VALID, PARTS, UNUSUAL, Case
 
 import jaxchemo as jc
-from jaxchemo import analysis, inference, initial, models, plotting
+from jaxchemo import analysis, inference, initial, models, plotting, references
 from jaxchemo.experiments.food import OneBlob
-from jaxchemo.experiments.stability import StabilityMap
+from jaxchemo.experiments.stability.study import StabilityMap
 
 PACKAGE = Path(jc.__file__).parent
 GRID = jc.Grid.box(-1.0, 1.0, 16)
@@ -38,7 +38,14 @@ def namespace():
     weights = jc.nn.ScaleMixing().parameters
     return {
         **{"jax": jax, "jnp": jnp, "np": np, "jc": jc, "nan": float("nan"), "inf": float("inf")},
-        **{"models": models, "initial": initial, "analysis": analysis, "inference": inference, "plotting": plotting},
+        **{
+            "models": models,
+            "initial": initial,
+            "analysis": analysis,
+            "inference": inference,
+            "plotting": plotting,
+            "references": references,
+        },
         **{"StabilityMap": StabilityMap, "OneBlob": OneBlob},
         **{"GRID": GRID, "ONE": ONE, "PHKS": PHKS, "PROBLEM": PROBLEM, "solve": solve},
         "SLAVED": models.keller_segel(0.1, 1.0, relaxation=0),

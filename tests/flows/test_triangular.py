@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxchemo.flows import Coupling, TriangularFlow
-from jaxchemo.flows.least_squares import fit, normal_equations
+from jaxchemo.optimise.least_squares import fit, normal_equations
 
 
 def bent(flow, size=0.15):

@@ -7,7 +7,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo import analysis, models
-from jaxchemo.analysis import exact
+from jaxchemo.references import exact
 
 PUSHED = dict(mobility=0.7, power=1.0, mass=0.4)
 

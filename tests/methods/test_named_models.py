@@ -7,7 +7,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo import analysis
-from jaxchemo.analysis import exact
+from jaxchemo.references import exact
 
 BAND = dict(mobility=300.0, sensitivity=3000.0, consumption=0.126)
 SPEED = 0.126 * 2400 / 100

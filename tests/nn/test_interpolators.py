@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxchemo as jc
-from jaxchemo.nn.super_resolution import refine
+from jaxchemo.nn.interpolators.super_resolution import refine
 from jaxchemo.particles import deposit
 from jaxchemo.particles.interpolators import Sampling
 

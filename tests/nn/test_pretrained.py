@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import jaxchemo as jc
-from jaxchemo.analysis import exact
-from jaxchemo.nn.pretrained import _SHIPPED
+from jaxchemo.nn.interpolators.pretrained import _SHIPPED
+from jaxchemo.references import exact
 
 NAMES = [recipe.name for recipe in jc.nn.RECIPES]
 

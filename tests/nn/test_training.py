@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import jaxchemo as jc
-from jaxchemo.nn.closed_loop import END, draw_cases, final_error
-from jaxchemo.nn.patches import CELLS, draw_patches
-from jaxchemo.nn.radial import SHELLS, Numbers, solve_radial
+from jaxchemo.nn.interpolators.closed_loop import END, draw_cases, final_error
+from jaxchemo.nn.interpolators.patches import CELLS, draw_patches
+from jaxchemo.nn.interpolators.radial import SHELLS, Numbers, solve_radial
 from jaxchemo.particles import mollify
 
 

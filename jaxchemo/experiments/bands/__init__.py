@@ -1,0 +1,1 @@
+"""Bands of bacteria that follow what they eat, and their figures."""

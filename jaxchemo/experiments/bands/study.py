@@ -1,0 +1,270 @@
+"""Bands of bacteria that follow what they eat: the exact ones of 1971, and a colony that grows and expands."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
+from jaxchemo.analysis import front
+from jaxchemo.domain import Grid, RadialGrid
+from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.initial import function, uniform
+from jaxchemo.integrate import Forward, SaveAt, solve
+from jaxchemo.methods import FiniteVolume
+from jaxchemo.methods.base import by_name
+from jaxchemo.models import Model, growth_expansion, travelling_band
+from jaxchemo.problem import Problem
+from jaxchemo.references import exact
+
+Rows = dict[str, Float[np.ndarray, "t n"]]
+
+
+class Band(NamedTuple):
+    """One run: cell centres, times, densities and the signal at each; from theory, where there is one; and errors.
+
+    `error` is the relative L1 distance of each density to theory at the end, `speed` how fast the steepest place of the
+    signal moved [length / time].
+    """
+
+    title: str
+    x: Float[np.ndarray, " n"]
+    ts: Float[np.ndarray, " t"]
+    fields: Rows
+    exact: Rows
+    error: dict[str, float]
+    speed: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TravellingBand(Study):
+    """The travelling band of Keller and Segel (1971), alone, of two phenotypes, and of cells with a receptor's limits.
+
+    **Arguments** (lengths in micrometres, times in seconds, the signal in micromolar):
+
+    - `mobility`, `sensitivity`: of the cells; `consumption`: of the signal per cell and time.
+    - `amount`: cells per area; `ahead`: the signal far ahead.
+    - `offset`, `half`: in the last run, the concentrations of half the sensing and of half the uptake.
+    - `lower`, `upper`, `cells`: of the channel; `dt`, `t1`, `frames`: the step, the final time, snapshots.
+    """
+
+    name: ClassVar[str] = "travelling-band"
+    title: ClassVar[str] = "Cells that follow what they eat travel in a band"
+    description: ClassVar[str] = (
+        "Cells climb the ratio of a signal that they consume. The band keeps its shape and moves at a speed that "
+        "depends on neither mobility nor sensitivity; two phenotypes share one band, the better climbers ahead; and "
+        "where cells sense no ratio of little, the band loses cells."
+    )
+    dimensions: ClassVar[tuple[int, ...]] = (1,)
+
+    mobility: float = 300.0
+    sensitivity: float = 3000.0
+    consumption: float = 0.126
+    amount: float = 2400.0
+    ahead: float = 100.0
+    offset: float = 3.5
+    half: float = 0.5
+    lower: float = -8000.0
+    upper: float = 4000.0
+    cells: int = 1200
+    dt: float = 0.1
+    t1: float = 800.0
+    frames: int = 4
+
+    def run(self, seed: int = 0, report: Report = silent) -> list[Band]:
+        """The three bands, by finite volumes.
+
+        **Raises:** as `jc.solve`.
+        """
+        speed = self.consumption * self.amount / self.ahead
+        law = {"consumption": self.consumption, "ahead": self.ahead}
+        ratio = self.sensitivity / self.mobility
+
+        def alone(x, t):
+            numbers = {"mobility": self.mobility, "sensitivity": self.sensitivity, "cells": self.amount}
+            rho, c = exact.travelling_band(x, t, **numbers, **law)
+            return {"rho": rho, "c": c}
+
+        both = [self.mobility * 2 / 3, self.mobility * 4 / 3]
+
+        def shared(x, t):
+            # Phases at which both phenotypes have their share where the band is.
+            phases = [0.0, -0.5 * self.mobility / speed]
+            densities, c = exact.phenotype_band(x, t, mobilities=both, ratio=ratio, speed=speed, phases=phases, **law)
+            return {"rho_1": densities[0], "rho_2": densities[1], "c": c}
+
+        one = self.mobility, self.sensitivity, self.consumption
+        two = both, [ratio * mobility for mobility in both], self.consumption
+        limited = travelling_band(*one, offset=self.offset, half=self.half)
+        return [
+            self._travel(report, "the band of 1971", travelling_band(*one), alone, alone),
+            self._travel(report, "two phenotypes in one band", travelling_band(*two), shared, shared),
+            self._travel(report, "with the limits of a receptor", limited, alone, None),
+        ]
+
+    def numbers(self, found: list[Band]) -> dict[str, Any]:
+        """Speed and error of each band, ready for JSON."""
+        theory = self.consumption * self.amount / self.ahead
+        runs = {band.title: {"speed": band.speed, "error": band.error} for band in found}
+        return {"speed_of_theory": theory, "bands": runs}
+
+    def lines(self, found: list[Band]) -> list[str]:
+        theory = self.consumption * self.amount / self.ahead
+        said = []
+        for band in found:
+            error = f", L1 error {max(band.error.values()):.1e}" if band.error else ""
+            said.append(f"{band.title}: speed {band.speed:.4g} (in theory {theory:.4g}){error}")
+        return said
+
+    def draw(self, found: list[Band], folder: Path) -> Path:
+        from jaxchemo.experiments.bands import figures
+
+        rows = []
+        for band in found:
+            parts = []
+            for names in ([n for n in band.fields if n != "c"], ["c"]):
+                fields = {n: band.fields[n] for n in names}
+                theory = {n: band.exact[n] for n in names if n in band.exact}
+                parts.append(figures.Profiles(band.title, band.x, band.ts, fields, theory))
+            rows.append((parts[0], parts[1]))
+        figures.bands(rows).savefig(folder / "bands.png")
+        return folder / "bands.png"
+
+    def _travel(self, report: Report, title: str, model: Model, start, theory) -> Band:
+        report(title)
+        grid = Grid.box(self.lower, self.upper, _checks.natural("cells", self.cells, at_least=8))
+        begin = {n: function(lambda x, n=n: start(x[..., 0], 0.0)[n]) for n in (*model.species, "c")}
+        density = {n: begin[n] for n in model.species}
+        steps = even_steps(self.t1, self.dt, self.frames)
+        saveat = SaveAt(every=steps // self.frames)
+        problem = Problem(model, grid, density, begin["c"])
+        run = solve(problem, FiniteVolume(), t1=self.t1, dt=self.t1 / steps, saveat=saveat, adjoint=Forward())
+        ts = np.asarray(run.ts, float)
+        shown = by_name(run.ys.density, list(model.species)) | {"c": run.ys.signal}
+        fields = {name: np.asarray(value, float) for name, value in shown.items()}
+        wanted: Rows = {}
+        if theory is not None:
+            for n in fields:
+                at = [grid.average(lambda x, n=n, t=t: theory(x[..., 0], float(t))[n]) for t in ts]
+                wanted[n] = np.asarray(jnp.stack(at), float)
+        error = {n: float(np.abs(fields[n] - w)[-1].sum() / w[-1].sum()) for n, w in wanted.items() if n != "c"}
+        x = np.asarray(grid.axes[0], float)
+        places = [float(np.interp(0.5 * self.ahead, c, x)) for c in fields["c"]]
+        return Band(title, x, ts, fields, wanted, error, (places[-1] - places[0]) / float(ts[-1] - ts[0]))
+
+
+class Colony(NamedTuple):
+    """What came out: radii [mm], times [h], profiles at each, and the radius of the front [mm]."""
+
+    r: Float[np.ndarray, " n"]
+    ts: Float[np.ndarray, " t"]
+    density: Float[np.ndarray, "t n"]
+    signals: Rows
+    front: Float[np.ndarray, " t"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GrowthExpansion(Study):
+    """A drop of *E. coli* on soft agar: the colony grows, eats up the attractant, and follows it outwards.
+
+    The constants are those of `jc.models.growth_expansion`, with lengths in millimetres and times in seconds.
+
+    **Arguments:**
+
+    - `radius`, `cells`: of the dish [mm]; `dt`: the step [s]; `hours`: how long; `frames`: snapshots.
+    - `drop`, `density`: radius of the drop [mm], and its density [OD].
+    - `nutrient`, `attractant`: concentrations at the start [mM].
+    - `threshold`: density at the front [OD].
+    """
+
+    name: ClassVar[str] = "growth-expansion"
+    title: ClassVar[str] = "A colony outruns its growth by following an attractant"
+    description: ClassVar[str] = (
+        "Cells grow on a nutrient and eat up an attractant that they climb: a front of few cells leads, far faster "
+        "than growth and diffusion could, and the colony grows in behind it."
+    )
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
+
+    radius: float = 20.0
+    cells: int = 500
+    dt: float = 2.0
+    hours: float = 8.0
+    frames: int = 32
+    drop: float = 1.0
+    density: float = 0.029
+    nutrient: float = 40.0
+    attractant: float = 0.1
+    threshold: float = 0.02
+
+    def problem(self) -> Problem:
+        """What is solved, on shells."""
+        grid = RadialGrid(self.radius, _checks.natural("cells", self.cells, at_least=8), 2)
+        start = function(lambda x: jnp.where(jnp.sum(x**2, axis=-1) < self.drop**2, self.density, 0.0))
+        signals = {
+            "attractant": uniform(amplitude=self.attractant),
+            "nutrient": uniform(amplitude=self.nutrient),
+        }
+        return Problem(growth_expansion(), grid, start, signals)
+
+    def run(self, seed: int = 0, report: Report = silent) -> Colony:
+        """Solves it by finite volumes.
+
+        **Raises:** as `jc.solve`.
+        """
+        report("a colony grows")
+        problem, t1 = self.problem(), 3600 * self.hours
+        steps = even_steps(t1, self.dt, self.frames)
+        saveat = SaveAt(every=steps // self.frames)
+        run = solve(problem, FiniteVolume(), t1=t1, dt=t1 / steps, saveat=saveat, adjoint=Forward())
+        grid = problem.grid
+        assert isinstance(grid, RadialGrid)
+        density = np.asarray(run.ys.density, float)
+        signals = {name: np.asarray(value, float) for name, value in run.ys.signal.items()}
+        hours = np.asarray(run.ts, float) / 3600
+        return Colony(np.asarray(grid.radii, float), hours, density, signals, front(density, grid, self.threshold))
+
+    def numbers(self, found: Colony) -> dict[str, Any]:
+        """Radius of the front at each time, the speed at the end and that of growth and diffusion, ready for JSON."""
+        return {
+            "hours": found.ts.tolist(),
+            "front_mm": found.front.tolist(),
+            "speed_mm_per_h": self._speed(found),
+            "growth_and_diffusion_mm_per_h": self._slow(),
+            "min_density": float(found.density.min()),
+        }
+
+    def lines(self, found: Colony) -> list[str]:
+        radii = ", ".join(f"{r:.2f} mm at {t:g} h" for t, r in zip(found.ts, found.front, strict=True) if t in (2, 6))
+        return [
+            f"front: {radii or f'{found.front[-1]:.2f} mm at the end'}",
+            f"speed at the end {self._speed(found):.2f} mm/h; growth and diffusion alone {self._slow():.2f} mm/h",
+        ]
+
+    def draw(self, found: Colony, folder: Path) -> Path:
+        from jaxchemo.experiments.bands import figures
+
+        shown = np.linspace(0, len(found.ts) - 1, 5).round().astype(int)
+        title = "at " + ", ".join(f"{found.ts[k]:g}" for k in shown) + " h"
+        inside = found.r <= 1.15 * np.nanmax(found.front)
+        r, ts = found.r[inside], found.ts[shown]
+        density = figures.Profiles(title, r, ts, {"cells": found.density[shown][:, inside]}, {})
+        shares = {name: value[shown][:, inside] / value[0].max() for name, value in found.signals.items()}
+        signals = figures.Profiles(title, r, ts, shares, {})
+        units = {"length": "mm", "time": "h"}
+        figure = figures.expansion(density, signals, found.ts, found.front, self._slow(), **units)
+        figure.savefig(folder / "expansion.png")
+        return folder / "expansion.png"
+
+    def _speed(self, found: Colony) -> float:
+        return float((found.front[-1] - found.front[-3]) / (found.ts[-1] - found.ts[-3]))
+
+    def _slow(self) -> float:
+        """Speed of a front that grows and diffuses, `2 sqrt(mobility growth)` [mm / h]."""
+        cells = self.problem().continuum.species["rho"]
+        growth = float(getattr(cells.growth, "speed", 0.0))
+        return 3600 * 2 * math.sqrt(float(cells.mobility) * growth)

@@ -1,0 +1,146 @@
+"""Collapse in the plane without symmetry, and in a fluid: a flow beside Fourier modes and interacting particles."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
+from jaxchemo.domain import FreeSpace
+from jaxchemo.experiments.flows.base import Film, FlowStudy, density_of
+from jaxchemo.initial import gaussian, mixture
+from jaxchemo.models import keller_segel
+from jaxchemo.problem import Problem
+from jaxchemo.references import FreePlane, free_plane
+
+
+class Plane(NamedTuple):
+    """What came out: the reference with its points, the flow's density there at each time, relative L2 errors, mean
+    positions and mean squared distances from them by method, positions at the end, and residuals of the intervals."""
+
+    exact: FreePlane
+    flow: Float[np.ndarray, "t n n"]
+    errors: list[float]
+    means: dict[str, Float[np.ndarray, "t 2"]]
+    spreads: dict[str, Float[np.ndarray, " t"]]
+    positions: dict[str, Float[np.ndarray, "p 2"]]
+    film: Film
+    residuals: Float[np.ndarray, " intervals"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianPlane(FlowStudy):
+    """Cells that attract one another in the plane, without symmetry.
+
+    **Arguments:** those of `FlowStudy`, and
+
+    - `half_width`: of the square of the reference, about `middle` [length]; `cells`: on each of its sides.
+    """
+
+    axes: ClassVar[int] = 2
+
+    t1: float = 0.2
+    frames: int = 4
+    half_width: float = 5.0
+    cells: int = 192
+
+    def run(self, seed: int = 0, report: Report = silent) -> Plane:
+        """The flow, Fourier modes and interacting particles.
+
+        **Raises:** as `jc.solve`.
+        """
+        problem, ts = self.problem(), self.times
+        cells = _checks.natural("cells", self.cells, at_least=16)
+        report("Fourier modes")
+        exact = free_plane(problem, ts, half_width=self.half_width, center=self.middle, cells=cells)
+        report("a flow is trained")
+        found = self.flow(problem, seed)
+        report("interacting particles")
+        crowd = self.crowd(problem, seed)
+        report("what the flow says")
+        flow = np.stack([density_of(found, exact.points, t) for t in ts])
+        clouds = {
+            "flow": np.asarray(found.ys.positions, float),
+            "interacting particles": crowd[self.pictures :: self.pictures],
+        }
+        means = {name: x.mean(axis=1) for name, x in clouds.items()}
+        spreads = {name: np.mean(np.sum((x - means[name][:, None]) ** 2, -1), axis=1) for name, x in clouds.items()}
+        means["exact"] = np.stack([exact.mean(k) for k in range(len(ts))])
+        spreads["exact"] = np.array([exact.spread(k) for k in range(len(ts))])
+        errors = [float(np.linalg.norm(q - p) / np.linalg.norm(p)) for q, p in zip(flow, exact.p, strict=True)]
+        ends = {name: x[-1, : self.num_particles] for name, x in clouds.items()}
+        residuals = np.asarray(found.stats["residuals"], float)
+        return Plane(exact, flow, errors, means, spreads, ends, self.film(found, crowd), residuals)
+
+    def numbers(self, found: Plane) -> dict[str, Any]:
+        """Errors, moments by method and residuals, ready for JSON."""
+        return {
+            "times": list(found.exact.ts),
+            "relative_l2": found.errors,
+            "means": {name: values.tolist() for name, values in found.means.items()},
+            "spreads": {name: values.tolist() for name, values in found.spreads.items()},
+            "residuals": found.residuals.tolist(),
+        }
+
+    def lines(self, found: Plane) -> list[str]:
+        last = {name: values[-1] for name, values in found.spreads.items()}
+        spreads = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
+        rows = [f"t = {t:.3g}: relative L2 {e:.4f}" for t, e in zip(found.exact.ts, found.errors, strict=True)]
+        off = np.linalg.norm(found.means["flow"][-1] - found.means["exact"][-1])
+        return [
+            *rows,
+            f"mean squared distance from the mean: {spreads}; the flow's mean is off by {off:.1e}",
+        ]
+
+    def draw(self, found: Plane, folder: Path) -> Path:
+        from jaxchemo.experiments.flows.film import flow_film
+        from jaxchemo.experiments.flows.plane_figure import plane
+
+        plane(found, self.title).savefig(folder / "plane.png")
+        flow_film(found.film, folder / "film.gif")
+        return folder / "plane.png"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianTwoBumps(LagrangianPlane):
+    """Two bumps of cells, each of the critical mass, that fall into one another."""
+
+    name: ClassVar[str] = "lagrangian-two-bumps"
+    title: ClassVar[str] = "A flow follows two bumps into one"
+    description: ClassVar[str] = (
+        "Two bumps of cells attract one another and merge. A flow that knows of no symmetry follows them, beside "
+        "Fourier modes in the whole plane and interacting particles."
+    )
+
+    def problem(self) -> Problem:
+        halves = [gaussian(mass=self.pull / 2, center=(side, 0.0), std=0.5) for side in (-1.0, 1.0)]
+        return Problem(keller_segel(1.0, 1.0, relaxation=0), FreeSpace(2), mixture(halves))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LagrangianShear(LagrangianPlane):
+    """A Gaussian of cells in a jet, `v = (strength exp(-y^2), 0)`, that collapses as it is torn."""
+
+    name: ClassVar[str] = "lagrangian-shear"
+    title: ClassVar[str] = "A flow follows cells that collapse in a jet"
+    description: ClassVar[str] = (
+        "A jet tears a cloud of cells that attract one another. The flow carries both, beside Fourier modes in the "
+        "whole plane and interacting particles."
+    )
+
+    strength: float = 10.0
+    half_width: float = 7.0
+    middle: tuple[float, float] = (0.65, 0.0)
+    view: float = 4.0
+    cells: int = 256
+
+    def problem(self) -> Problem:
+        def jet(x: Array) -> Array:
+            return self.strength * jnp.stack([jnp.exp(-(x[..., 1] ** 2)), 0 * x[..., 0]], axis=-1)
+
+        model = keller_segel(1.0, 1.0, relaxation=0, advection=jet)
+        return Problem(model, FreeSpace(2), gaussian(mass=self.pull, std=1.0))

@@ -1,0 +1,1 @@
+"""A first inference from noisy pictures, and its figure."""

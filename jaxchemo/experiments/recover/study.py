@@ -1,0 +1,277 @@
+"""A first inference: mobility and sensitivity of the two blobs, from noisy pictures of them at three times."""
+
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from jaxtyping import Array, Float
+from scipy.optimize import minimize
+
+from jaxchemo import _checks
+from jaxchemo._progress import Report, silent
+from jaxchemo.experiments.base import Study
+from jaxchemo.experiments.food import TwoBlobs
+from jaxchemo.integrate import Forward, SaveAt, solve
+from jaxchemo.methods import FiniteVolume
+from jaxchemo.models import phks
+from jaxchemo.problem import Problem
+
+NAMES = ("mobility", "sensitivity")
+UNITS = ("length² / time", "length² / time / conc.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """How an optimiser went down.
+
+    **Fields:**
+
+    - `simulations`: used so far, at each step; a derivative with respect to one parameter counts as one.
+    - `misfit`: the lowest so far, never rising, half the sum of squared differences over the noise.
+    - `values`: parameters it ended with.
+    - `seconds`: wall time, compilation included.
+    """
+
+    simulations: list[int]
+    misfit: list[float]
+    values: tuple[float, ...]
+    seconds: float
+
+    def simulations_to(self, target: float) -> int | None:
+        """Simulations until the misfit was first at most `target`; `None` if it never was."""
+        return next((n for n, m in zip(self.simulations, self.misfit, strict=True) if m <= target), None)
+
+    def down_to(self, target: float) -> tuple[list[int], list[float]]:
+        """Simulations and misfits until the misfit was first at most `target`, to be drawn against one another."""
+        end = sum(m > target for m in self.misfit) + 1
+        return self.simulations[:end], self.misfit[:end]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recovery:
+    """What was recovered.
+
+    **Fields:**
+
+    - `values`, `errors`: parameters in the order of `NAMES`, and one standard deviation of each.
+    - `correlation`: of their errors.
+    - `levenberg_marquardt`, `nelder_mead`: how the two optimisers went, with and without gradients.
+    - `target`: the misfit at which they are compared.
+    - `observed`, `fitted`: densities `(times, *shape)` [mass / length^2].
+    """
+
+    problem: Problem
+    values: tuple[float, ...]
+    errors: tuple[float, ...]
+    correlation: float
+    levenberg_marquardt: Descent
+    nelder_mead: Descent
+    target: float
+    observed: np.ndarray
+    fitted: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecoverParameters(Study):
+    """Mobility and sensitivity of `two-blobs` in 2D, from densities at a few times with independent Gaussian noise.
+
+    Gradients through the simulation feed Levenberg-Marquardt in the logarithms of the parameters; scipy's Nelder-Mead
+    starts from the same guess and stops at the same misfit. The data come from the scheme that fits them, so the error
+    bars are those of the noise alone.
+
+    **Arguments:**
+
+    - `system`: the experiment observed; its own numbers are the truth.
+    - `cells`: of the grid along each axis.
+    - `dt`: time step [time].
+    - `times`: of the observations [time].
+    - `noise`: standard deviation of an observation [mass / length^2].
+    - `guess`: mobility and sensitivity to start from.
+    - `slack`: how far above the lowest misfit the optimisers are compared; 0.005 is a tenth of an error bar.
+    - `max_steps`: of each optimiser.
+    """
+
+    name: ClassVar[str] = "recover-parameters"
+    title: ClassVar[str] = "Mobility and sensitivity from noisy pictures, by gradients"
+    description: ClassVar[str] = (
+        "Densities of the two blobs in 2D are observed with noise at three times. Gradients through the whole "
+        "simulation recover mobility and sensitivity with error bars; simulations are counted against Nelder-Mead."
+    )
+
+    dimensions: ClassVar[tuple[int, ...]] = (2,)
+    axes: ClassVar[int] = 2
+
+    system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
+    cells: int = 48
+    dt: float = 0.005
+    times: tuple[float, ...] = (0.15, 0.3, 0.45)
+    noise: float = 0.05
+    guess: tuple[float, float] = (0.3, 0.4)
+    slack: float = 0.005
+    max_steps: int = 50
+
+    def run(self, seed: int = 0, report: Report = silent) -> Recovery:
+        """Makes the observations, and recovers the parameters from them twice.
+
+        **Raises:** `ValueError` if the guess or the noise is not positive.
+        """
+        _checks.positive("noise", self.noise)
+        start = jnp.log(_checks.positive("guess", self.guess, arrays=True))
+        problem = self.system.problem(2, self.cells)
+        truth = jnp.log(jnp.asarray([self.system.mobility, self.system.sensitivity]))
+        report("observations")
+        clean = eqx.filter_jit(self._densities)(problem, truth)
+        observed = clean + self.noise * jax.random.normal(jax.random.key(seed), clean.shape, clean.dtype)
+
+        def residuals(logs: Float[Array, " p"], _: Any = None) -> Float[Array, " n"]:
+            return ((self._densities(problem, logs) - observed) / self.noise).ravel()
+
+        report("Levenberg-Marquardt; gradients through the simulation are compiled first")
+        marquardt = self._levenberg_marquardt(residuals, start)
+        target = min(marquardt.misfit) + self.slack
+        report("Nelder-Mead")
+        simplex = self._nelder_mead(residuals, start, target)
+
+        report("error bars")
+        best = jnp.log(jnp.asarray(marquardt.values))
+        jacobian = np.asarray(jax.jit(jax.jacfwd(residuals))(best), float)
+        # In the logarithms: the residuals are in units of the noise, so the inverse of J^T J is their covariance.
+        covariance = np.linalg.inv(jacobian.T @ jacobian)
+        deviation = np.sqrt(np.diag(covariance))
+        return Recovery(
+            problem,
+            marquardt.values,
+            tuple(float(v * s) for v, s in zip(marquardt.values, deviation, strict=True)),
+            float(covariance[0, 1] / deviation.prod()),
+            marquardt,
+            simplex,
+            target,
+            np.asarray(observed),
+            np.asarray(eqx.filter_jit(self._densities)(problem, best)),
+        )
+
+    def numbers(self, found: Recovery) -> dict[str, Any]:
+        """What was recovered and at what cost, ready for JSON; `simulations` are those to the target misfit."""
+        truth = (self.system.mobility, self.system.sensitivity)
+        columns = zip(found.values, found.errors, truth, self.guess, strict=True)
+        keys = ("value", "error", "truth", "guess")
+        descents = {"levenberg_marquardt": found.levenberg_marquardt, "nelder_mead": found.nelder_mead}
+        return {
+            "recovered": {n: dict(zip(keys, column, strict=True)) for n, column in zip(NAMES, columns, strict=True)},
+            "correlation": found.correlation,
+            "target_misfit": found.target,
+            **{
+                name: {
+                    "simulations": one.simulations_to(found.target),
+                    "misfit": min(one.misfit),
+                    "seconds": one.seconds,
+                }
+                for name, one in descents.items()
+            },
+        }
+
+    def lines(self, found: Recovery) -> list[str]:
+        numbers = self.numbers(found)
+        lines = [
+            f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})"
+            for name, n in numbers["recovered"].items()
+        ]
+        for name in ("levenberg_marquardt", "nelder_mead"):
+            simulations = numbers[name]["simulations"]
+            lines.append(f"{name.replace('_', '-'):>20}: {simulations} simulations to the same misfit")
+        return lines
+
+    def draw(self, found: Recovery, folder: Path) -> Path:
+        from jaxchemo.experiments.recover import figures
+
+        recovered = self.numbers(found)["recovered"]
+        figure = figures.recovery(
+            found.problem,
+            times=self.times,
+            observed=found.observed,
+            fitted=found.fitted,
+            noise=self.noise,
+            descents={
+                "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.down_to(found.target),
+                "Nelder-Mead, without": found.nelder_mead.down_to(found.target),
+            },
+            lowest=min(found.levenberg_marquardt.misfit),
+            target=found.target,
+            values={name: {**recovered[name], "unit": unit} for name, unit in zip(NAMES, UNITS, strict=True)},
+        )
+        figure.savefig(folder / "recovery.png")
+        return folder / "recovery.png"
+
+    def _densities(self, problem: Problem, logs: Float[Array, " p"]) -> Float[Array, "k x y"]:
+        mobility, sensitivity = jnp.exp(logs)
+        problem = problem.replace(model=phks(mobility, sensitivity, self.system.consumption))
+        saveat = SaveAt(ts=self.times, fn=lambda snapshot: snapshot.density)
+        t1 = max(self.times)
+        return solve(problem, FiniteVolume(), t1=t1, dt=self.dt, saveat=saveat, adjoint=Forward(), throw=False).ys
+
+    def _levenberg_marquardt(self, residuals, start) -> Descent:
+        solver, options, tags = optx.LevenbergMarquardt(rtol=1e-3, atol=1e-3), {"jac": "fwd"}, frozenset()
+        count = jax.eval_shape(residuals, start).size
+
+        def with_aux(logs, args):
+            # Scaled to a mean square of one, for which the solver's first damping is the right size.
+            return residuals(logs) / count**0.5, None
+
+        clock = time.perf_counter()
+        struct = jax.eval_shape(residuals, start)
+        state = solver.init(with_aux, start, None, options, struct, None, tags)
+        step = eqx.filter_jit(lambda y, state: solver.step(with_aux, y, None, options, state, tags)[:2])
+        logs, simulations, misfit = start, [], []
+        for _ in range(self.max_steps):
+            logs, state = step(logs, state)
+            # A step simulates once at its new point, and once more for the derivative by each parameter.
+            simulations.append((1 + len(start)) * (len(simulations) + 1))
+            misfit.append(count * _half_square(state.f_info.residual))
+            if bool(state.terminate):
+                break
+        return Descent(simulations, misfit, _values(logs), time.perf_counter() - clock)
+
+    def _nelder_mead(self, residuals, start, target: float) -> Descent:
+        clock = time.perf_counter()
+        compiled = jax.jit(residuals)
+        simulations: list[int] = []
+        misfit: list[float] = []
+        best = np.asarray(start, float)
+
+        def objective(logs: np.ndarray) -> float:
+            nonlocal best
+            found = _half_square(compiled(jnp.asarray(logs, start.dtype)))
+            found = found if np.isfinite(found) else np.inf
+            if not misfit or found < misfit[-1]:
+                best = np.array(logs)
+            simulations.append(len(simulations) + 1)
+            misfit.append(min([found, *misfit[-1:]]))
+            if misfit[-1] <= target:
+                raise _Reached
+            return found
+
+        first = np.asarray(start, float)
+        corners = np.concatenate([first[None], first + 0.3 * np.eye(len(first))])  # edges of about 30 percent
+        limits = {"initial_simplex": corners, "maxfev": 20 * self.max_steps, "xatol": 0.0, "fatol": 0.0}
+        with contextlib.suppress(_Reached):
+            minimize(objective, first, method="Nelder-Mead", options=limits)
+        return Descent(simulations, misfit, _values(best), time.perf_counter() - clock)
+
+
+class _Reached(Exception):
+    """The misfit to stop at."""
+
+
+def _half_square(residuals: Any) -> float:
+    return 0.5 * float(np.sum(np.asarray(residuals, np.float64) ** 2))
+
+
+def _values(logs: Any) -> tuple[float, ...]:
+    return tuple(float(v) for v in np.exp(np.asarray(logs, np.float64)))

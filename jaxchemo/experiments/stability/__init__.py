@@ -1,0 +1,1 @@
+"""Where patterns form at all, and the map of it."""

@@ -1,0 +1,1 @@
+"""From one swimming cell to the population, and its figures."""

@@ -1,0 +1,1 @@
+"""Methods that follow a solution by a normalizing flow, interval by interval."""

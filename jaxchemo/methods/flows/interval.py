@@ -1,0 +1,137 @@
+"""One interval of a marched flow: what its parameters must satisfy, and how they depend on what it starts from."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxchemo.flows import Carried, TriangularFlow
+from jaxchemo.methods.flows.labels import Frame, Swarm
+from jaxchemo.methods.free_space import Attraction
+from jaxchemo.optimise.least_squares import normal_equations
+from jaxchemo.particles.mean_field import AbstractMeanField
+
+T = TypeVar("T")
+
+
+class Interval(eqx.Module):
+    """The residual of a flow over an interval, in the units of its frame.
+
+    **Fields:**
+
+    - `system`: the numbers of the problem; `frame`: the units.
+    - `labels`, `sources`: where the residual is least, and what the field is made of, at the start of the interval.
+    - `field`: how it is made; `None` where nothing attracts.
+    - `wavelengths`: of the waves among the flow's features `(f,)`.
+    - `nodes`: times at which the residual is least, between 0 and 1 `(q,)`.
+    - `unravel`: the flow with given parameters.
+    """
+
+    system: Attraction
+    frame: Frame
+    labels: Swarm
+    sources: Swarm
+    field: AbstractMeanField | None
+    wavelengths: Float[Array, " f"]
+    nodes: Float[Array, " q"]
+    unravel: Callable[[Float[Array, " p"]], TriangularFlow] = eqx.field(static=True)
+
+    @property
+    def data(self) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
+        """Labels and their scores: what `residual` takes one of."""
+        return self.labels.place, self.labels.score
+
+    def moved(self, flow: TriangularFlow, swarm: Swarm, t: Float[Array, ""]) -> Carried:
+        """Points of the start of the interval at a time of it, all in its units."""
+        phases = self.frame.phases(self.wavelengths)
+        return jax.vmap(flow.carry, (0, 0, None, None))(swarm.place, swarm.score, t, phases)
+
+    def asked(self, x: Float[Array, " d"], score: Float[Array, " d"], field: Float[Array, " d"]) -> Float[Array, " d"]:
+        """The velocity that the density asks for at a point."""
+        return self.frame.velocity(self.system, x, score, field)
+
+    def speed(self, swarm: Swarm, fields: Float[Array, "n d"]) -> Float[Array, ""]:
+        """Mean square of the velocity asked for, but no less than a hundredth of those of its parts: at rest these
+        balance, and a residual is none that is small beside them."""
+        still, one = jnp.zeros_like(swarm.place), jax.vmap(self.asked)
+        fluid = one(swarm.place, still, still)
+        parts = one(swarm.place, swarm.score, fields), one(swarm.place, swarm.score, still) - fluid, fluid
+        whole, spread, carried = (jnp.mean(jnp.sum(part**2, axis=-1)) for part in parts)
+        return jnp.maximum(whole, 0.01 * jnp.maximum(spread, carried))
+
+    def residual(
+        self, parameters: Float[Array, " p"], label: tuple[Float[Array, " d"], Float[Array, " d"]], fields: Array
+    ) -> Float[Array, " qd"]:
+        """Velocity less the one asked for, of a label with its score at all nodes, in the fields there `(q, d)`."""
+        flow, phases = self.unravel(parameters), self.frame.phases(self.wavelengths)
+
+        def one(t: Array, field: Array) -> Array:
+            now = flow.carry(*label, t, phases)
+            return now.velocity - self.asked(now.place, now.score, field)
+
+        return jax.vmap(one)(self.nodes, fields).reshape(-1)
+
+    def fields(self, parameters: Float[Array, " p"]) -> Float[Array, "n q d"]:
+        """`F * p` at the labels, at all nodes, from sources that the flow itself moves."""
+        labels, flow, phases = self.labels, self.unravel(parameters), self.frame.phases(self.wavelengths)
+        if self.field is None:
+            return jnp.zeros((len(labels.place), self.nodes.size, labels.place.shape[-1]), labels.place.dtype)
+        field = self.field
+
+        def one(t: Array) -> Array:
+            now = self.moved(flow, labels, t)
+            others = jax.vmap(lambda x: flow.transform_and_log_det(x, t, phases)[0])(self.sources.place)
+            return field(now.place, labels.log_p - now.log_det, now.score, others)
+
+        return jnp.swapaxes(jax.lax.map(one, self.nodes), 0, 1)
+
+    def monotone(self, parameters: Float[Array, " p"]) -> Bool[Array, ""]:
+        """Whether the flow is one to one by a margin, as far as the labels can tell."""
+        flow = self.unravel(parameters)
+        least = jax.vmap(lambda t: jnp.min(self.moved(flow, self.labels, t).least))(self.nodes)
+        return jnp.all(least > 0.15)
+
+    def refresh(self, parameters: Float[Array, " p"]) -> tuple[Float[Array, "n q d"], Bool[Array, ""]]:
+        """Fields that parameters make, and whether these are allowed."""
+        return self.fields(parameters), self.monotone(parameters)
+
+    def after(self, flow: TriangularFlow, swarm: Swarm) -> Swarm:
+        """Points at the end of the interval, in the units of the problem."""
+        now = self.moved(flow, swarm, jnp.ones((), swarm.place.dtype))
+        return self.frame.outside(Swarm(now.place, swarm.log_p - now.log_det, now.score))
+
+    def tied(self, parameters: Float[Array, " p"], rounds: int = 5) -> Float[Array, " p"]:
+        """Trained parameters, the same numbers, but with their derivative in all that the interval is made of.
+
+        They are where the residual `r` is least, `J^T r = 0`, so that `d parameters = -(J^T J)^-1 J^T dr` where `dr`
+        also holds what the moved sources do to the field: hence some rounds.
+        """
+        still, optimum = held(self), jax.lax.stop_gradient(parameters)
+        fields = still.fields(optimum)
+        matrix, _ = normal_equations(still.residual, optimum, still.data, fields)
+        diagonal = jnp.diag(matrix)
+        factor = jax.scipy.linalg.cho_factor(matrix + 1e-5 * jnp.diag(diagonal + 1e-3 * jnp.mean(diagonal)))
+        every = jax.vmap(Interval.residual, (None, None, 0, 0))
+        _, pull = jax.vjp(lambda p: every(still, p, still.data, fields), optimum)
+
+        def improve(p: Array, _: Any) -> tuple[Array, None]:
+            r = every(self, p, self.data, self.fields(p))
+            step = jax.scipy.linalg.cho_solve(factor, pull(r)[0] / r.size)
+            return p - (step - jax.lax.stop_gradient(step)), None  # nought, but for its derivative
+
+        return jax.lax.scan(improve, optimum, length=rounds)[0]
+
+
+def gauss_nodes(count: int) -> Float[Array, " q"]:
+    """Gauss nodes of an interval from 0 to 1."""
+    return jnp.asarray(0.5 * (np.polynomial.legendre.leggauss(count)[0] + 1))
+
+
+def held(tree: T) -> T:
+    """The same numbers, without their derivatives."""
+    arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
+    return eqx.combine(jax.lax.stop_gradient(arrays), rest)

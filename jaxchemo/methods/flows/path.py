@@ -1,0 +1,152 @@
+"""What a trained flow knows at any time it has reached: places, densities, scores, velocities and the signal."""
+
+import abc
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import erf
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxchemo.flows import TriangularFlow
+from jaxchemo.initial import AbstractProfile, Random
+from jaxchemo.methods.base import place
+from jaxchemo.methods.flows.labels import Frame, Swarm, initial_profile, swarm_of
+from jaxchemo.methods.free_space import Attraction
+from jaxchemo.particles.mean_field import AbstractMeanField
+from jaxchemo.problem import Problem
+
+
+class AbstractPath(eqx.Module):
+    """A density at any time that was reached, with the force and the signal that it makes.
+
+    **Fields:**
+
+    - `problem`: what is solved; `field`: how the force is made of the sources.
+    """
+
+    problem: eqx.AbstractVar[Problem]
+    field: eqx.AbstractVar[AbstractMeanField]
+
+    @abc.abstractmethod
+    def at(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
+        """What is known of points of a time, and their velocities."""
+
+    @abc.abstractmethod
+    def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
+        """Independent points of the density of a time."""
+
+    @abc.abstractmethod
+    def sources(self, t: Float[Array, ""]) -> Swarm:
+        """The sources of the field at a time."""
+
+    def force(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, "n d"]:
+        """`F * p` at points of a time."""
+        sources = self.sources(t)
+        frame = Frame.of(sources, t)
+        inside, others = frame.inside(swarm), frame.inside(sources)
+        found = self.field(inside.place, inside.log_p, inside.score, others.place)
+        return found * frame.scale ** (1 - swarm.place.shape[1])
+
+    def potential(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, " n"]:
+        """The solution of `-lap u = p` at points of a time: in two dimensions up to a constant, with `-ln |x| / 2 pi`
+        far away."""
+        sources = self.sources(t)
+        frame = Frame.of(sources, t)
+        ndim, inside, others = swarm.place.shape[1], frame.inside(swarm), frame.inside(sources).place
+        width = 3 * len(others) ** (-1 / ndim)
+
+        def one(x: Array) -> Array:
+            square = jnp.sum((x - others) ** 2, axis=1)
+            safe = jnp.where(square > 0, square, 1)
+            q = 0.5 * safe / width**2
+            if ndim == 2:
+                middle = jnp.euler_gamma - math.log(2 * width**2)
+                return jnp.mean(jnp.where(square > 0, -jnp.log(safe) - _exponential_integral(q), middle)) / (
+                    4 * math.pi
+                )
+            far = erf(jnp.sqrt(q)) / jnp.sqrt(safe)
+            return jnp.mean(jnp.where(square > 0, far, math.sqrt(2 / math.pi) / width)) / (4 * math.pi)
+
+        smeared = jax.lax.map(one, inside.place) + 0.5 * width**2 * jnp.exp(inside.log_p)
+        if ndim == 2:
+            return smeared - jnp.log(frame.scale) / (2 * math.pi)
+        return smeared / frame.scale
+
+    def asked(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, "n d"]:
+        """The velocity that the density of a time asks for, `U[p]`."""
+        system = Attraction.of(self.problem)
+        found = system.pull * self.force(swarm, t) - system.mobility * swarm.score
+        return found if system.advection is None else found + system.advection(swarm.place)
+
+
+class FlowPath(AbstractPath):
+    """The flow of all intervals, one after the other.
+
+    **Fields:**
+
+    - `problem`: whose initial density the labels have; `field`: how the force is made of the sources.
+    - `frames`: the intervals `(k,)`; those not reached start at infinity, and leave everything where it is.
+    - `flows`: their couplings, stacked.
+    - `wavelengths`: of the waves among their features.
+    - `seeds`: sources of the field at the initial time.
+    """
+
+    problem: Problem
+    field: AbstractMeanField
+    frames: Frame
+    flows: TriangularFlow
+    wavelengths: Float[Array, " f"]
+    seeds: Float[Array, "s d"]
+
+    @property
+    def initial(self) -> AbstractProfile:
+        """The density at the start."""
+        return initial_profile(self.problem)
+
+    def carried(self, swarm: Swarm, t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
+        """Points of the initial time at a later one, with what is known of them; and their velocities there."""
+
+        def interval(now: tuple[Swarm, Array], part: tuple[Frame, TriangularFlow]) -> tuple[tuple[Swarm, Array], None]:
+            (swarm, velocity), (frame, flow) = now, part
+            inside, passed, phases = frame.inside(swarm), frame.passed(t), frame.phases(self.wavelengths)
+            moved = jax.vmap(flow.carry, (0, 0, None, None))(inside.place, inside.score, passed, phases)
+            after = frame.outside(Swarm(moved.place, inside.log_p - moved.log_det, moved.score))
+            begun = frame.start <= t
+            return (after, jnp.where(begun, frame.scale / frame.duration * moved.velocity, velocity)), None
+
+        start = swarm, jnp.zeros_like(swarm.place)
+        return jax.lax.scan(interval, start, (self.frames, self.flows))[0]
+
+    def labels(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> Float[Array, "n d"]:
+        """Where points of a time come from."""
+
+        def interval(x: Array, part: tuple[Frame, TriangularFlow]) -> tuple[Array, None]:
+            frame, flow = part
+            passed, phases = frame.passed(t), frame.phases(self.wavelengths)
+            inside = (x - frame.center) / frame.scale
+            back = jax.vmap(lambda y: flow.inverse_and_log_det(y, passed, phases)[0])(inside)
+            return frame.center + frame.scale * back, None
+
+        return jax.lax.scan(interval, x, (self.frames, self.flows), reverse=True)[0]
+
+    def at(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
+        return self.carried(swarm_of(self.initial, place(self.problem), self.labels(x, t)), t)
+
+    def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
+        z = self.initial.sample(key, n, place(self.problem), Random())
+        return self.carried(swarm_of(self.initial, place(self.problem), z), t)[0].place
+
+    def sources(self, t: Float[Array, ""]) -> Swarm:
+        return self.carried(swarm_of(self.initial, place(self.problem), self.seeds), t)[0]
+
+
+def _exponential_integral(x: Array) -> Array:
+    """`E1(x)` within 2e-7: Abramowitz and Stegun, 5.1.53 and 5.1.56. (jax.scipy's takes a millisecond a number.)"""
+    near, far = jnp.minimum(x, 1), jnp.maximum(x, 1)
+    series = jnp.array([0.00107857, -0.00976004, 0.05519968, -0.24991055, 0.99999193, -0.57721566], x.dtype)
+    over = jnp.array([1, 8.5733287401, 18.0590169730, 8.6347608925, 0.2677737343], x.dtype)
+    under = jnp.array([1, 9.5733223454, 25.6329561486, 21.0996530827, 3.9584969228], x.dtype)
+    tail = jnp.exp(-far) / far * jnp.polyval(over, far) / jnp.polyval(under, far)
+    return jnp.where(x < 1, jnp.polyval(series, near) - jnp.log(near), tail)

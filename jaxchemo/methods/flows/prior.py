@@ -1,0 +1,233 @@
+"""The published way with flows, as far as it is known: from a prior, by Adam; to compare `LagrangianFlow` with."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
+
+from jaxchemo import _checks
+from jaxchemo.flows import AbstractBijection, krnet, later
+from jaxchemo.initial import Sobol
+from jaxchemo.methods.base import place
+from jaxchemo.methods.flows.base import AbstractFlow, Past
+from jaxchemo.methods.flows.labels import Frame, Swarm, initial_profile, swarm_of
+from jaxchemo.methods.flows.prior_path import PriorPath, swarm_at
+from jaxchemo.methods.flows.prior_training import Misfit, divergence, misfit, prior, trained
+from jaxchemo.methods.free_space import Attraction
+from jaxchemo.particles.mean_field import AbstractMeanField, Debiased
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+
+class PriorMarch(eqx.Module):
+    """Where a run stands.
+
+    **Fields:**
+
+    - `t`: time reached; `sources`: points of the density there.
+    - `seeds`: their labels, from the prior (those of the initial time are drawn from the initial density).
+    - `random`: the key of the run, as numbers.
+    - `parameters`: with which the flow of the next interval starts.
+    - `growth`: fastest relative change of density at the end of the last interval [1 / time].
+    - `past`: the intervals, with Adam's steps for `solves`; `count`: how many; `result`: how it goes.
+    """
+
+    t: Float[Array, ""]
+    sources: Swarm
+    seeds: Float[Array, "s d"]
+    random: UInt32[Array, "..."]
+    parameters: Float[Array, " p"]
+    growth: Float[Array, ""]
+    past: Past
+    count: Int[Array, ""]
+    result: RESULTS
+
+
+class PriorFlow(AbstractFlow):
+    """A KRnet from a Gaussian, trained by Adam on the plain Lagrangian loss.
+
+    ```
+    p(x, t) = N(T(x, t); 0, I) |det dT/dx|,    X = T^-1(z, t),    loss = E |dX/dt - U[p](X, t)|^2 + anchor KL(p_m | p)
+    ```
+
+    Over each of a number of equal intervals of time one KRnet that depends on time is trained by Adam: on the mean
+    square of the residual over labels z of the prior and times of the interval, all drawn anew for each step, and on
+    the divergence, at its start, from the density p_m with which the interval before ended. It starts from the network
+    before, continued in time.
+
+    **What is published** of this way, and is done here: the normalised system, its Lagrangian form, a loss on it
+    without data that controls the divergence, and marching in time (the abstract of arXiv 2510.14297); KRnet (code).
+    **What is not known to us**, and chosen here: the loss as it is displayed, how time enters, the size of the network,
+    the optimiser and its rates, the weight of the initial density, how the attraction is estimated and how points are
+    drawn (Sobol), and the warm start. Departures from KRnet: tanh for ReLU, and no last layer by default, as both make
+    the score of the density jump. No number found here is a number of that paper.
+
+    `LagrangianFlow` takes the same problems, and is faster and far more accurate.
+
+    **Arguments:**
+
+    - `intervals`: of equal length, from the start to the final time. Default 5.
+    - `steps`: of Adam in each of them. Default 1,200.
+    - `rate`: of learning, at the start of an interval; falls to zero as a cosine. Default 3e-3.
+    - `num_labels`, `num_sources`: drawn for each time of each step; labels are what the residual is averaged over, and
+      sources make the attraction. Default 256 and 512.
+    - `num_times`: of each step, one at random in each equal part of the interval. Default 4.
+    - `anchor`: weight of the initial density of an interval. Default 100.
+    - `depth`, `width`: couplings of the KRnet in a stage, and hidden units of their networks. Default 6 and 24.
+    - `bins`: of its last layer, 32 as published; with 0 it is left out, which trains far better. Default 0.
+    - `rotations`: whether its stages begin with a linear layer. Default no.
+    - `field`: `Debiased()` (default) or `Richardson()`.
+    - `num_seeds`: points that stand for the density at the end of an interval. Default 4,096.
+    - `tolerance`: residual over velocity, root mean squares, beyond which a run ends as `poor_fit`. Default 0.3.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    **Source:** arXiv 2510.14297 (Feng, Ng and Zhang), its abstract; KRnet: code MJfadeaway/DAS.
+    """
+
+    intervals: int = eqx.field(static=True)
+    steps: int = eqx.field(static=True)
+    rate: Float[Array, ""]
+    num_labels: int = eqx.field(static=True)
+    num_sources: int = eqx.field(static=True)
+    num_times: int = eqx.field(static=True)
+    anchor: Float[Array, ""]
+    depth: int = eqx.field(static=True)
+    width: int = eqx.field(static=True)
+    bins: int = eqx.field(static=True)
+    rotations: bool = eqx.field(static=True)
+    field: AbstractMeanField
+    num_seeds: int = eqx.field(static=True)
+    tolerance: Float[Array, ""]
+
+    def __init__(
+        self,
+        *,
+        intervals: int = 5,
+        steps: int = 1_200,
+        rate: float = 3e-3,
+        num_labels: int = 256,
+        num_sources: int = 512,
+        num_times: int = 4,
+        anchor: float = 100.0,
+        depth: int = 6,
+        width: int = 24,
+        bins: int = 0,
+        rotations: bool = False,
+        field: AbstractMeanField = Debiased(),
+        num_seeds: int = 4_096,
+        tolerance: float = 0.3,
+    ):
+        self.intervals, self.steps = _checks.natural("intervals", intervals), _checks.natural("steps", steps)
+        self.rate, self.anchor = _checks.positive("rate", rate), _checks.non_negative("anchor", anchor)
+        self.num_labels = _checks.natural("num_labels", num_labels, at_least=16)
+        self.num_sources = _checks.natural("num_sources", num_sources, at_least=16)
+        self.num_times = _checks.natural("num_times", num_times)
+        self.num_seeds = _checks.natural("num_seeds", num_seeds, at_least=16)
+        self.depth, self.width = _checks.natural("depth", depth), _checks.natural("width", width)
+        self.bins, self.rotations = _checks.natural("bins", bins, at_least=0), _checks.flag("rotations", rotations)
+        for name, value in (("depth", self.depth), ("bins", self.bins)):
+            if value % 2:
+                raise ValueError(f"`{name}` must be even, got {value}.")
+        self.field = _checks.instance("field", field, AbstractMeanField, "Debiased() or Richardson()")
+        self.tolerance = _checks.positive("tolerance", tolerance)
+
+    @property
+    def name(self) -> str:
+        """Short name for tables and figures."""
+        return "prior flow"
+
+    def flow(self, ndim: int, key: PRNGKeyArray) -> AbstractBijection:
+        """From points to labels, before it is trained: the identity."""
+        size = {"depth": self.depth, "width": self.width, "bins": self.bins, "rotations": self.rotations}
+        return krnet(ndim, key=key, **size)
+
+    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> PriorMarch:
+        """Where a run begins: with the flow fitted to the initial density."""
+        space, initial = place(problem), initial_profile(problem)
+        ndim, keys = space.ndim, jax.random.split(key, 4)
+        x = initial.sample(keys[0], self.num_seeds, space, Sobol())
+        sources = swarm_of(initial, space, x)
+        center = jnp.mean(x, axis=0)
+        scale = jnp.sqrt(jnp.mean((x - center) ** 2))
+        k, zero = self.intervals, jnp.zeros((), x.dtype)
+        parameters, unravel = ravel_pytree(self.flow(ndim, keys[1]))
+        # The unit of length is the same in all intervals, so that a network can go on where the last one ended.
+        row = jnp.zeros(k, x.dtype)
+        frames = Frame(row + jnp.inf, row + 1, row + scale, jnp.tile(center, (k, 1)))
+        past = Past(frames, jnp.zeros((k, parameters.size), x.dtype), row, jnp.zeros(k, jnp.int32))
+        inside = Frame(zero, zero + 1, scale, center).inside(sources)
+
+        def loss(parameters: Array, key: PRNGKeyArray) -> tuple[Array, None]:
+            return divergence(unravel(parameters), self._some(inside, key)), None
+
+        parameters, _ = trained(loss, parameters, keys[2], steps=self.steps, rate=self.rate)
+        seeds, random = prior(keys[3], self.num_seeds, ndim), jax.random.key_data(keys[2])
+        count = jnp.zeros((), jnp.int32)
+        return PriorMarch(zero + t0, sources, seeds, random, parameters, zero, past, count, RESULTS.successful)
+
+    def path(self, problem: Problem, march: PriorMarch) -> PriorPath:
+        """The flows of all intervals of a march, to be asked for densities and the like."""
+        _, unravel = ravel_pytree(self.flow(problem.grid.ndim, jax.random.key(0)))
+        flows = jax.vmap(unravel)(march.past.parameters)
+        return PriorPath(problem, self.field, march.past.frame, flows, march.seeds)
+
+    def advance(self, problem: Problem, march: PriorMarch, until: Float[Array, ""]) -> PriorMarch:
+        """One interval more; `until` is the final time."""
+        duration = (until - march.t) / jnp.maximum(self.intervals - march.count, 1)
+        every = march.past.frame
+        frame = Frame(march.t, duration, every.scale[0], every.center[0])
+        system, ndim, before = Attraction.of(problem), march.seeds.shape[1], frame.inside(march.sources)
+        field = self.field if problem.continuum.signals else None
+        _, unravel = ravel_pytree(self.flow(ndim, jax.random.key(0)))
+        # Velocities count in units of mobility over length.
+        weight = (frame.scale**2 / (system.mobility * duration)) ** 2
+
+        def at_a_time(flow: AbstractBijection, n: Array, key: PRNGKeyArray) -> Misfit:
+            jitter, mine, other = jax.random.split(key, 3)
+            t = (n + jax.random.uniform(jitter)) / self.num_times
+            # Sources of their own: a label that attracts itself would be nearer than any other.
+            labels, others = prior(mine, self.num_labels, ndim), prior(other, self.num_sources, ndim)
+            return misfit(flow, system, field, frame, t, labels, others)
+
+        def loss(parameters: Array, key: PRNGKeyArray) -> tuple[Array, Misfit]:
+            flow, (now, past) = unravel(parameters), jax.random.split(key)
+            times = jnp.arange(self.num_times), jax.random.split(now, self.num_times)
+            found = jax.tree.map(jnp.mean, jax.vmap(functools.partial(at_a_time, flow))(*times))
+            return weight * found.residual + self.anchor * divergence(flow, self._some(before, past)), found
+
+        key = jax.random.fold_in(jax.random.wrap_key_data(march.random), march.count)
+        parameters, course = trained(loss, march.parameters, key, steps=self.steps, rate=self.rate)
+        last: Misfit = jax.tree.map(lambda rows: jnp.mean(rows[-max(1, self.steps // 10) :]), course)
+        rough = jnp.sqrt(last.residual / jnp.maximum(last.speed, jnp.finfo(duration.dtype).tiny))
+        t = jnp.where(march.count + 1 < self.intervals, march.t + duration, until)
+        return self._arrived(march, t, frame, unravel(parameters), parameters, rough)
+
+    def tied(self, problem: Problem, march: PriorMarch, key: PRNGKeyArray) -> PriorMarch:
+        """Refuses, in a sentence, to differentiate a march in the problem."""
+        raise TypeError("`method`: a PriorFlow is not differentiated in its problem; a LagrangianFlow is.")
+
+    def _some(self, swarm: Swarm, key: PRNGKeyArray) -> Swarm:
+        """Some points of a swarm, as many as there are labels in a step."""
+        chosen = jax.random.randint(key, (self.num_labels * self.num_times,), 0, swarm.log_p.shape[0])
+        return jax.tree.map(lambda rows: rows[chosen], swarm)
+
+    def _arrived(
+        self, march: PriorMarch, t: Array, frame: Frame, flow: AbstractBijection, parameters: Array, rough: Array
+    ) -> PriorMarch:
+        """The march after an interval."""
+        one = jnp.ones((), parameters.dtype)
+        moving = jax.vmap(lambda z: jax.jvp(lambda t: flow.inverse_and_log_det(z, t), (one,), (one,)))
+        (x, _), (_, rates) = moving(march.seeds)
+        sources = frame.outside(swarm_at(flow, x, one))
+        record = Past(frame, parameters, rough, jnp.asarray(self.steps, jnp.int32))
+        past = jax.tree.map(lambda rows, row: rows.at[march.count].set(row), march.past, record)
+        result = RESULTS.where(rough <= self.tolerance, RESULTS.successful, RESULTS.poor_fit)
+        result = RESULTS.where(march.count < self.intervals, result, RESULTS.capacity_exceeded)
+        finite = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(sources.log_p))
+        result = RESULTS.where(finite, result, RESULTS.nonfinite)
+        growth, on = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration, ravel_pytree(later(flow))[0]
+        return PriorMarch(t, sources, march.seeds, march.random, on, growth, past, march.count + 1, result)

@@ -1,0 +1,258 @@
+"""A model on a grid: rates of change of its cells, whole and in parts, for any time stepper."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxchemo.domain import AbstractGrid, Grid
+from jaxchemo.fields import (
+    AbstractSpreading,
+    CrankNicolson,
+    Drift,
+    ExactLinear,
+    convergence,
+    diffusion,
+    drift_diffusion,
+    helmholtz,
+    inverse,
+    outflow_rate,
+)
+from jaxchemo.methods.grids.collapse import largest
+from jaxchemo.methods.grids.steppers import AbstractSystem, exponential_step
+from jaxchemo.models import Model
+
+Fields = dict[str, Float[Array, "..."]]
+
+
+SHARE = 1e-3  # of the maximum: what a cell holds that counts as populated
+
+
+class FieldState(eqx.Module):
+    """Cell averages of the densities and signals, by name; also their rates of change (`None`: it stays as it is)."""
+
+    density: dict[str, Any]
+    signal: dict[str, Any]
+
+
+class SemiDiscrete(AbstractSystem):
+    """A model on a grid: ordinary differential equations for its cells."""
+
+    model: Model
+    grid: AbstractGrid
+
+    def check(self) -> None:
+        """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
+        for name, one in self.model.signals.items():
+            if one.slaved and not one.diffuses:
+                raise ValueError(
+                    f"The signal {name!r} is slaved and does not diffuse: give it a `diffusivity` or a `relaxation`."
+                )
+            if one.slaved and not self.model.decays_evenly(name):
+                raise ValueError(
+                    f"The signal {name!r} is slaved, so it must decay at one rate everywhere, as in "
+                    f"Production(..., decay=...); where cells consume it, give it a `relaxation` > 0."
+                )
+
+    def start(self, density: Fields, signal: Fields) -> FieldState:
+        """The state of these densities and signals; slaved signals, which are not given, follow from them."""
+        like = next(iter(density.values()))
+        slaved = {name: jnp.zeros_like(like) for name, one in self.model.signals.items() if one.slaved}
+        in_order = {name: (signal | slaved)[name] for name in self.model.signals}
+        return self.complete(FieldState(density, in_order), 0.0)
+
+    def rates(self, state, t):
+        density = dict(self.transport(state, t).density)
+        for name, species in self.model.species.items():
+            if species.growth is not None:
+                u = state.density[name]
+                density[name] = density[name] + u * species.growth.rate(u, state.signal)
+        return FieldState(density, {name: self._signal_rate(name, state, t) for name in self.model.signals})
+
+    def transport(self, state, t):
+        density = {
+            name: drift_diffusion(
+                state.density[name],
+                self._diffusivity(name, state),
+                self.grid,
+                self._drifts(name, state),
+                name=name,
+                t=t,
+            )
+            for name in self.model.species
+        }
+        return FieldState(density, dict.fromkeys(self.model.signals))
+
+    def react(self, state, t, dt, spreading, *, reverse):
+        # The parts of the second half come in the opposite order of the first, which makes the whole step symmetric.
+        parts = [*((self._signal, name) for name in self._free()), *((self._grow, name) for name in state.density)]
+        for part, name in reversed(parts) if reverse else parts:
+            state = part(name, state, t, dt, spreading)
+        return self.complete(state, t + dt)
+
+    def complete(self, state, t):
+        signal = dict(state.signal)
+        for name, one in self.model.signals.items():
+            if one.slaved and one.diffusivity is not None:
+                gain, loss = self._kinetics(name, state)
+                source = jnp.broadcast_to(gain, self.grid.shape).astype(signal[name].dtype)
+                signal[name] = helmholtz(source, loss, one.diffusivity, self.grid, name=name, t=t)
+        return FieldState(state.density, signal)
+
+    def implicit(self, rates, state, dt):
+        density = {
+            # The largest of diffusivities that differ: what is solved for may spread faster than it does, not slower.
+            name: inverse(rate, 1.0, dt * jnp.max(self._diffusivity(name, state)), self.grid, name=name)
+            for name, rate in rates.density.items()
+        }
+        signal = {}
+        for name, rate in rates.signal.items():
+            one, loss = self.model.signals[name], self._kinetics(name, state)[1]
+            if rate is None:
+                signal[name] = None
+            elif one.diffusivity is None:
+                signal[name] = rate / (1 + one.paced(dt) * loss)
+            else:
+                shift = 1 + one.paced(dt) * jnp.min(loss)
+                signal[name] = inverse(rate, shift, one.paced(dt) * one.diffusivity, self.grid, name=name)
+        return FieldState(density, signal)
+
+    def drift_rates(self, state, t):
+        def rate(name: str, drifts: list[Drift]) -> Array:
+            diffusivity = self._diffusivity(name, state)
+            return outflow_rate(state.density[name], diffusivity, self.grid, drifts, name=name, t=t)
+
+        return [rate(name, self._drifts(name, state)) - rate(name, []) for name in self.model.species]
+
+    def net_rates(self, state, t):
+        rates, lost = self.rates(state, t), []
+        for now, change in ((state.density, rates.density), (state.signal, rates.signal)):
+            for name, rate in change.items():
+                if rate is not None:
+                    held = now[name] > SHARE * jnp.max(now[name])
+                    lost.append(jnp.where(held, -rate / jnp.where(held, now[name], 1), 0))
+        grown = [
+            jnp.abs(species.growth.rate(state.density[name], state.signal))
+            for name, species in self.model.species.items()
+            if species.growth is not None
+        ]
+        return lost + grown
+
+    def gathering(self, name: str, state: FieldState, place: tuple, t: Array | float) -> Float[Array, ""] | None:
+        """How fast a species is drawn together in a cell by signals that cells make, over how fast it leaves it.
+
+        `-size^2 div(V) / D` [dimensionless]; `None` where no such signal is climbed. Signals that diffuse are left out
+        in one dimension, where they make no collapse.
+        """
+        causes = zip(self.model.species[name].taxis, self._drifts(name, state), strict=True)
+        made = [drift for signal, drift in causes if self._gathers(signal, state)]
+        if not made:
+            return None
+        u = state.density[name]
+        diffusivity = self._diffusivity(name, state)
+        spread = diffusivity[place] if diffusivity.ndim else diffusivity
+        square = largest(self.grid, place).astype(u.dtype) ** 2
+        return square * convergence(u, self.grid, made, place, name=name, t=t) / spread
+
+    def _gathers(self, name: str, state: FieldState) -> bool:
+        """Whether cells make this signal, and can collapse by it."""
+        if self.grid.ndim == 1 and self.model.signals[name].diffuses:
+            return False
+        return isinstance(self._kinetics(name, state)[0], jax.Array)
+
+    def loss_rates(self, state: FieldState, t: Array | float, *, explicit: bool) -> list[Float[Array, "..."]]:
+        """For each density how fast a cell loses what it holds by transport; if all of it is explicit, for each field
+        and by everything [1 / time]."""
+        rates = []
+        for name, one in self.model.species.items():
+            u = state.density[name]
+            diffusivity = self._diffusivity(name, state)
+            rate = outflow_rate(u, diffusivity, self.grid, self._drifts(name, state), name=name, t=t)
+            if explicit and one.growth is not None:
+                rate = rate - jnp.minimum(one.growth.rate(u, state.signal), 0)
+            rates.append(rate)
+        for name, one in self.model.signals.items():
+            if not explicit or one.slaved:
+                continue
+            s = state.signal[name]
+            rate = jnp.zeros_like(s) + self._kinetics(name, state)[1]
+            if one.diffusivity is not None:
+                rate = rate + outflow_rate(s, one.diffusivity, self.grid, name=name, t=t)
+            rates.append(one.paced(rate))
+        return rates
+
+    def _diffusivity(self, name: str, state: FieldState) -> Array:
+        """Diffusivity of a species: one number, or one for each cell."""
+        return self.model.species[name].diffusivity(state.density[name])
+
+    def _drifts(self, name: str, state: FieldState) -> list[Drift]:
+        return [
+            # A signal that does not diffuse has no boundary condition: its potential is continued, not fixed.
+            Drift(
+                law.potential(state.signal[signal]),
+                signal if self.model.signals[signal].diffuses else None,
+                law.potential,
+                law.response,
+                law.limit,
+            )
+            for signal, law in self.model.species[name].taxis.items()
+        ]
+
+    def _free(self) -> list[str]:
+        """The signals that have an equation in time."""
+        return [name for name, one in self.model.signals.items() if not one.slaved]
+
+    def _kinetics(self, name: str, state: FieldState) -> tuple[Array | float, Array | float]:
+        """Production and loss rate of a signal."""
+        return self.model.signals[name].gain_and_loss(state.density, state.signal, name)
+
+    def _signal_rate(self, name: str, state: FieldState, t) -> Array | None:
+        one, value = self.model.signals[name], state.signal[name]
+        if one.slaved:
+            return None
+        gain, loss = self._kinetics(name, state)
+        rate = gain - loss * value
+        if one.diffusivity is not None:
+            rate = rate + diffusion(value, one.diffusivity, self.grid, name=name, t=t)
+        return jnp.broadcast_to(one.paced(rate), value.shape)
+
+    def _signal(self, name: str, state: FieldState, t, dt, spreading: AbstractSpreading | None) -> FieldState:
+        """A signal after a time `dt`, with everything else held."""
+        one, value = self.model.signals[name], state.signal[name]
+        if one.kinetics is None and one.diffusivity is None:
+            return state
+        middle = t + 0.5 * dt
+
+        def step(seen: Array, dt) -> Array:
+            gain, loss = self._kinetics(name, with_signal(seen))
+            if one.diffusivity is None:
+                return exponential_step(value, gain, loss, one.paced(dt))
+            # What decays at one rate everywhere is solved with the spreading; the rest, where it is more, beside it.
+            uniform = jnp.min(loss) if jnp.ndim(loss) else loss
+            faster = jnp.exp(-0.5 * (loss - uniform) * one.paced(dt)) if jnp.ndim(loss) else 1.0
+            spread = self._spreading(spreading).advance(
+                faster * value, gain, uniform, one.diffusivity, one.paced(dt), self.grid, name=name, t=middle
+            )
+            return faster * spread
+
+        def with_signal(new: Array) -> FieldState:
+            return FieldState(state.density, state.signal | {name: new})
+
+        # Rates are taken in the middle of the step. Where they do not depend on the signal itself, the compiler finds
+        # that the first half step is not needed.
+        return with_signal(step(step(value, 0.5 * dt), dt))
+
+    def _spreading(self, chosen: AbstractSpreading | None) -> AbstractSpreading:
+        if chosen is not None:
+            return chosen
+        return ExactLinear() if isinstance(self.grid, Grid) else CrankNicolson()
+
+    def _grow(self, name: str, state: FieldState, t, dt, spreading) -> FieldState:
+        growth, u = self.model.species[name].growth, state.density[name]
+        if growth is None:
+            return state
+        middle = u * jnp.exp(0.5 * dt * growth.rate(u, state.signal))
+        grown = u * jnp.exp(dt * growth.rate(middle, state.signal))
+        return FieldState(state.density | {name: grown}, state.signal)

@@ -1,0 +1,1 @@
+"""Methods by particles: coupled to a field on a grid, or to one another."""

@@ -1,0 +1,184 @@
+"""When swimming cells tumble: once a step at most, with the right chance; or at the very moments, by thinning."""
+
+import abc
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Int8, PRNGKeyArray
+
+from jaxchemo import _checks
+from jaxchemo._show import Shown
+from jaxchemo.methods.swimmers import headings
+from jaxchemo.methods.swimmers.state import Cells, end_rate, kept_by_diffusion
+from jaxchemo.models.tumbling import Cue
+from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
+
+
+class AbstractEvents(Shown):
+    """How the moments are found at which cells tumble."""
+
+    def check(self, problem: Problem) -> None:
+        """Refuses, in a sentence, cells whose events cannot be found so."""
+
+    @abc.abstractmethod
+    def advance(self, problem: Problem, cells: Cells, dt: Any, key: PRNGKeyArray) -> tuple[Cells, RESULTS]:
+        """The cells a time `dt` later, in the surroundings that they have now, and how it went."""
+
+    @abc.abstractmethod
+    def longest(self, rate: Float[Array, "..."]) -> Float[Array, ""] | float:
+        """Advice: the longest step for cells that tumble at these rates [time]."""
+
+
+class OnceAStep(AbstractEvents):
+    """Half a run, a chance to turn, the other half: the default, and the fastest.
+
+    The chance of a turn is the one whose mean effect on the direction is that of the exact process over the step, with
+    the rate in its middle: diffusivity, velocity autocorrelation and stationary laws are second order in the step, and
+    free velocity autocorrelations exact. In one dimension it is the exact two-state transition.
+    """
+
+    def advance(self, problem, cells, dt, key):
+        law, count = problem.swimmers.tumble_rate, cells.positions[0].shape[0]
+        cells = cells.after(problem, 0.5 * dt)
+        x, cue = cells.positions, cells.cue(problem)
+
+        def normal() -> Array:
+            return jax.random.normal(jax.random.fold_in(key, 1), x[0].shape, x[0].dtype)
+
+        now = law.live(cue, cells.memory, dt, normal)
+        # Written down once: fused into each of their uses, the laws of the cells would be evaluated again and again.
+        x, now = jax.lax.optimization_barrier((x, now))
+        cells = dataclasses.replace(cells, positions=x, memory=now.memory)
+        rate = jnp.asarray(now.rate)
+        word = headings.words(key, count)
+        # The highest bits say whether a cell turns; the others, mixed anew, whither.
+        drawn = headings.uniform(word >> 8, 24, x[0].dtype)
+        ends, tumbling, word = end_rate(problem, now), cells.tumbling, headings.mixed(word)
+        if tumbling is None or ends is None:
+            turns = drawn < turn_chance(problem, cue, rate, dt)
+        else:
+            turns = tumbling & (drawn < _within(ends, dt))
+            tumbling = jnp.where(tumbling, ~turns, drawn < _within(rate, dt))
+            cells = dataclasses.replace(cells, tumbling=tumbling)
+        if tumbling is None and len(x) == 1:  # the chance was one to reverse
+            cells = dataclasses.replace(cells, headings=(jnp.where(turns, -cells.headings[0], cells.headings[0]),))
+        else:
+            cells = cells.turned(problem, turns, word, dt)
+        cells = cells.after(problem, 0.5 * dt)
+        # One small number a cell, and the worst of them: a reduction for each question would cost a third of the step.
+        return cells, _verdict(_worst(cells, rate, 1 / dt), RESULTS.unstable_step)
+
+    def longest(self, rate):
+        """A step in which a tenth of the fastest tumblers tumble."""
+        return 0.1 / jnp.max(jnp.maximum(rate, 0))
+
+
+class Thinning(AbstractEvents):
+    """Cells tumble at the very moments of the process, whatever the step: exact for rates that depend on no memory.
+
+    Candidates come at the rate `bound`, and each is accepted with the share of it that the rate has there (Lewis and
+    Shedler 1979). What cells remember is followed from one candidate to the next, to second order: a higher bound makes
+    it finer. Fields on a grid stay as they are within a step. A rate above the bound is reported as
+    `RESULTS.rate_exceeded`.
+
+    The cost is that of one step for each candidate of the cell that has most of them. No derivative in reverse mode.
+
+    **Arguments:**
+
+    - `bound`: a rate that no cell exceeds, neither as it runs nor as it tumbles, positive [1 / time].
+    """
+
+    bound: Float[Array, ""]
+
+    def __init__(self, bound: ArrayLike):
+        self.bound = _checks.positive("bound", bound)
+
+    def check(self, problem):
+        if problem.swimmers.rotational_diffusion is not None:
+            raise ValueError("`events`: Thinning has no exact runs where directions diffuse; OnceAStep() would do.")
+
+    def advance(self, problem, cells, dt, key):
+        left = jnp.full_like(cells.positions[0], dt)
+        start = _Candidate(jnp.zeros((), jnp.int32), cells, left, jnp.zeros((), jnp.int8))
+        done = jax.lax.while_loop(
+            lambda now: jnp.any(now.left > 0) & (now.worst == 0), lambda now: self._next(problem, now, key), start
+        )
+        return done.cells, _verdict(done.worst, RESULTS.rate_exceeded)
+
+    def longest(self, rate):
+        return jnp.inf
+
+    def _next(self, problem: Problem, now: "_Candidate", key: PRNGKeyArray) -> "_Candidate":
+        """Every cell after its next candidate, or at the end of the step if that comes first."""
+        cells, law = now.cells, problem.swimmers.tumble_rate
+        dtype, count = now.left.dtype, now.left.shape[0]
+        key = jax.random.fold_in(key, now.number)
+        waits, chances, turns = headings.words(key, 3 * count).reshape(3, count)
+        wait = -jnp.log(headings.uniform(waits >> 8, 24, dtype)) / self.bound
+        passed = jnp.minimum(wait, now.left)
+        if law.has_memory:
+
+            def normal() -> Array:
+                return jax.random.normal(jax.random.fold_in(key, 1), (count,), dtype)
+
+            middle = cells.after(problem, 0.5 * passed)
+            memory = law.live(middle.cue(problem), cells.memory, passed, normal).memory
+            cells = dataclasses.replace(middle.after(problem, 0.5 * passed), memory=memory)
+        else:
+            cells = cells.after(problem, passed)
+        moment = cells.moment(problem)
+        rate, tumbling, ends = jnp.broadcast_to(moment.rate, (count,)), cells.tumbling, end_rate(problem, moment)
+        if tumbling is not None and ends is not None:
+            rate = jnp.where(tumbling, ends, rate)
+        happens = (wait < now.left) & (headings.uniform(chances >> 8, 24, dtype) * self.bound < rate)
+        if tumbling is None:
+            cells = cells.turned(problem, happens, turns, 0.0)
+        else:
+            cells = dataclasses.replace(cells, tumbling=tumbling ^ happens)
+            cells = cells.turned(problem, happens & tumbling, turns, 0.0)
+        return _Candidate(now.number + 1, cells, now.left - passed, _worst(cells, rate, self.bound))
+
+
+class _Candidate(NamedTuple):
+    """Cells at their candidates of one number, the time that each has left, and the worst that went wrong."""
+
+    number: Array
+    cells: Cells
+    left: Array
+    worst: Array
+
+
+def turn_chance(problem: Problem, cue: Cue, rate: Float[Array, "..."], dt: Any) -> Float[Array, "..."]:
+    """Chance that a cell turns in a step, in one dimension that it reverses.
+
+    It is the one that makes the mean direction after the step that of the exact process.
+    """
+    model, ndim = problem.swimmers, len(cue.position)
+    kept = model.turning.mean_cosine(ndim)
+    if ndim > 1:
+        straight = kept_by_diffusion(problem, dt)
+        return straight / (straight - kept) * _within((1 - kept) * rate, dt)
+    both = 0.5 * (1 - kept) * (rate + model.tumble_rate.rate(cue.turned()))
+    share = jnp.where(both > 0, 0.5 * (1 - kept) * rate / jnp.where(both > 0, both, 1), 0)
+    return share * _within(both, dt)
+
+
+def _within(rate: Array, dt: Any) -> Array:
+    """The chance that something happens within a step: to the digits of the number it is compared with."""
+    return 1 - jnp.exp(-rate * dt)
+
+
+def _worst(cells: Cells, rate: Array, bound: Array | float) -> Int8[Array, ""]:
+    """0 where all is well; 1 for a rate above the bound, 2 for a negative one, 3 for cells that are nowhere."""
+    wrong = jnp.where(rate <= bound, 0, 1)
+    wrong = jnp.where(rate < 0, 2, wrong)
+    return jnp.max(jnp.where(jnp.isfinite(sum(cells.positions)), wrong, 3).astype(jnp.int8))
+
+
+def _verdict(worst: Int8[Array, ""], exceeded: RESULTS) -> RESULTS:
+    result = RESULTS.where(worst == 0, RESULTS.successful, exceeded)
+    result = RESULTS.where(worst == 2, RESULTS.negative_rate, result)
+    return RESULTS.where(worst == 3, RESULTS.nonfinite, result)

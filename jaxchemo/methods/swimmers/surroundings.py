@@ -1,0 +1,119 @@
+"""What swimming cells sense: a signal given by a formula, or fields on a grid that the cells themselves change."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxchemo import _checks
+from jaxchemo.domain import AbstractGrid, Components, FreeSpace, Grid
+from jaxchemo.initial import AbstractProfile
+from jaxchemo.methods.base import box, by_kind
+from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
+from jaxchemo.models import Model, Species
+from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.tumbling import Cue
+from jaxchemo.particles import gather
+from jaxchemo.problem import Problem
+
+Fields = dict[str, Float[Array, "..."]]
+
+
+class Surroundings(eqx.Module):
+    """The signals of swimming cells: their fields, and how fast those change in place."""
+
+    fields: Fields
+    rates: Fields
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Surroundings":
+        """Those at the initial time; none where a formula says all."""
+        if not on_grid(problem):
+            return cls({}, {})
+        signal = _system(problem).start(*problem.fields()).signal
+        return cls(signal, jax.tree.map(jnp.zeros_like, signal))
+
+    def after(self, problem: Problem, density: Float[Array, "*shape"], t: Any, dt: Any) -> "Surroundings":
+        """Those a time `dt` later, in which cells of this density produced and consumed; formulas stay as they are."""
+        if not self.fields:
+            return self
+        state = FieldState({CELLS: density}, self.fields)
+        later = _system(problem).react(state, t, dt, None, reverse=False).signal
+        return Surroundings(later, jax.tree.map(lambda new, old: (new - old) / dt, later, self.fields))
+
+    def cue(self, problem: Problem, x: Components, heading: Components, speed: Any) -> Cue:
+        """What cells at `x` meet that swim along `heading`."""
+        name = problem.swimmers.sensed
+        if name is None:
+            zero = jnp.zeros_like(x[0])
+            return Cue(x, heading, zero, zero)
+        if not self.fields:
+            formula = problem.signal[name]
+            assert isinstance(formula, AbstractProfile)
+            moved = tuple(speed * p for p in heading)
+            value, along = jax.jvp(lambda *x: formula(jnp.stack(x, axis=-1)), x, moved)
+            return Cue(x, heading, value, along)
+        value, gradient = gather(self.fields[name], x, box(problem), 1)
+        along = speed * sum(p * g for p, g in zip(heading, gradient, strict=True))
+        return Cue(x, heading, value, along, gather(self.rates[name], x, box(problem), 1)[0])
+
+
+def on_grid(problem: Problem) -> bool:
+    """Whether the signals live on the grid: not where the only one stays as its formula says."""
+    model = problem.swimmers
+    if not model.signals:
+        return False
+    stays = all(one.kinetics is None and not one.diffuses for one in model.signals.values())
+    return not (stays and all(isinstance(one, AbstractProfile) for one in problem.signal.values()))
+
+
+def makes_what_it_senses(problem: Problem) -> bool:
+    """Whether cells climb a signal that cells make, and can collapse by it: not in one dimension, where it diffuses."""
+    name = problem.swimmers.sensed
+    if name is None or not on_grid(problem):
+        return False
+    signal, density = problem.swimmers.signals[name], {CELLS: jnp.zeros(())}
+    made = signal.gain_and_loss(density, dict.fromkeys(problem.swimmers.signals, jnp.zeros(())), name)[0]
+    return isinstance(made, jax.Array) and not (problem.grid.ndim == 1 and signal.diffuses)
+
+
+def check_signals(problem: Problem) -> None:
+    """Refuses, in a sentence, signals that cannot be sensed or solved for."""
+    if not on_grid(problem):
+        return
+    if isinstance(problem.grid, FreeSpace):
+        raise TypeError(
+            "`grid` must be a box for signals that change or are given on one; in FreeSpace give a formula, such as "
+            "jc.initial.function(...)."
+        )
+    _system(problem).check()
+
+
+def check_alike(problem: Problem) -> None:
+    """Refuses, in a sentence, cells that differ from one another."""
+    if shape := problem.swimmers.shape(problem.grid.ndim):
+        raise TypeError(f"These are {shape[0]} cells, each with its own numbers: Agents would do.")
+
+
+def _system(problem: Problem) -> SemiDiscrete:
+    grid = _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...)")
+    return SemiDiscrete(Model({CELLS: Species(1.0)}, problem.swimmers.signals), grid)
+
+
+def faces(grid: Grid, axis: int) -> Components:
+    """Centres of all faces across an axis, the walls included: a flat array for each coordinate [length]."""
+    lines = [
+        grid.lower[a] + grid.spacing[a] * (jnp.arange(n + (a == axis), dtype=float) + 0.5 * (a != axis))
+        for a, n in enumerate(grid.shape)
+    ]
+    return tuple(x.reshape(-1) for x in jnp.meshgrid(*lines, indexing="ij"))
+
+
+def shown(problem: Problem, surroundings: Surroundings) -> Any:
+    """The signals of a snapshot: an array, a dict by name where there are several, `None` where there is none."""
+    fields = surroundings.fields
+    if not fields and isinstance(problem.grid, AbstractGrid):
+        fields = {name: one.on_grid(problem.grid) for name, one in problem.signal.items()}
+    return by_kind(fields)
