@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 import jaxchemo as jc
 from jaxchemo import plotting
+from jaxchemo.experiments.recover.figures import recovery
 from jaxchemo.plotting.fields import plane_of
 from jaxchemo.plotting.frames import Frames
 
@@ -97,7 +98,7 @@ def test_animate(runs, tmp_path):
 def test_recovery():
     fields = np.ones((2, 6, 6))
     value = {"value": 1.1, "error": 0.1, "truth": 1.0, "guess": 2.0, "unit": "length² / time"}
-    figure = plotting.recovery(
+    figure = recovery(
         problem(2),
         times=[0.1, 0.2],
         observed=fields,
