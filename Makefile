@@ -13,7 +13,7 @@ NETWORKS := phks-3d phks-3d-cnn phks-2d
 QUICK := XLA_FLAGS=--xla_backend_optimization_level=0
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help install demo train test test-slow test-all lint format bench docs notebooks clean
+.PHONY: help install demo train test test-slow test-all lint format tables bench docs notebooks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -54,6 +54,9 @@ lint: $(INSTALLED)  ## style, formatting, types, and the floors between the room
 format: $(INSTALLED)  ## put the code into the project's format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+tables: $(INSTALLED)  ## which method solves what, as the methods say, into the README and the documentation
+	$(BIN)/python -m jaxchemo.methods.support README.md docs/methods.md
 
 bench: $(VENV)/.bench  ## every benchmark, beside its peers
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done

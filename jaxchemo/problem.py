@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
-from jaxchemo.domain import AbstractGrid, Dirichlet, FreeSpace
+from jaxchemo.domain import AbstractGrid, Dirichlet, FreeSpace, Grid, RadialGrid
+from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractInitial
 from jaxchemo.initial.profiles import Mixture
 from jaxchemo.initial.sized import AbstractSized
@@ -95,6 +96,20 @@ class Problem(eqx.Module):
         **Raises:** `TypeError` for one of densities.
         """
         return _checks.instance("model", self.model, RunAndTumble, "swimming cells, jc.models.RunAndTumble(...)")
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What a method must know to solve it: of the model, and of the domain."""
+        model, grid = self.model, self.grid
+        has = {
+            Feature.BOX: isinstance(grid, Grid),
+            Feature.RADIAL: isinstance(grid, RadialGrid),
+            Feature.FREE_SPACE: isinstance(grid, FreeSpace),
+            Feature.SEVERAL_DIMENSIONS: grid.ndim > 1,
+        }
+        walls = grid.walls if isinstance(grid, AbstractGrid) else ()
+        found = {feature for feature, there in has.items() if there}
+        return model.features(grid.ndim).union(found, *(wall.features(model.populations) for wall in walls))
 
     def fields(self) -> tuple[Fields, Fields]:
         """Densities and signals on the grid at the initial time, by name, all of one dtype."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxchemo.cli.options import Refused
 
 if TYPE_CHECKING:
-    from jaxchemo.methods import AbstractMethod
+    from jaxchemo.methods import AbstractStepwise
 
 
 class Parts(NamedTuple):
@@ -22,7 +22,7 @@ class Named(NamedTuple):
     """A method: what it is, how it is built, and whether it has particles."""
 
     about: str
-    build: "Callable[[Parts], AbstractMethod]"
+    build: "Callable[[Parts], AbstractStepwise]"
     particles: bool
 
 

@@ -1,7 +1,7 @@
 """Boundaries: what happens at the two ends of one axis, to a field on the grid and to a particle in the box."""
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown
+from jaxchemo.features import Feature
 
 Transform = Callable[[Array], Array]
 
@@ -58,6 +59,10 @@ class AbstractBoundary(Shown):
     @abc.abstractmethod
     def closed(self, name: str | None) -> tuple[bool, bool]:
         """Whether nothing of the field `name` passes the lower and the upper end."""
+
+    def features(self, populations: Sequence[str]) -> frozenset[Feature]:
+        """What a method must know of this wall, for populations of these names."""
+        return frozenset({Feature.WALLS, Feature.ABSORBING_WALLS} if self.absorbs else {Feature.WALLS})
 
     @property
     def ends(self) -> tuple["AbstractBoundary", "AbstractBoundary"]:
@@ -110,6 +115,9 @@ class Periodic(AbstractBoundary):
 
     def closed(self, name):
         return False, False
+
+    def features(self, populations):
+        return frozenset()
 
 
 class Dirichlet(AbstractBoundary):
@@ -182,6 +190,17 @@ class Dirichlet(AbstractBoundary):
     def closed(self, name):
         unheld = isinstance(self.value, dict) and name not in self.value
         return unheld, unheld
+
+    def features(self, populations):
+        found = {Feature.WALLS}
+        for name in populations:
+            if self.closed(name)[0]:
+                found.add(Feature.SIGNAL_WALLS)
+                continue
+            value = self.value[name] if isinstance(self.value, dict) else self.value
+            empty = not callable(value) and _checks.is_concrete(value) and float(value) == 0
+            found.add(Feature.ABSORBING_WALLS if empty else Feature.SUPPLYING_WALLS)
+        return frozenset(found)
 
 
 class Mixed(AbstractBoundary):

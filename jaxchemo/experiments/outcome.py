@@ -16,7 +16,7 @@ from jaxchemo.analysis.invariants import signal_amounts
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
-from jaxchemo.methods import AbstractMethod
+from jaxchemo.methods import AbstractStepwise
 from jaxchemo.plotting.diagnostics import history
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -29,7 +29,7 @@ class Outcome:
     """A problem, a method and the solution that `Experiment.solve` made of them."""
 
     problem: Problem
-    method: AbstractMethod
+    method: AbstractStepwise
     solution: Solution
 
     def numbers(self, reference: "Outcome | None" = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxchemo.integrate.adjoint import AbstractAdjoint
-from jaxchemo.methods.base import AbstractMethod
+from jaxchemo.methods.base import AbstractStepwise
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -23,7 +23,7 @@ class Carry(eqx.Module):
     failed_step: Int[Array, ""]
 
 
-def start(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> Carry:
+def start(problem: Problem, method: AbstractStepwise, key: PRNGKeyArray | None) -> Carry:
     """The carry before the first step, which has gone wrong if a number of the problem is NaN."""
     state = method.init(problem, key=key)
     # Checks of what was not known when it was given left a NaN where they failed; see `_checks.require`.
@@ -35,7 +35,7 @@ def start(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) ->
 
 def advance(
     problem: Problem,
-    method: AbstractMethod,
+    method: AbstractStepwise,
     carry: Carry,
     n0: Int[Array, ""],
     steps: int | Int[Array, ""],
@@ -60,7 +60,7 @@ def advance(
 
 def rollout(
     problem: Problem,
-    method: AbstractMethod,
+    method: AbstractStepwise,
     carry: Carry,
     saves: tuple[int, ...],
     num_steps: int,

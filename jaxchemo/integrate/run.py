@@ -20,7 +20,7 @@ from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution
 from jaxchemo.integrate.solve import Plan, checked_span, finish, raise_if_failed, refuse_steps, stable_step, times
 from jaxchemo.io import Checkpoint, CheckpointError, Store, fingerprint, identity
-from jaxchemo.methods.base import AbstractMethod
+from jaxchemo.methods.base import AbstractStepwise
 from jaxchemo.methods.flows.base import AbstractFlow
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -29,7 +29,7 @@ from jaxchemo.results import RESULTS
 @overload
 def run(
     problem: Problem,
-    method: AbstractMethod,
+    method: AbstractStepwise,
     *,
     t0: float = 0.0,
     t1: float,
@@ -65,7 +65,7 @@ def run(
 
 def run(
     problem: Problem,
-    method: AbstractMethod | AbstractFlow,
+    method: AbstractStepwise | AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,

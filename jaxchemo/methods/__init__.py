@@ -1,6 +1,7 @@
 """The methods, each a final module that holds configuration only."""
 
 from jaxchemo.methods.base import AbstractMethod as AbstractMethod
+from jaxchemo.methods.base import AbstractStepwise as AbstractStepwise
 from jaxchemo.methods.base import Snapshot as Snapshot
 from jaxchemo.methods.base import StepInfo as StepInfo
 from jaxchemo.methods.flows.base import AbstractFlow as AbstractFlow
@@ -31,3 +32,16 @@ from jaxchemo.methods.swimmers.events import OnceAStep as OnceAStep
 from jaxchemo.methods.swimmers.events import Thinning as Thinning
 from jaxchemo.methods.swimmers.fokker_planck import FokkerPlanck as FokkerPlanck
 from jaxchemo.methods.swimmers.kinetic import Kinetic as Kinetic
+
+METHODS: tuple[type[AbstractMethod], ...] = (
+    FiniteVolume,
+    Spectral,
+    ParticleField,
+    InteractingParticles,
+    LagrangianFlow,
+    PriorFlow,
+    Agents,
+    Kinetic,
+    FokkerPlanck,
+)
+"""The methods of the package."""

@@ -1,8 +1,9 @@
 """The contract of a method: configuration only, with `init` and `step`; and the snapshot that every method can show."""
 
 import abc
-from collections.abc import Sequence
-from typing import Any
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo._show import Shown
 from jaxchemo.domain import FreeSpace, Grid
+from jaxchemo.features import Feature
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -70,14 +72,6 @@ def place(problem: Problem) -> Grid | FreeSpace:
     return _checks.instance("grid", problem.grid, (Grid, FreeSpace), "a box or FreeSpace(ndim)")
 
 
-def check_still(problem: Problem) -> None:
-    """Refuses, in a sentence, a fluid that moves."""
-    if problem.continuum.advection is not None:
-        raise TypeError(
-            "`advection` is for the whole space: InteractingParticles would do. This method has still fluid."
-        )
-
-
 class StepInfo(eqx.Module):
     """What a step reports: `result`, one of `RESULTS`."""
 
@@ -85,7 +79,14 @@ class StepInfo(eqx.Module):
 
 
 class AbstractMethod(Shown):
-    """A way to solve a problem: a final module that holds configuration only."""
+    """A way to solve a problem: a final module that holds configuration only.
+
+    **Class attributes:**
+
+    - `solves`: the features of problems that it solves; a problem with any other is refused.
+    """
+
+    solves: ClassVar[frozenset[Feature]] = frozenset()
 
     @property
     @abc.abstractmethod
@@ -97,9 +98,22 @@ class AbstractMethod(Shown):
     def name(self) -> str:
         """Short name for tables and figures."""
 
-    @abc.abstractmethod
     def check(self, problem: Problem) -> None:
-        """Refuses, in a sentence, a problem that the method cannot solve."""
+        """Refuses, in a sentence, a problem that the method cannot solve.
+
+        **Raises:** `TypeError` for one that has a feature which is not among those that it `solves`; `TypeError` or
+        `ValueError` for one that does not fit the method's own numbers and parts.
+        """
+        if unknown := problem.features - self.solves:
+            raise TypeError(_refusal(type(self).__name__, problem.features, unknown))
+        self.check_parts(problem)
+
+    def check_parts(self, problem: Problem) -> None:
+        """Refuses, in a sentence, a problem that does not fit the method's own numbers and parts. Default: none."""
+
+
+class AbstractStepwise(AbstractMethod):
+    """A method that goes from one time to the next in steps, which are given to it."""
 
     @abc.abstractmethod
     def init(self, problem: Problem, *, key: PRNGKeyArray | None = None) -> Any:
@@ -129,3 +143,29 @@ class AbstractMethod(Shown):
     @abc.abstractmethod
     def snapshot(self, problem: Problem, state: Any) -> Snapshot:
         """The state as a user sees it."""
+
+
+def methods() -> list[type[AbstractMethod]]:
+    """All methods that have been defined so far, in the package and outside of it."""
+
+    def below(kind: type[AbstractMethod]) -> Iterable[type[AbstractMethod]]:
+        for one in kind.__subclasses__():
+            yield from [] if inspect.isabstract(one) else [one]
+            yield from below(one)
+
+    return list(below(AbstractMethod))
+
+
+def _refusal(method: str, features: frozenset[Feature], unknown: frozenset[Feature]) -> str:
+    """Why a method does not solve a problem with these features, and what would do."""
+    in_order = [feature for feature in Feature if feature in unknown]
+    argument = "grid" if all(feature.of_domain for feature in in_order) else "model"
+    shown = [feature for feature in in_order if feature.of_domain == (argument == "grid")]
+    sentence = f"`{argument}`: {method} does not solve problems with {', nor with '.join(one.value for one in shown)}"
+    others = [one.__name__ for one in methods() if features <= one.solves]
+    advice = [" or ".join(filter(None, (", ".join(others[:-1]), others[-1]))) + " would do"] if others else []
+    advice += dict.fromkeys(feature.advice for feature in shown if feature.advice)
+    if advice:
+        return f"{sentence}: {'; '.join(advice)}."
+    (domain,) = features & {Feature.BOX, Feature.RADIAL, Feature.FREE_SPACE}
+    return f"{sentence}, and no other method does in {domain.value}."

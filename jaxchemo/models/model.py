@@ -11,9 +11,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo.features import Feature
 from jaxchemo.models.crowding import AbstractMotility
-from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields
-from jaxchemo.models.sensitivity import AbstractSensitivity
+from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields, Production
+from jaxchemo.models.sensitivity import AbstractSensitivity, Linear
 
 
 class Species(Shown):
@@ -60,6 +61,19 @@ class Species(Shown):
         """Whether cells neither grow nor move the less or the more for being many."""
         return self.growth is None and self.motility is None
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What a method must know to move these cells."""
+        laws = self.taxis.values()
+        has = {
+            Feature.GROWTH: self.growth is not None,
+            Feature.MOTILITY: self.motility is not None,
+            Feature.CROWDING: any(law.response is not None for law in laws),
+            Feature.FLUX_LIMIT: any(law.limit is not None for law in laws),
+            Feature.NONLINEAR_SENSING: not all(isinstance(law, Linear) for law in laws),
+        }
+        return frozenset(feature for feature, there in has.items() if there)
+
     def diffusivity(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
         """Diffusivity of the random motion at a density [length^2 / time]; one number where it is the same at all."""
         return self.mobility if self.motility is None else self.mobility * self.motility.factor(density)
@@ -104,6 +118,16 @@ class Signal(Shown):
             return 0.0, 0.0
         fields = densities, signals, name
         return self.kinetics.production(*fields), self.kinetics.loss_rate(*fields)
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What a method must know to follow this signal."""
+        if self.slaved:
+            found = {Feature.SLAVED_SIGNALS}
+        else:
+            found = {Feature.DIFFUSING_SIGNALS if self.diffuses else Feature.LOCAL_SIGNALS}
+        only_made = isinstance(self.kinetics, Production) and _is_zero_now(self.kinetics.decay)
+        return frozenset(found | (set() if self.kinetics is None or only_made else {Feature.OTHER_KINETICS}))
 
     @property
     def diffuses(self) -> bool:
@@ -155,6 +179,11 @@ def _is_zero(value) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(value == 0)
 
 
+def _is_zero_now(value: Array) -> bool:
+    """Whether an array is zero throughout, as far as is known: under a transformation it is taken to be."""
+    return not _checks.is_concrete(value) or not bool(jnp.any(value != 0))
+
+
 class AbstractModel(eqx.Module):
     """Physics: kinds of cells, and the signals that they sense and change."""
 
@@ -164,6 +193,15 @@ class AbstractModel(eqx.Module):
     @abc.abstractmethod
     def populations(self) -> tuple[str, ...]:
         """Names of the kinds of cells that have a density."""
+
+    @abc.abstractmethod
+    def features(self, ndim: int) -> frozenset[Feature]:
+        """What a method must know to solve this model in so many dimensions."""
+
+    def signal_features(self) -> frozenset[Feature]:
+        """Those of the signals."""
+        several = {Feature.SEVERAL_SIGNALS} if len(self.signals) > 1 else set()
+        return frozenset(several).union(*(signal.features for signal in self.signals.values()))
 
     @abc.abstractmethod
     def equations(self) -> str:
@@ -243,6 +281,15 @@ class Model(AbstractModel):
     @property
     def populations(self) -> tuple[str, ...]:
         return tuple(self.species)
+
+    def features(self, ndim: int) -> frozenset[Feature]:
+        has = {
+            Feature.DENSITIES: True,
+            Feature.SEVERAL_SPECIES: len(self.species) > 1,
+            Feature.ADVECTION: self.advection is not None,
+        }
+        own = {feature for feature, there in has.items() if there}
+        return self.signal_features().union(own, *(species.features for species in self.species.values()))
 
     def equations(self) -> str:
         lines = []

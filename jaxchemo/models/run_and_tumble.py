@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import number
+from jaxchemo.features import Feature
 from jaxchemo.models.model import AbstractModel, Model, Signal, Species, check_kinetics
 from jaxchemo.models.tumbling import AbstractTumbling, Components, Cue, Spontaneous, at
 from jaxchemo.models.turning import AbstractTurning, Isotropic
@@ -81,6 +82,17 @@ class RunAndTumble(AbstractModel):
     def sensed(self) -> str | None:
         """Name of the signal that cells sense; `None` if they sense none."""
         return next(iter(self.signals)) if self.tumble_rate.senses else None
+
+    def features(self, ndim: int) -> frozenset[Feature]:
+        has = {
+            Feature.SWIMMERS: True,
+            Feature.MEMORY: self.tumble_rate.has_memory,
+            Feature.TUMBLE_DURATION: self.tumble_duration is not None,
+            Feature.SPEED_SPREAD: self.speed_spread is not None,
+            Feature.OWN_NUMBERS: bool(self.shape(ndim)),
+            Feature.ROTATIONAL_DIFFUSION: self.rotational_diffusion is not None,
+        }
+        return self.signal_features() | {feature for feature, there in has.items() if there}
 
     def equations(self) -> str:
         speed = number(self.speed) if not callable(self.speed) else "f(x)"

@@ -191,7 +191,7 @@ RUNS = [
     Case("solve(method=jc.ParticleField(10))", V, "key"),
     Case("solve(method=jc.ParticleField(10), key=jax.random.split(jax.random.key(0), 3))", V, "key"),
     Case("solve(method=jc.ParticleField(9), problem=UNEVEN, key=jax.random.key(0))", V, "rate"),
-    Case("solve(method=jc.Spectral())", V, "grid"),
+    Case("solve(method=jc.Spectral())", T, "grid"),
     Case("solve(method=jc.Agents(10), key=jax.random.key(0))", T, "model"),
     Case("solve(problem=PROBLEM.replace(model=jax.vmap(lambda m: models.phks(m, 1.0))(jnp.ones(3))))", V, "mobility"),
     Case("solve(method=jc.LagrangianFlow())", V, "dt"),

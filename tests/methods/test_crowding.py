@@ -87,5 +87,5 @@ def test_cells_that_need_room_gather_in_plateaus():
 
 def test_particles_refuse_it():
     problem, _ = spreading(16, 2)
-    with pytest.raises(TypeError, match="does not depend on the density, but that of 'rho' does: FiniteVolume"):
+    with pytest.raises(TypeError, match="a mobility that depends on the density: FiniteVolume would do"):
         jc.solve(problem, jc.ParticleField(10), t1=0.1, dt=0.1, key=jax.random.key(0))

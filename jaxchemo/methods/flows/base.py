@@ -2,7 +2,7 @@
 
 import abc
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
-from jaxchemo._show import Shown
+from jaxchemo.features import Feature
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import place
+from jaxchemo.methods.base import AbstractMethod, place
 from jaxchemo.methods.flows.labels import Frame, initial_profile
 from jaxchemo.methods.flows.path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
@@ -28,16 +28,25 @@ class Past(eqx.Module):
     solves: Int[Array, " k"]
 
 
-class AbstractFlow(Shown):
+class AbstractFlow(AbstractMethod):
     """A flow marched over intervals of its own: configuration only.
 
     What it marches is a module with at least `t`, `count`, `result`, `seeds`, `sources`, `growth` and `past`.
     """
 
+    solves: ClassVar = frozenset(
+        {
+            Feature.DENSITIES,
+            Feature.ADVECTION,
+            Feature.SLAVED_SIGNALS,
+            Feature.FREE_SPACE,
+            Feature.SEVERAL_DIMENSIONS,
+        }
+    )
+
     @property
-    @abc.abstractmethod
-    def name(self) -> str:
-        """Short name for tables and figures."""
+    def stochastic(self) -> bool:
+        return True
 
     @abc.abstractmethod
     def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> Any:
@@ -55,8 +64,7 @@ class AbstractFlow(Shown):
     def tied(self, problem: Problem, march: Any, key: PRNGKeyArray) -> Any:
         """A march of this problem and key, the same numbers, but with their derivative in the problem."""
 
-    def check(self, problem: Problem) -> None:
-        """Refuses, in a sentence, a problem that the method cannot solve."""
+    def check_parts(self, problem):
         start = Attraction.check(problem)
         if not start.smooth:
             raise TypeError(

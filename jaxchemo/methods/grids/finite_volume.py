@@ -1,6 +1,6 @@
 """Finite volumes with exponentially fitted face fluxes, on boxes and on radial shells: positive, with exact mass."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind, check_still
+from jaxchemo.features import Feature
+from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.grids.collapse import blows_up, core, highest, unresolved
 from jaxchemo.methods.grids.resolution import warn_if_coarse
 from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
@@ -29,7 +30,7 @@ class CollapsingState(eqx.Module):
     start: Float[Array, ""]
 
 
-class FiniteVolume(AbstractMethod):
+class FiniteVolume(AbstractStepwise):
     """Second-order finite volumes on a `Grid` or a `RadialGrid`.
 
     The flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel 1969), so an
@@ -57,6 +58,30 @@ class FiniteVolume(AbstractMethod):
       `SSPRK3()`; `IMEXEuler()`, `IMEXRosenbrock()` where diffusion limits the step; `Adaptive(...)` for references.
     """
 
+    solves: ClassVar = frozenset(
+        {
+            Feature.DENSITIES,
+            Feature.SEVERAL_SPECIES,
+            Feature.GROWTH,
+            Feature.MOTILITY,
+            Feature.CROWDING,
+            Feature.FLUX_LIMIT,
+            Feature.NONLINEAR_SENSING,
+            Feature.SEVERAL_SIGNALS,
+            Feature.LOCAL_SIGNALS,
+            Feature.DIFFUSING_SIGNALS,
+            Feature.SLAVED_SIGNALS,
+            Feature.OTHER_KINETICS,
+            Feature.BOX,
+            Feature.RADIAL,
+            Feature.SEVERAL_DIMENSIONS,
+            Feature.WALLS,
+            Feature.ABSORBING_WALLS,
+            Feature.SUPPLYING_WALLS,
+            Feature.SIGNAL_WALLS,
+        }
+    )
+
     stepper: AbstractStepper
 
     def __init__(self, stepper: AbstractStepper = Strang()):
@@ -70,8 +95,7 @@ class FiniteVolume(AbstractMethod):
     def name(self) -> str:
         return "fv"
 
-    def check(self, problem):
-        check_still(problem)
+    def check_parts(self, problem):
         system = SemiDiscrete(problem.continuum, _cells(problem))
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):

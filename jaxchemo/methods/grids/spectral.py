@@ -2,7 +2,7 @@
 
 import abc
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,7 +12,8 @@ from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import Grid
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, by_kind, check_still
+from jaxchemo.features import Feature
+from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.grids.resolution import warn_if_coarse
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
@@ -96,7 +97,7 @@ def _phi(z: Float[Array, "..."], most: int) -> list[Float[Array, "..."]]:
     return found
 
 
-class Spectral(AbstractMethod):
+class Spectral(AbstractStepwise):
     """Fourier modes on a periodic `Grid`: errors fall faster than any power of the spacing where all is smooth.
 
     Diffusion and decay are exact; products are taken on the grid, and so is what a `motility` adds to a mobility. Mass
@@ -110,6 +111,25 @@ class Spectral(AbstractMethod):
     - `kept`: share of the modes along each axis that products may come from and go to; 2/3 (default) leaves products of
       two fields free of aliasing, 1 keeps all.
     """
+
+    solves: ClassVar = frozenset(
+        {
+            Feature.DENSITIES,
+            Feature.SEVERAL_SPECIES,
+            Feature.GROWTH,
+            Feature.MOTILITY,
+            Feature.CROWDING,
+            Feature.FLUX_LIMIT,
+            Feature.NONLINEAR_SENSING,
+            Feature.SEVERAL_SIGNALS,
+            Feature.LOCAL_SIGNALS,
+            Feature.DIFFUSING_SIGNALS,
+            Feature.SLAVED_SIGNALS,
+            Feature.OTHER_KINETICS,
+            Feature.BOX,
+            Feature.SEVERAL_DIMENSIONS,
+        }
+    )
 
     stepper: AbstractExponential
     kept: float = eqx.field(static=True)
@@ -128,12 +148,8 @@ class Spectral(AbstractMethod):
     def name(self) -> str:
         return "spectral"
 
-    def check(self, problem):
-        grid = problem.grid
-        if not (isinstance(grid, Grid) and all(grid.periodic)):
-            raise ValueError(f"`grid` must be a box that is periodic in all directions, got {grid!r}.")
-        check_still(problem)
-        _Equations(problem.continuum, grid, self.kept).check()
+    def check_parts(self, problem):
+        _equations(problem, self.kept).check()
         warn_if_coarse(problem)
 
     def init(self, problem, *, key=None):

@@ -1,5 +1,7 @@
 """Interacting particles in the whole space: each diffuses, and is pulled by all others through the signal."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -7,8 +9,9 @@ from jaxtyping import Array, Float
 
 from jaxchemo import _checks
 from jaxchemo.domain import Components
+from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, place, stream
+from jaxchemo.methods.base import INIT, NOISE, AbstractStepwise, Snapshot, StepInfo, place, stream
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.particles.blobs import AbstractBlob, GaussianBlob, attraction
 from jaxchemo.results import RESULTS
@@ -20,7 +23,7 @@ class Crowd(eqx.Module):
     positions: Components
 
 
-class InteractingParticles(AbstractMethod):
+class InteractingParticles(AbstractStepwise):
     """`dX = v dt - (strength mass / P) sum_j F(X - X_j) dt + sqrt(2 mobility) dW`: every pair, no grid.
 
     For Keller-Segel models whose signal spreads at once (`relaxation=0`, no decay), in `FreeSpace`, with or without
@@ -38,6 +41,16 @@ class InteractingParticles(AbstractMethod):
 
     **Source:** the interacting particle method beside which arXiv 2510.14297 compares its flows.
     """
+
+    solves: ClassVar = frozenset(
+        {
+            Feature.DENSITIES,
+            Feature.ADVECTION,
+            Feature.SLAVED_SIGNALS,
+            Feature.FREE_SPACE,
+            Feature.SEVERAL_DIMENSIONS,
+        }
+    )
 
     num_particles: int = eqx.field(static=True)
     blob: AbstractBlob
@@ -66,7 +79,7 @@ class InteractingParticles(AbstractMethod):
     def name(self) -> str:
         return "ipm"
 
-    def check(self, problem):
+    def check_parts(self, problem):
         start = Attraction.check(problem)
         if isinstance(start, Particles) and start.positions.shape[0] != self.num_particles:
             raise ValueError(

@@ -1,7 +1,6 @@
 """Stochastic interacting particle-field (SIPF): particles follow the signal that they consume on a grid."""
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -9,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxchemo import _checks
-from jaxchemo.domain import Components, Dirichlet, Grid
+from jaxchemo.domain import Components, Grid
+from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, by_kind, check_still, stream
+from jaxchemo.methods.base import INIT, NOISE, AbstractStepwise, Snapshot, StepInfo, box, by_kind, stream
 from jaxchemo.methods.particles.field_updates import AbstractFieldUpdate, Exposure
 from jaxchemo.particles import bspline, deposit, mollify
 from jaxchemo.particles.increments import AbstractIncrements, Normal
@@ -35,7 +35,7 @@ class ParticleState(eqx.Module):
     stored: dict[str, Any]
 
 
-class ParticleField(AbstractMethod):
+class ParticleField(AbstractStepwise):
     """Particles `dX = sensitivity grad c dt + sqrt(2 mobility) dW`, whose deposit changes the signal on the grid.
 
     Mass is exact by construction. Sources: the NSIPF paper (arXiv 2510.13199) for the particle-field system; its own
@@ -59,6 +59,23 @@ class ParticleField(AbstractMethod):
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
     """
+
+    solves: ClassVar = frozenset(
+        {
+            Feature.DENSITIES,
+            Feature.SEVERAL_SPECIES,
+            Feature.CROWDING,
+            Feature.FLUX_LIMIT,
+            Feature.NONLINEAR_SENSING,
+            Feature.SEVERAL_SIGNALS,
+            Feature.LOCAL_SIGNALS,
+            Feature.OTHER_KINETICS,
+            Feature.BOX,
+            Feature.SEVERAL_DIMENSIONS,
+            Feature.WALLS,
+            Feature.ABSORBING_WALLS,
+        }
+    )
 
     num_particles: int = eqx.field(static=True)
     deposit_order: int = eqx.field(static=True)
@@ -97,31 +114,11 @@ class ParticleField(AbstractMethod):
     def name(self) -> str:
         return "sipf"
 
-    def check(self, problem):
-        check_still(problem)
+    def check_parts(self, problem):
         grid = box(problem)
         finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
         self.interpolator.check(grid, finest)
-        for wall in grid.walls:
-            if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.continuum.species):
-                raise ValueError(
-                    f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
-                )
-        for name, species in problem.continuum.species.items():
-            if species.growth is not None:
-                raise TypeError(
-                    f"ParticleField conserves particles, but species {name!r} grows: FiniteVolume would do."
-                )
-            if species.motility is not None:
-                raise TypeError(
-                    f"ParticleField needs a mobility that does not depend on the density, but that of {name!r} does: "
-                    "FiniteVolume would do."
-                )
         for name, signal in problem.model.signals.items():
-            if signal.diffuses or signal.slaved:
-                raise TypeError(
-                    f"ParticleField takes signals that do not diffuse, but {name!r} does: FiniteVolume would do."
-                )
             self.field.check(name, signal)
         for name, condition in problem.density.items():
             if isinstance(condition, Particles) and condition.positions.shape[0] != self.num_particles:
@@ -230,11 +227,6 @@ class ParticleField(AbstractMethod):
                 strength = strength * law.response(felt)
             drift = tuple(v + strength * g for v, g in zip(drift, gradient, strict=True))
         return drift
-
-
-def _absorbing(wall: Dirichlet, species: Iterable[str]) -> bool:
-    values = [wall.value.get(name) for name in species] if isinstance(wall.value, dict) else [wall.value]
-    return all(v is not None and not callable(v) and _checks.is_concrete(v) and bool(jnp.all(v == 0)) for v in values)
 
 
 def _finite(positions: dict[str, Components]) -> Bool[Array, ""]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -10,8 +11,9 @@ from jaxtyping import Array
 
 from jaxchemo import _checks
 from jaxchemo.domain import FreeSpace, Grid
+from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, place, stream
+from jaxchemo.methods.base import INIT, NOISE, AbstractStepwise, Snapshot, StepInfo, box, place, stream
 from jaxchemo.methods.swimmers.events import AbstractEvents, OnceAStep
 from jaxchemo.methods.swimmers.headings import anywhere
 from jaxchemo.methods.swimmers.state import Cells, end_rate
@@ -21,7 +23,7 @@ from jaxchemo.particles import bspline, deposit
 from jaxchemo.problem import Problem
 
 
-class Agents(AbstractMethod):
+class Agents(AbstractStepwise):
     """`RunAndTumble` cells one by one.
 
     Cells may differ: each number of the model may be one for all, or an array `(num_cells,)`.
@@ -41,6 +43,27 @@ class Agents(AbstractMethod):
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
     """
+
+    solves: ClassVar = frozenset(
+        {
+            Feature.SWIMMERS,
+            Feature.SEVERAL_SIGNALS,
+            Feature.LOCAL_SIGNALS,
+            Feature.DIFFUSING_SIGNALS,
+            Feature.SLAVED_SIGNALS,
+            Feature.OTHER_KINETICS,
+            Feature.MEMORY,
+            Feature.TUMBLE_DURATION,
+            Feature.SPEED_SPREAD,
+            Feature.OWN_NUMBERS,
+            Feature.ROTATIONAL_DIFFUSION,
+            Feature.BOX,
+            Feature.FREE_SPACE,
+            Feature.SEVERAL_DIMENSIONS,
+            Feature.WALLS,
+            Feature.ABSORBING_WALLS,
+        }
+    )
 
     num_cells: int = eqx.field(static=True)
     points: AbstractPoints
@@ -68,7 +91,7 @@ class Agents(AbstractMethod):
     def name(self) -> str:
         return "agents"
 
-    def check(self, problem):
+    def check_parts(self, problem):
         model, grid = problem.swimmers, place(problem)
         check_signals(problem)
         if grid.ndim == 1 and model.rotational_diffusion is not None:

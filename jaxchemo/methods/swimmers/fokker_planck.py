@@ -1,18 +1,18 @@
 """The Fokker-Planck limit of swimming cells: drift and diffusion from the rates at which they tumble."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxchemo.features import Feature
 from jaxchemo.fields import fitted_flux
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
+from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, box
 from jaxchemo.methods.grids.collapse import highest, unresolved
 from jaxchemo.methods.swimmers.surroundings import (
     Surroundings,
-    check_alike,
     check_signals,
     faces,
     makes_what_it_senses,
@@ -30,7 +30,7 @@ class Population(eqx.Module):
     surroundings: Surroundings
 
 
-class FokkerPlanck(AbstractMethod):
+class FokkerPlanck(AbstractStepwise):
     """The density of `RunAndTumble` cells that have tumbled often, by exponentially fitted finite volumes, in 1D to 3D.
 
     In one dimension the flux is `(v / S) ((a- - a+) p - d_x (v p))` with the rates a+ and a- at which the two streams
@@ -42,6 +42,25 @@ class FokkerPlanck(AbstractMethod):
     may collapse: a grid that no longer resolves it ends the run as `RESULTS.unresolved`, as in `FiniteVolume`.
     """
 
+    solves: ClassVar = frozenset(
+        {
+            Feature.SWIMMERS,
+            Feature.SEVERAL_SIGNALS,
+            Feature.LOCAL_SIGNALS,
+            Feature.DIFFUSING_SIGNALS,
+            Feature.SLAVED_SIGNALS,
+            Feature.OTHER_KINETICS,
+            Feature.TUMBLE_DURATION,
+            Feature.SPEED_SPREAD,
+            Feature.ROTATIONAL_DIFFUSION,
+            Feature.BOX,
+            Feature.SEVERAL_DIMENSIONS,
+            Feature.WALLS,
+            Feature.ABSORBING_WALLS,
+            Feature.SIGNAL_WALLS,
+        }
+    )
+
     @property
     def stochastic(self) -> bool:
         return False
@@ -50,12 +69,7 @@ class FokkerPlanck(AbstractMethod):
     def name(self) -> str:
         return "fokker-planck"
 
-    def check(self, problem):
-        model = problem.swimmers
-        box(problem)
-        if model.tumble_rate.has_memory:
-            raise TypeError("Cells with a memory have no Fokker-Planck equation in space: use `to_keller_segel()`.")
-        check_alike(problem)
+    def check_parts(self, problem):
         check_signals(problem)
 
     def init(self, problem, *, key=None):

@@ -1,12 +1,14 @@
 """Kinetic equations of cells that swim to the right or to the left: two streams, exact where they are at rest."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxchemo.domain import Grid
-from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
-from jaxchemo.methods.swimmers.surroundings import Surroundings, check_alike, check_signals, faces, shown
+from jaxchemo.features import Feature
+from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, box
+from jaxchemo.methods.swimmers.surroundings import Surroundings, check_signals, faces, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -20,7 +22,7 @@ class Streams(eqx.Module):
     surroundings: Surroundings
 
 
-class Kinetic(AbstractMethod):
+class Kinetic(AbstractStepwise):
     """The two-stream equations of `RunAndTumble` in one dimension, by well-balanced finite volumes.
 
     ```
@@ -34,6 +36,21 @@ class Kinetic(AbstractMethod):
     **Source:** Gosse and Toscani (2002).
     """
 
+    solves: ClassVar = frozenset(
+        {
+            Feature.SWIMMERS,
+            Feature.SEVERAL_SIGNALS,
+            Feature.LOCAL_SIGNALS,
+            Feature.DIFFUSING_SIGNALS,
+            Feature.SLAVED_SIGNALS,
+            Feature.OTHER_KINETICS,
+            Feature.BOX,
+            Feature.WALLS,
+            Feature.ABSORBING_WALLS,
+            Feature.SIGNAL_WALLS,
+        }
+    )
+
     @property
     def stochastic(self) -> bool:
         return False
@@ -42,18 +59,7 @@ class Kinetic(AbstractMethod):
     def name(self) -> str:
         return "kinetic"
 
-    def check(self, problem):
-        model, grid = problem.swimmers, problem.grid
-        if not isinstance(grid, Grid) or grid.ndim != 1:
-            raise ValueError(f"`grid` must be a box in one dimension, got {grid!r}: in more, Agents would do.")
-        for part, value in (("tumble_duration", model.tumble_duration), ("speed_spread", model.speed_spread)):
-            if value is not None:
-                raise ValueError(f"Kinetic knows two streams only, without `{part}`: Agents would do.")
-        if model.rotational_diffusion is not None:
-            raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
-        if model.tumble_rate.has_memory:
-            raise TypeError("Cells with a memory are more than two streams: Agents would do, or `to_keller_segel()`.")
-        check_alike(problem)
+    def check_parts(self, problem):
         check_signals(problem)
 
     def init(self, problem, *, key=None):

@@ -91,12 +91,6 @@ def check_signals(problem: Problem) -> None:
     _system(problem).check()
 
 
-def check_alike(problem: Problem) -> None:
-    """Refuses, in a sentence, cells that differ from one another."""
-    if shape := problem.swimmers.shape(problem.grid.ndim):
-        raise TypeError(f"These are {shape[0]} cells, each with its own numbers: Agents would do.")
-
-
 def _system(problem: Problem) -> SemiDiscrete:
     grid = _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...)")
     return SemiDiscrete(Model({CELLS: Species(1.0)}, problem.swimmers.signals), grid)

@@ -342,7 +342,7 @@ class TestWhatGoesWrong:
         assert run.result == jc.RESULTS.successful and steps * float(run.stats["dt"]) == pytest.approx(0.3)
 
     def test_refuses_free_space_and_what_is_no_stepper(self):
-        with pytest.raises(TypeError, match="`grid` must be cells"):
+        with pytest.raises(TypeError, match=r"the whole space: a large `jc.Grid.box\(...\)` stands for it"):
             jc.solve(two_blobs(grid=jc.FreeSpace(2)), jc.FiniteVolume(), t1=1.0, dt=0.1)
         with pytest.raises(TypeError, match="`stepper`"):
             jc.FiniteVolume("rk4")

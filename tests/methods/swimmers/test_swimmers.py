@@ -341,22 +341,26 @@ class TestDoors:
     def test_what_methods_refuse(self):
         plane = jc.Grid.box((0.0, 0.0), (1.0, 1.0), (4, 4))
         cells = RunAndTumble(1.0, 1.0)
-        with pytest.raises(ValueError, match="box in one dimension"):
+        with pytest.raises(TypeError, match="two or three dimensions: Agents or FokkerPlanck would do"):
             jc.solve(self.problem(cells, plane), jc.Kinetic(), t1=1.0, dt=0.1)
-        with pytest.raises(ValueError, match="without `tumble_duration`: Agents would do"):
+        with pytest.raises(TypeError, match="tumbles that take time: Agents or FokkerPlanck would do"):
             jc.solve(self.problem(RunAndTumble(1.0, 1.0, tumble_duration=0.1)), jc.Kinetic(), t1=1.0, dt=0.1)
         sensing = self.problem(RunAndTumble(1.0, jc.models.pathway_a()), signal=jc.initial.uniform(amplitude=1.0))
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
-            with pytest.raises(TypeError, match="Cells with a memory"):
+            with pytest.raises(TypeError, match=r"cells that remember: Agents would do; `model.to_keller_segel\(\)`"):
                 jc.solve(sensing, method, t1=1.0, dt=0.1)
         with pytest.raises(ValueError, match="`rotational_diffusion` has no meaning in one dimension"):
             jc.solve(
                 self.problem(RunAndTumble(1.0, 1.0, rotational_diffusion=1.0)), jc.Agents(9), t1=1.0, dt=0.1, key=KEY
             )
-        with pytest.raises(TypeError, match=r"`model.to_keller_segel\(\)` makes of swimming cells"):
+        with pytest.raises(
+            TypeError, match=r"swimming cells: .*; `model.to_keller_segel\(\)` makes a model of densities"
+        ):
             jc.solve(self.problem(cells), jc.FiniteVolume(), t1=1.0, dt=0.1)
         densities = jc.Problem(jc.models.Model({"u": jc.models.Species(1.0)}), plane, jc.initial.uniform(mass=1.0))
-        with pytest.raises(TypeError, match="`model` must be swimming cells"):
+        with pytest.raises(
+            TypeError, match="`model`: Agents does not solve problems with densities of cells: FiniteVolume"
+        ):
             jc.solve(densities, jc.Agents(9), t1=1.0, dt=0.1, key=KEY)
         with pytest.raises(TypeError, match="in FreeSpace give a formula"):
             jc.solve(
@@ -477,7 +481,7 @@ class TestCellsThatDiffer:
             cells.to_keller_segel(1)
         grid = jc.Grid.box(0.0, 100.0, 49, jc.NoFlux())
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
-            with pytest.raises(TypeError, match="each with its own numbers: Agents would do"):
+            with pytest.raises(TypeError, match="cells that each have numbers of their own: Agents would do"):
                 jc.solve(jc.Problem(cells, grid, jc.initial.uniform(mass=1.0)), method, t1=1.0, dt="auto")
 
 
