@@ -15,7 +15,7 @@ from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInf
 from jaxchemo.methods.cells import Cells, end_rate
 from jaxchemo.methods.events import AbstractEvents, OnceAStep
 from jaxchemo.methods.headings import anywhere
-from jaxchemo.methods.sensing import Surroundings, check_signals, shown
+from jaxchemo.methods.sensing import Surroundings, check_signals, check_walls, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.particles import bspline, deposit
 from jaxchemo.problem import Problem
@@ -71,6 +71,7 @@ class Agents(AbstractMethod):
     def check(self, problem):
         model, grid = problem.swimmers, place(problem)
         check_signals(problem)
+        check_walls(problem, one_by_one=True)
         if grid.ndim == 1 and model.rotational_diffusion is not None:
             raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
         self.events.check(problem)

@@ -10,7 +10,15 @@ from jaxtyping import Array, Float
 from jaxchemo.fields import fitted_flux
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
 from jaxchemo.methods.collapse import highest, unresolved
-from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, makes_what_it_senses, shown
+from jaxchemo.methods.sensing import (
+    Surroundings,
+    check_alike,
+    check_signals,
+    check_walls,
+    faces,
+    makes_what_it_senses,
+    shown,
+)
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -50,6 +58,7 @@ class FokkerPlanck(AbstractMethod):
             raise TypeError("Cells with a memory have no Fokker-Planck equation in space: use `to_keller_segel()`.")
         check_alike(problem)
         check_signals(problem)
+        check_walls(problem, one_by_one=False)
 
     def init(self, problem, *, key=None):
         return Population(problem.fields()[0][CELLS], Surroundings.of(problem))

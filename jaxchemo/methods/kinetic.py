@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo.domain import Grid
 from jaxchemo.methods.base import AbstractMethod, Snapshot, StepInfo, box
-from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, faces, shown
+from jaxchemo.methods.sensing import Surroundings, check_alike, check_signals, check_walls, faces, shown
 from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -55,6 +55,7 @@ class Kinetic(AbstractMethod):
             raise TypeError("Cells with a memory are more than two streams: Agents would do, or `to_keller_segel()`.")
         check_alike(problem)
         check_signals(problem)
+        check_walls(problem, one_by_one=False)
 
     def init(self, problem, *, key=None):
         density = problem.fields()[0][CELLS]
