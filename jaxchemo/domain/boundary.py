@@ -183,6 +183,12 @@ class Dirichlet(AbstractBoundary):
         unheld = isinstance(self.value, dict) and name not in self.value
         return unheld, unheld
 
+    def empties(self, name: str) -> bool:
+        """Whether the field `name` is held at zero for good, as far as is known: its particles are lost here, and none
+        come in."""
+        value = self.value.get(name) if isinstance(self.value, dict) else self.value
+        return value is not None and not callable(value) and _checks.is_concrete(value) and bool(value == 0)
+
 
 class Mixed(AbstractBoundary):
     """A different boundary at each end of an axis: `Mixed(NoFlux(), Dirichlet(1.0))`. Periodic ends come in pairs."""

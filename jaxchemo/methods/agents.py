@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxchemo import _checks
-from jaxchemo.domain import FreeSpace, Grid
+from jaxchemo.domain import Dirichlet, FreeSpace, Grid
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
 from jaxchemo.methods.base import INIT, NOISE, AbstractMethod, Snapshot, StepInfo, box, place, stream
 from jaxchemo.methods.cells import Cells, end_rate
@@ -71,7 +71,13 @@ class Agents(AbstractMethod):
     def check(self, problem):
         model, grid = problem.swimmers, place(problem)
         check_signals(problem)
-        check_walls(problem, one_by_one=True)
+        check_walls(problem)
+        for wall in grid.walls if isinstance(grid, Grid) else ():
+            if isinstance(wall, Dirichlet) and wall.closed(CELLS)[0]:
+                raise ValueError(
+                    f"`grid`: {wall!r} holds a signal and keeps the cells in, which agents cannot follow: FokkerPlanck "
+                    "would do, or NoFlux() walls."
+                )
         if grid.ndim == 1 and model.rotational_diffusion is not None:
             raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
         self.events.check(problem)

@@ -58,7 +58,7 @@ class FokkerPlanck(AbstractMethod):
             raise TypeError("Cells with a memory have no Fokker-Planck equation in space: use `to_keller_segel()`.")
         check_alike(problem)
         check_signals(problem)
-        check_walls(problem, one_by_one=False)
+        check_walls(problem)
 
     def init(self, problem, *, key=None):
         return Population(problem.fields()[0][CELLS], Surroundings.of(problem))

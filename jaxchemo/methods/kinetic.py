@@ -55,7 +55,7 @@ class Kinetic(AbstractMethod):
             raise TypeError("Cells with a memory are more than two streams: Agents would do, or `to_keller_segel()`.")
         check_alike(problem)
         check_signals(problem)
-        check_walls(problem, one_by_one=False)
+        check_walls(problem)
 
     def init(self, problem, *, key=None):
         density = problem.fields()[0][CELLS]

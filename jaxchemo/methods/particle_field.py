@@ -1,6 +1,5 @@
 """Stochastic interacting particle-field (SIPF): particles follow the signal that they consume on a grid."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -103,7 +102,7 @@ class ParticleField(AbstractMethod):
         finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
         self.interpolator.check(grid, finest)
         for wall in grid.walls:
-            if isinstance(wall, Dirichlet) and not _absorbing(wall, problem.continuum.species):
+            if isinstance(wall, Dirichlet) and not all(map(wall.empties, problem.continuum.species)):
                 raise ValueError(
                     f"ParticleField cannot supply particles at a wall: only Dirichlet(0.0) will do, got {wall!r}."
                 )
@@ -230,11 +229,6 @@ class ParticleField(AbstractMethod):
                 strength = strength * law.response(felt)
             drift = tuple(v + strength * g for v, g in zip(drift, gradient, strict=True))
         return drift
-
-
-def _absorbing(wall: Dirichlet, species: Iterable[str]) -> bool:
-    values = [wall.value.get(name) for name in species] if isinstance(wall.value, dict) else [wall.value]
-    return all(v is not None and not callable(v) and _checks.is_concrete(v) and bool(jnp.all(v == 0)) for v in values)
 
 
 def _finite(positions: dict[str, Components]) -> Bool[Array, ""]:

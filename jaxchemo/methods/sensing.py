@@ -97,21 +97,10 @@ def check_alike(problem: Problem) -> None:
         raise TypeError(f"These are {shape[0]} cells, each with its own numbers: Agents would do.")
 
 
-def check_walls(problem: Problem, *, one_by_one: bool) -> None:
-    """Refuses, in a sentence, walls that swimming cells cannot be solved with: those that supply them, and for cells
-    `one_by_one`, which a wall takes or reflects as a whole, those that hold nothing but a signal."""
+def check_walls(problem: Problem) -> None:
+    """Refuses, in a sentence, walls that would supply swimming cells."""
     for wall in problem.grid.walls if isinstance(problem.grid, Grid) else ():
-        if not isinstance(wall, Dirichlet):
-            continue
-        if wall.closed(CELLS)[0]:
-            if one_by_one:
-                raise ValueError(
-                    f"`grid`: {wall!r} holds a signal and keeps the cells in, which agents cannot follow: FokkerPlanck "
-                    "would do, or NoFlux() walls."
-                )
-            continue
-        value = wall.value[CELLS] if isinstance(wall.value, dict) else wall.value
-        if callable(value) or not _checks.is_concrete(value) or float(value) != 0:
+        if isinstance(wall, Dirichlet) and not (wall.closed(CELLS)[0] or wall.empties(CELLS)):
             raise ValueError(
                 f"`grid`: {wall!r} holds a density, and no method supplies swimming cells at a wall: a value of 0 for "
                 f"{CELLS!r} absorbs them."
