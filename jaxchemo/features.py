@@ -56,5 +56,6 @@ _ADVICE = {
     Feature.SWIMMERS: "`model.to_keller_segel()` makes a model of densities of them",
     Feature.MEMORY: "`model.to_keller_segel()` makes a model of densities of them",
     Feature.WALLS: "`boundary=Periodic()` has none",
+    Feature.SUPPLYING_WALLS: "a wall that holds 0 absorbs cells",
     Feature.FREE_SPACE: "a large `jc.Grid.box(...)` stands for it",
 }

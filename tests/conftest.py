@@ -19,7 +19,7 @@ COMPUTING = [
     "analysis",
     "initial.points",
     "methods.base",
-    "methods.field_updates",
+    "methods.particles.field_updates",
     "integrate.loop",
 ]
 if not os.environ.get("JAXCHEMO_NO_TYPECHECK"):

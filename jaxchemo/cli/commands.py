@@ -124,7 +124,7 @@ def _simulate(experiment: "Experiment", place: Place, given: Options, default: l
         problem = experiment.problem(ndim, shape, seed)
         methods = {name: one.build(parts) for name, one in find_methods(options["methods"]).items()}
         console = _begin(place, made, f"{experiment.title}, in {ndim}D")
-        console.print(problem.model.equations(), style="cyan", highlight=False, markup=False)
+        console.print(problem.model.equations(), style="cyan", highlight=False)
         for name, method in methods.items():
             store = made.store("solution.zarr" if len(methods) == 1 else f"solution_{name}.zarr")
             solution = experiment.solve(
@@ -200,7 +200,7 @@ def _study(study: "Study", place: Place, given: Options) -> None:
         named = {"experiment": study.name, "title": study.title, "parameters": dataclasses.asdict(study)}
         made.summarise({**named, "seed": seed, **study.numbers(found), **surroundings()})
     for line in study.lines(found):
-        console.print(line, markup=False)
+        console.print(line)
     _say_where(console, place)
 
 
@@ -258,23 +258,23 @@ def _is_simulation(experiment: "Experiment | Study") -> "TypeIs[Experiment]":
 def _begin(place: Place, made: Results, title: str) -> "Console":
     """Says what begins, or goes on."""
     console = _console()
-    console.print(f"{place.name}: {title}", markup=False)
+    console.print(f"{place.name}: {title}")
     if made.resumed:
-        console.print(f"going on with the unfinished run in {str(place.folder)!r}", highlight=False, markup=False)
+        console.print(f"going on with the unfinished run in {str(place.folder)!r}", highlight=False)
     return console
 
 
 def _console() -> "Console":
     from rich.console import Console
 
-    console = Console()
+    console = Console(markup=False)  # what stands in brackets is a unit or a name, and no style
     # A pipe or a log has no width of its own: wide enough for the tables.
-    return console if console.is_terminal else Console(width=110)
+    return console if console.is_terminal else Console(width=110, markup=False)
 
 
 def _say_where(console: "Console", place: Place) -> None:
     files = ", ".join(sorted(path.name for path in place.folder.iterdir() if not path.name.startswith(".")))
-    console.print(f"Written to {place.folder}: {files}", highlight=False, markup=False)
+    console.print(f"Written to {place.folder}: {files}", highlight=False)
 
 
 COMMANDS: dict[str, Callable[[Place, Options], None]] = {"run": run, "compare": compare, "train": train}

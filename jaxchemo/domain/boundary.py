@@ -191,15 +191,19 @@ class Dirichlet(AbstractBoundary):
         unheld = isinstance(self.value, dict) and name not in self.value
         return unheld, unheld
 
+    def empties(self, name: str) -> bool:
+        """Whether the field `name` is held at zero for good, as far as is known: its particles are lost here, and none
+        come in."""
+        value = self.value.get(name) if isinstance(self.value, dict) else self.value
+        return value is not None and not callable(value) and _checks.is_concrete(value) and bool(value == 0)
+
     def features(self, populations):
         found = {Feature.WALLS}
         for name in populations:
             if self.closed(name)[0]:
                 found.add(Feature.SIGNAL_WALLS)
-                continue
-            value = self.value[name] if isinstance(self.value, dict) else self.value
-            empty = not callable(value) and _checks.is_concrete(value) and float(value) == 0
-            found.add(Feature.ABSORBING_WALLS if empty else Feature.SUPPLYING_WALLS)
+            else:
+                found.add(Feature.ABSORBING_WALLS if self.empties(name) else Feature.SUPPLYING_WALLS)
         return frozenset(found)
 
 

@@ -223,10 +223,12 @@ def check_ours(folder: Path) -> None:
 
 def _check_no_strangers(folder: Path) -> None:
     """Refuses, in a sentence, a folder with anything in it that no run wrote."""
+    known = _attributes(folder) is not None
     for child in folder.iterdir():
-        ours = _attributes(folder) is not None and (child.name == "zarr.json" or (child / "zarr.json").exists())
+        if known and (child.name == "zarr.json" or (child / "zarr.json").exists()):
+            continue
         files = [child, *child.rglob("*")] if child.is_dir() else [child]
-        if not ours and any(file.is_file() and file.suffix != ".partial" for file in files):
+        if any(file.is_file() and file.suffix != ".partial" for file in files):
             raise StoreError(
                 f"The store {str(folder)!r} holds {child.name!r}, which no run wrote there: it is left alone. Move "
                 "that elsewhere, or give a new folder."

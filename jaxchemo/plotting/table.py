@@ -18,19 +18,19 @@ def comparison_table(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> 
     - `title`: above the table.
     """
     _checks.package("rich", "jaxchemo[cli]")
-    from rich.markup import escape  # imported here: of the [cli] extra
-    from rich.table import Table
+    from rich.table import Table  # imported here: of the [cli] extra
+    from rich.text import Text
 
     first = next(iter(runs), "")
     table = Table(title=title or None, title_justify="left")
     table.add_column("method")
     for heading in ("grid", "particles", "compile [s]", "step [ms]", "mass drift", "min density"):
-        table.add_column(escape(heading), justify="right")  # a unit in brackets is no style
+        table.add_column(Text(heading), justify="right")  # a unit in brackets is no style
     if len(runs) > 1:
-        table.add_column(escape(f"distance to {first}"), justify="right")
+        table.add_column(Text(f"distance to {first}"), justify="right")
     for name, n in runs.items():
         row = [
-            escape(name),
+            Text(name),
             "×".join(map(str, n["shape"])),
             "-" if n["num_particles"] is None else f"{n['num_particles']:,}",
             f"{n['compile_seconds']:.1f}",

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from jaxchemo.cli import main
+from jaxchemo.cli import commands, main
+from jaxchemo.cli.folder import Place
+from jaxchemo.cli.interrupt import Interruption
 
 TINY = ["--ndim", "2", "--shape", "18", "--particles", "100", "--t1", "0.02", "--dt", "0.005"]
 
@@ -18,10 +20,18 @@ def test_list(capsys):
     assert all(name in printed for name in ("one-blob", "two-blobs", "annuli", "recover-parameters", "fv", "sipf"))
 
 
+def test_what_stands_in_brackets_is_printed(tmp_path, capsys):
+    place = Place("run", "one-blob", tmp_path / "out[s]", False, False, Interruption())
+    place.folder.mkdir()
+    commands._say_where(commands._console(), place)
+    assert "out[s]" in "".join(capsys.readouterr().out.split())
+
+
 def test_run_leaves_what_was_promised(tmp_path, capsys):
     xarray = pytest.importorskip("xarray")
     assert main(["run", "one-blob", "--method", "sipf", "--out", str(tmp_path), "--seed", "3", *TINY]) == 0
-    assert "mass drift" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "mass drift" in printed and "compile [s]" in printed
 
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["experiment"] == "one-blob" and summary["seed"] == 3

@@ -78,6 +78,9 @@ def test_who_survives(x, box):
 
 
 def test_which_walls_absorb():
+    assert Dirichlet(0.0).empties("u") and Dirichlet({"u": 0.0}).empties("u")
+    others = (Dirichlet(1.0), Dirichlet({"u": 1.0}), Dirichlet({"c": 0.0}), Dirichlet(lambda t: 0.0 * t))
+    assert not any(wall.empties("u") for wall in others)
     assert not NoFlux().absorbs and not Periodic().absorbs and Dirichlet(1.0).absorbs
     assert Mixed(NoFlux(), Dirichlet(0.0)).absorbs and not Mixed(NoFlux(), NoFlux()).absorbs
 

@@ -153,9 +153,7 @@ def test_the_functions_of_the_steps_are_accurate_everywhere():
 class TestRefusals:
     def test_walls(self):
         box = jc.Grid.box((0.0, 0.0), (4.0, 3.0), (8, 8), [jc.Periodic(), jc.NoFlux()])
-        with pytest.raises(
-            TypeError, match=r"problems with walls: FiniteVolume would do; .*Periodic\(\)"
-        ):
+        with pytest.raises(TypeError, match=r"problems with walls: FiniteVolume would do; .*Periodic\(\)"):
             final(smooth(8, grid=box), jc.Spectral(), 0.1)
 
     def test_a_slaved_signal_that_is_consumed(self):

@@ -338,6 +338,16 @@ class TestDoors:
         with pytest.raises(jc.SolveError, match=r"dt up to 0\.025 is advised"):
             jc.solve(uneven, jc.Kinetic(), t1=3.0, dt=0.3)
 
+    def test_walls_that_hold_a_signal_keep_the_cells_in(self):
+        held = jc.Grid.box(0.0, 10.0, 20, jc.Dirichlet({"c": 1.0}))
+        cells = RunAndTumble(1.0, 1.0, signals={"c": Signal(Consumption("rho"), 1.0)})
+        problem = self.problem(cells, held, signal=jc.initial.uniform(amplitude=1.0))
+        for method in (jc.Kinetic(), jc.FokkerPlanck()):
+            end = jc.solve(problem, method, t1=5.0, dt="auto").final.density
+            assert float(jnp.sum(end)) * 0.5 == pytest.approx(1.0, rel=1e-5)
+        with pytest.raises(ValueError, match="agents cannot follow: FokkerPlanck would do"):
+            jc.Agents(9).check(problem)
+
     def test_what_methods_refuse(self):
         plane = jc.Grid.box((0.0, 0.0), (1.0, 1.0), (4, 4))
         cells = RunAndTumble(1.0, 1.0)
@@ -362,6 +372,10 @@ class TestDoors:
             TypeError, match="`model`: Agents does not solve problems with densities of cells: FiniteVolume"
         ):
             jc.solve(densities, jc.Agents(9), t1=1.0, dt=0.1, key=KEY)
+        supplied = self.problem(cells, jc.Grid.box(0.0, 10.0, 20, jc.Dirichlet(1.0)))
+        for method in (jc.Agents(9), jc.Kinetic(), jc.FokkerPlanck()):
+            with pytest.raises(TypeError, match="hold a density above zero: .*a wall that holds 0 absorbs cells"):
+                method.check(supplied)
         with pytest.raises(TypeError, match="in FreeSpace give a formula"):
             jc.solve(
                 jc.Problem(
