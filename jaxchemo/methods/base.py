@@ -14,9 +14,6 @@ from jaxchemo.domain import FreeSpace, Grid
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
-Fields = dict[str, Float[Array, "..."]]
-
-
 INIT, NOISE = 0, 1  # random streams of a run
 
 

@@ -11,8 +11,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo._types import Fields
 from jaxchemo.models.crowding import AbstractMotility
-from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields
+from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics
 from jaxchemo.models.sensitivity import AbstractSensitivity
 
 
