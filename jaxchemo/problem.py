@@ -11,17 +11,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from jaxchemo import _checks
+from jaxchemo._types import Fields
 from jaxchemo.domain import AbstractGrid, Dirichlet, FreeSpace, Grid, RadialGrid
 from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractInitial
 from jaxchemo.initial.profiles import Mixture
 from jaxchemo.initial.sized import AbstractSized
 from jaxchemo.models import AbstractGrowth, AbstractModel, Model, RunAndTumble, Signal
-
-Fields = dict[str, Float[Array, "..."]]
 
 
 class Problem(eqx.Module):

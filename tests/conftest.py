@@ -14,6 +14,7 @@ jax.config.update("jax_enable_x64", True)
 # Before jaxchemo is first imported: shapes and types are then checked at run time in the rooms that compute.
 # The rooms that users hand things to check their arguments themselves, and are tested for the words that they say.
 COMPUTING = [
+    "_numerics",
     "fields",
     "particles",
     "analysis",

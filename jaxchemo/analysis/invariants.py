@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax.scipy.special import entr
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxchemo._numerics import cut
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.methods import Snapshot
 from jaxchemo.methods.base import by_name
@@ -240,9 +240,7 @@ def _dirichlet_energy(
 
 def _halves(values: Array, axis: int) -> Array:
     """Mean of each two neighbours along an axis."""
-    below = jax.lax.slice_in_dim(values, 0, -1, axis=axis)
-    above = jax.lax.slice_in_dim(values, 1, None, axis=axis)
-    return 0.5 * (below + above)
+    return 0.5 * (cut(values, axis, None, -1) + cut(values, axis, 1, None))
 
 
 def _along(values: Float[Array, " n"], axis: int, grid: Grid) -> Float[Array, "..."]:

@@ -6,13 +6,12 @@ import numpy as np
 from jax.scipy.special import i0e, i1e
 from jaxtyping import Array, Float
 
+from jaxchemo._types import Real
 from jaxchemo.methods import Snapshot
 from jaxchemo.methods.base import box
 from jaxchemo.methods.swimmers.surroundings import Surroundings, on_grid
 from jaxchemo.models import Pathway, RunAndTumble
 from jaxchemo.problem import Problem
-
-Real = Float[Array, "..."] | float
 
 
 def mean_square(t: Real, *, speed: Real, rate: Real) -> Real:

@@ -11,10 +11,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from jaxchemo import _checks
+from jaxchemo._types import Components
 from jaxchemo.domain.boundary import AbstractBoundary, Mixed, NoFlux, Periodic, Transform, identity
-
-Components = tuple[Float[Array, " p"], ...]
-"""Coordinates of particles [length]: one array of shape `(P,)` per axis."""
 
 
 class AbstractGrid(eqx.Module):

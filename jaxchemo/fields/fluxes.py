@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from jaxchemo._numerics import cut
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.domain.boundary import identity
 from jaxchemo.fields.bernoulli import smaller_bernoulli
@@ -205,7 +206,7 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
         walls = flux(walls, reach)
         for end, place in ((0, 0), (1, total.shape[axis] - 1)):
             if not closed[end]:
-                wall = _cut(walls, axis, end, end + 1)
+                wall = cut(walls, axis, end, end + 1)
                 total = lax.dynamic_update_slice_in_dim(total, wall, place, axis)
     return grid.divergence(total, axis)
 
@@ -216,7 +217,7 @@ def _speed_along(cause: Drift, grid: AbstractGrid, axis: int, t: ArrayLike) -> A
     for other in range(total.ndim):
         if other != axis:
             padded = grid.pad(cause.potential, other, name=cause.name, t=t, transform=cause.transform)
-            rise = _cut(padded, other, 2, None) - _cut(padded, other, None, -2)
+            rise = cut(padded, other, 2, None) - cut(padded, other, None, -2)
             total = total + (rise / (2 * jnp.asarray(grid.face_distance(other), total.dtype))) ** 2
     return total
 
@@ -228,7 +229,7 @@ class _Inside(NamedTuple):
 
     def sides(self, cells, name=None, transform=identity) -> tuple[Array, Array]:
         """Values below and above each face."""
-        return _cut(cells, self.axis, None, -1), _cut(cells, self.axis, 1, None)
+        return cut(cells, self.axis, None, -1), cut(cells, self.axis, 1, None)
 
     def mean(self, cells: Array) -> Array:
         """Mean of the cells below and above each face; one number is its own mean."""
@@ -253,7 +254,7 @@ class _Walls(NamedTuple):
     def sides(self, cells, name=None, transform=identity) -> tuple[Array, Array]:
         """Values below and above each face: two cells on a ring, else the last cell and the wall half a cell away."""
         # No boundary looks further than two cells from its ends.
-        ends = jnp.concatenate([_cut(cells, self.axis, None, 2), _cut(cells, self.axis, -2, None)], self.axis)
+        ends = jnp.concatenate([cut(cells, self.axis, None, 2), cut(cells, self.axis, -2, None)], self.axis)
         padded = self.grid.pad(ends, self.axis, name=name, t=self.t, transform=transform)
         ghost, first, last, beyond = (jnp.take(padded, jnp.array([k]), self.axis) for k in (0, 1, 4, 5))
         if not self.ring:
@@ -268,7 +269,3 @@ class _Walls(NamedTuple):
             return cells
         ends = jnp.take(cells, jnp.array((0, -1)), self.axis)
         return 0.5 * (ends + jnp.flip(ends, self.axis)) if self.ring else ends
-
-
-def _cut(array: Array, axis: int, start: int | None, stop: int | None) -> Array:
-    return array[(slice(None),) * axis + (slice(start, stop),)]

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxchemo._numerics import mean_exponential
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.fields.fluxes import diffusion
 from jaxchemo.fields.helmholtz import inverse
@@ -87,9 +88,7 @@ class ExactLinear(AbstractSpreading):
         return 2  # of a source that changes, taken in the middle of the step
 
     def share(self, z):
-        small = z < (1e-3 if z.dtype == jnp.float64 else 1e-2)
-        safe = jnp.where(small, 1, z)
-        return jnp.where(small, 1 - z / 2 * (1 - z / 3 * (1 - z / 4)), -jnp.expm1(-safe) / safe)
+        return mean_exponential(z)
 
     def check(self, grid):
         if not isinstance(grid, Grid):

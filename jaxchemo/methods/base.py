@@ -16,9 +16,6 @@ from jaxchemo.features import Feature
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
-Fields = dict[str, Float[Array, "..."]]
-
-
 INIT, NOISE = 0, 1  # random streams of a run
 
 

@@ -14,8 +14,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
-
-Fields = dict[str, Float[Array, "..."]]
+from jaxchemo._types import Fields
 
 
 class AbstractKinetics(Shown):

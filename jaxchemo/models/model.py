@@ -11,9 +11,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo._types import Fields
 from jaxchemo.features import Feature
 from jaxchemo.models.crowding import AbstractMotility
-from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Fields, Production
+from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Production
 from jaxchemo.models.sensitivity import AbstractSensitivity, Linear
 
 

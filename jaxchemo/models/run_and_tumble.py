@@ -11,9 +11,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import number
+from jaxchemo._types import PerAxis
 from jaxchemo.features import Feature
 from jaxchemo.models.model import AbstractModel, Model, Signal, Species, check_kinetics
-from jaxchemo.models.tumbling import AbstractTumbling, Components, Cue, Spontaneous, at
+from jaxchemo.models.tumbling import AbstractTumbling, Cue, Spontaneous, at
 from jaxchemo.models.turning import AbstractTurning, Isotropic
 
 CELLS = "rho"  # the name of the density of swimming cells
@@ -106,7 +107,7 @@ class RunAndTumble(AbstractModel):
             lines.append(f"speeds differ between cells by {number(self.speed_spread)} of their mean")
         return "\n".join([*lines, *self.signal_equations()])
 
-    def speed_at(self, x: Components) -> Float[Array, "..."]:
+    def speed_at(self, x: PerAxis) -> Float[Array, "..."]:
         """Mean speed of cells at points, given by their coordinates [length / time]."""
         return at(self.speed, x)
 

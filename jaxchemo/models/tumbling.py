@@ -9,12 +9,11 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo._types import PerAxis
 from jaxchemo.models.sensitivity import AbstractSensitivity
 
 if TYPE_CHECKING:
     from jaxchemo.models.run_and_tumble import RunAndTumble
-
-Components = tuple[Float[Array, "..."], ...]
 
 
 class Cue(NamedTuple):
@@ -27,8 +26,8 @@ class Cue(NamedTuple):
     - `along`, `passing`: how fast that changes by its own motion, `v . grad s`, and in place, `d_t s` [1 / time].
     """
 
-    position: Components
-    heading: Components
+    position: PerAxis
+    heading: PerAxis
     signal: Float[Array, "..."]
     along: Float[Array, "..."]
     passing: Float[Array, "..."] | float = 0.0
@@ -154,7 +153,7 @@ def _rate(name: str, given: ArrayLike | Callable[[Array], Array]) -> Any:
     return given if callable(given) else _checks.non_negative(name, given, arrays=True)
 
 
-def at(law: Array | Callable[[Array], Array], x: Components) -> Float[Array, "..."]:
+def at(law: Array | Callable[[Array], Array], x: PerAxis) -> Float[Array, "..."]:
     """A number, or a function of points `(..., d)`, at points given by their coordinates."""
     return jnp.asarray(law(jnp.stack(x, axis=-1))) if callable(law) else law
 

@@ -17,10 +17,11 @@ import numpy as np
 from jax.scipy.special import erf, gammaln
 from jaxtyping import Array, ArrayLike, Float
 
+from jaxchemo._numerics import entire_exponential_integral, exponential_integral
+from jaxchemo._types import Real
 from jaxchemo.references.self_similar import SelfSimilar as SelfSimilar
 from jaxchemo.references.self_similar import self_similar as self_similar
 
-Real = Float[Array, "..."] | float
 Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 
@@ -127,7 +128,8 @@ def plane_wave(
     """
     z = jnp.asarray(x, float) - speed * jnp.asarray(t, float)
     k = sensitivity / mobility
-    c = _inverse_exponential_integral(_exponential_integral(k * ahead) + jnp.exp(-speed * z / mobility)) / k
+    least = exponential_integral(jnp.asarray(k * ahead, float))
+    c = _inverse_exponential_integral(least + jnp.exp(-speed * z / mobility)) / k
     return speed**2 / mobility * jnp.exp((sensitivity * c - speed * z) / mobility), c
 
 
@@ -166,35 +168,13 @@ def logarithmic_wave(
     return behind * jax.nn.sigmoid(-phase), ahead * jnp.exp(-mobility / sensitivity * jax.nn.softplus(-phase))
 
 
-_NEAR, _NEAR_WEIGHTS = np.polynomial.legendre.leggauss(16)
-_FAR, _FAR_WEIGHTS = np.polynomial.laguerre.laggauss(40)
-
-
-def _exponential_integral(x: Real) -> Array:
-    """`E1(x)` for positive `x`, relative error about 1e-14. (That of `jax.scipy.special` takes minutes to compile.)"""
-    x = jnp.asarray(x, float)
-    near = x < 2
-    small, large = jnp.where(near, x, 1.0), jnp.where(near, 2.0, x)
-    # exp(-x) times the integral of exp(-t) / (x + t) over all t > 0
-    tail = jnp.exp(-large) * jnp.sum(
-        jnp.asarray(_FAR_WEIGHTS, x.dtype) / (large[..., None] + jnp.asarray(_FAR, x.dtype)), -1
-    )
-    return jnp.where(near, _entire_part(small) - np.euler_gamma - jnp.log(small), tail)
-
-
-def _entire_part(x: Array) -> Array:
-    """`E1(x) + gamma + ln x`, an entire function, for `0 <= x <= 2`."""
-    # the integral of (1 - exp(-x t)) / t over 0 < t < 1
-    t, weights = jnp.asarray(0.5 * (1 + _NEAR), x.dtype), jnp.asarray(0.5 * _NEAR_WEIGHTS, x.dtype)
-    return jnp.sum(-jnp.expm1(-x[..., None] * t) / t * weights, axis=-1)
-
-
 def _exponential_integral_difference(square: Array, s0: Array, s: Array) -> Array:
     """`E1(square / 2 s^2) - E1(square / 2 s0^2)`, also at the origin where each of them is infinite."""
     a, b = 0.5 * square / s**2, 0.5 * square / s0**2
-    near = b < 2
-    inside = 2 * jnp.log(s / s0) + _entire_part(jnp.where(near, a, 0.0)) - _entire_part(jnp.where(near, b, 0.0))
-    outside = _exponential_integral(jnp.where(near, 1.0, a)) - _exponential_integral(jnp.where(near, 1.0, b))
+    near = b < 1
+    inside = 2 * jnp.log(s / s0) + entire_exponential_integral(jnp.where(near, a, 0.0))
+    inside = inside - entire_exponential_integral(jnp.where(near, b, 0.0))
+    outside = exponential_integral(jnp.where(near, 1.0, a)) - exponential_integral(jnp.where(near, 1.0, b))
     return jnp.where(near, inside, outside)
 
 
@@ -203,7 +183,7 @@ def _inverse_exponential_integral(value: Array) -> Array:
 
     def improve(log_x: Array, target: Array) -> Array:
         x = jnp.exp(log_x)
-        return log_x + jnp.exp(x) * (_exponential_integral(x) - target)
+        return log_x + jnp.exp(x) * (exponential_integral(x) - target)
 
     fixed = jax.lax.stop_gradient(value)
     # From below the root Newton's method never overshoots. These are below it, as E1(x) is larger than -gamma - ln x

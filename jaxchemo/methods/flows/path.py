@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.scipy.special import erf
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxchemo._numerics import exponential_integral
 from jaxchemo.flows import TriangularFlow
 from jaxchemo.initial import AbstractProfile, Random
 from jaxchemo.methods.base import place
@@ -63,9 +64,7 @@ class AbstractPath(eqx.Module):
             q = 0.5 * safe / width**2
             if ndim == 2:
                 middle = jnp.euler_gamma - math.log(2 * width**2)
-                return jnp.mean(jnp.where(square > 0, -jnp.log(safe) - _exponential_integral(q), middle)) / (
-                    4 * math.pi
-                )
+                return jnp.mean(jnp.where(square > 0, -jnp.log(safe) - exponential_integral(q), middle)) / (4 * math.pi)
             far = erf(jnp.sqrt(q)) / jnp.sqrt(safe)
             return jnp.mean(jnp.where(square > 0, far, math.sqrt(2 / math.pi) / width)) / (4 * math.pi)
 
@@ -140,13 +139,3 @@ class FlowPath(AbstractPath):
 
     def sources(self, t: Float[Array, ""]) -> Swarm:
         return self.carried(swarm_of(self.initial, place(self.problem), self.seeds), t)[0]
-
-
-def _exponential_integral(x: Array) -> Array:
-    """`E1(x)` within 2e-7: Abramowitz and Stegun, 5.1.53 and 5.1.56. (jax.scipy's takes a millisecond a number.)"""
-    near, far = jnp.minimum(x, 1), jnp.maximum(x, 1)
-    series = jnp.array([0.00107857, -0.00976004, 0.05519968, -0.24991055, 0.99999193, -0.57721566], x.dtype)
-    over = jnp.array([1, 8.5733287401, 18.0590169730, 8.6347608925, 0.2677737343], x.dtype)
-    under = jnp.array([1, 9.5733223454, 25.6329561486, 21.0996530827, 3.9584969228], x.dtype)
-    tail = jnp.exp(-far) / far * jnp.polyval(over, far) / jnp.polyval(under, far)
-    return jnp.where(x < 1, jnp.polyval(series, near) - jnp.log(near), tail)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxchemo._types import Fields
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.fields import (
     AbstractSpreading,
@@ -23,9 +24,6 @@ from jaxchemo.fields import (
 from jaxchemo.methods.grids.collapse import largest
 from jaxchemo.methods.grids.steppers import AbstractSystem, exponential_step
 from jaxchemo.models import Model
-
-Fields = dict[str, Float[Array, "..."]]
-
 
 SHARE = 1e-3  # of the maximum: what a cell holds that counts as populated
 

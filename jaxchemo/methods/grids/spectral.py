@@ -8,9 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Complex, Float
+from jaxtyping import Array, ArrayLike, Complex
 
 from jaxchemo import _checks
+from jaxchemo._numerics import phi
 from jaxchemo.domain import Grid
 from jaxchemo.features import Feature
 from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, by_kind
@@ -52,9 +53,9 @@ class ETDRK2(AbstractExponential):
     def advance(self, linear, nonlinear, state, dt):
         z = jax.tree.map(lambda rate: dt * rate, linear)
         first = nonlinear(state)
-        ahead = jax.tree.map(lambda z, w, n: jnp.exp(z) * w + dt * _phi(z, 1)[1] * n, z, state, first)
+        ahead = jax.tree.map(lambda z, w, n: jnp.exp(z) * w + dt * phi(z, 1)[1] * n, z, state, first)
         second = nonlinear(ahead)
-        return jax.tree.map(lambda z, a, n, m: a + dt * _phi(z, 2)[2] * (m - n), z, ahead, first, second)
+        return jax.tree.map(lambda z, a, n, m: a + dt * phi(z, 2)[2] * (m - n), z, ahead, first, second)
 
 
 class ETDRK4(AbstractExponential):
@@ -68,7 +69,7 @@ class ETDRK4(AbstractExponential):
         z = jax.tree.map(lambda rate: dt * rate, linear)
 
         def half(start, rates):
-            return jax.tree.map(lambda z, w, n: jnp.exp(z / 2) * w + dt / 2 * _phi(z / 2, 1)[1] * n, z, start, rates)
+            return jax.tree.map(lambda z, w, n: jnp.exp(z / 2) * w + dt / 2 * phi(z / 2, 1)[1] * n, z, start, rates)
 
         at_start = nonlinear(state)
         a = half(state, at_start)
@@ -77,24 +78,11 @@ class ETDRK4(AbstractExponential):
         at_c = nonlinear(half(a, jax.tree.map(lambda b, n: 2 * b - n, at_b, at_start)))
 
         def combine(z, w, n, na, nb, nc):
-            _, one, two, three = _phi(z, 3)
+            _, one, two, three = phi(z, 3)
             rates = (one - 3 * two + 4 * three) * n + (2 * two - 4 * three) * (na + nb) + (4 * three - two) * nc
             return jnp.exp(z) * w + dt * rates
 
         return jax.tree.map(combine, z, state, at_start, at_a, at_b, at_c)
-
-
-def _phi(z: Float[Array, "..."], most: int) -> list[Float[Array, "..."]]:
-    """`phi_0 = exp`, `phi_k(z) = (phi_{k-1}(z) - 1/(k-1)!) / z`, by their series where that would cancel."""
-    small = jnp.abs(z) < 1
-    safe = jnp.where(small, -1, z)
-    found = [jnp.exp(z)]
-    for k in range(1, most + 1):
-        series = jnp.zeros_like(z)
-        for n in reversed(range(20)):
-            series = series * jnp.where(small, z, 0) + 1 / math.factorial(n + k)
-        found.append(jnp.where(small, series, (found[-1] - 1 / math.factorial(k - 1)) / safe))
-    return found
 
 
 class Spectral(AbstractStepwise):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxchemo import _checks
+from jaxchemo._numerics import mean_exponential
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.fields import AbstractSpreading
 
@@ -335,8 +336,4 @@ def exponential_step(value: Array, production: Scalar, rate: Scalar, dt: Scalar)
     decayed = value * jnp.exp(-rate * dt)
     if isinstance(production, float) and production == 0.0:
         return decayed
-    z = rate * dt
-    small = jnp.abs(z) < 1e-4
-    safe = jnp.where(small, 1.0, z)
-    mean = jnp.where(small, 1 - z / 2 + z * z / 6, (1 - jnp.exp(-safe)) / safe)
-    return decayed + production * dt * mean
+    return decayed + production * dt * mean_exponential(jnp.asarray(rate * dt))

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxchemo._numerics import mean_exponential
 from jaxchemo.features import Feature
 from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, box
 from jaxchemo.methods.swimmers.surroundings import Surroundings, check_signals, faces, shown
@@ -108,17 +109,10 @@ class Kinetic(AbstractStepwise):
         before, after = (right[-1:], left[:1]) if ring else (jnp.zeros_like(right[:1]),) * 2
         incoming, opposing = jnp.concatenate([before, right]), jnp.concatenate([left, after])
         bias = from_right - from_left
-        flux = (jnp.exp(-bias) * incoming - opposing) / (1 + from_left * _mean_exponential(bias))
+        flux = (jnp.exp(-bias) * incoming - opposing) / (1 + from_left * mean_exponential(bias))
         for end, shut in ((0, closed[0]), (-1, closed[1])):
             if shut:
                 flux = flux.at[end].set(0.0)
                 incoming = incoming.at[end].set(right[-1] if end else left[0])
                 opposing = opposing.at[end].set(right[-1] if end else left[0])
         return opposing + flux, incoming - flux, jnp.minimum(jnp.min(rates[0]), jnp.min(rates[1]))
-
-
-def _mean_exponential(z: Array) -> Array:
-    """`(1 - exp(-z)) / z`, the mean of `exp(-z s)` for s from 0 to 1."""
-    small = jnp.abs(z) < 1e-3
-    safe = jnp.where(small, 1, z)
-    return jnp.where(small, 1 - z / 2 * (1 - z / 3), -jnp.expm1(-safe) / safe)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
+from jaxchemo._types import Fields
 from jaxchemo.domain import AbstractGrid, Components, FreeSpace, Grid
 from jaxchemo.initial import AbstractProfile
 from jaxchemo.methods.base import box, by_kind
@@ -17,8 +18,6 @@ from jaxchemo.models.run_and_tumble import CELLS
 from jaxchemo.models.tumbling import Cue
 from jaxchemo.particles import gather
 from jaxchemo.problem import Problem
-
-Fields = dict[str, Float[Array, "..."]]
 
 
 class Surroundings(eqx.Module):

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from jaxchemo import _checks
+from jaxchemo._numerics import cut
 from jaxchemo.domain import Grid
 from jaxchemo.nn.interpolators.parameters import applied, initial_or_given
 from jaxchemo.nn.interpolators.scope import Scope
@@ -85,16 +86,12 @@ def _symmetric(x: Array, ndim: int, one: Along, other: Along) -> list[Array]:
     return sums
 
 
-def _cut(x: Array, axis: int, start: int, stop: int) -> Array:
-    return jax.lax.slice_in_dim(x, start, x.shape[axis] + stop, axis=axis)
-
-
 def _middle(x: Array, axis: int) -> Array:
-    return _cut(x, axis, 1, -1)
+    return cut(x, axis, 1, -1)
 
 
 def _sides(x: Array, axis: int) -> Array:
-    return _cut(x, axis, 0, -2) + _cut(x, axis, 2, 0)
+    return cut(x, axis, None, -2) + cut(x, axis, 2, None)
 
 
 def _near(x: Array, axis: int) -> Array:
@@ -104,7 +101,7 @@ def _near(x: Array, axis: int) -> Array:
 
 def _far(x: Array, axis: int) -> Array:
     """For the two halves of each cell, its neighbour on that side."""
-    pair = jnp.stack([_cut(x, axis, 0, -2), _cut(x, axis, 2, 0)], axis=axis + 1)
+    pair = jnp.stack([cut(x, axis, None, -2), cut(x, axis, 2, None)], axis=axis + 1)
     return pair.reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
 
 

@@ -1,8 +1,5 @@
 """The spectral method: exact growth of waves, orders, agreement with finite volumes, gradients, and what it refuses."""
 
-import decimal
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +7,6 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo import analysis
-from jaxchemo.methods.grids.spectral import _phi
 from jaxchemo.models import (
     Consumption,
     FluxLimited,
@@ -134,20 +130,6 @@ def test_gradients_agree_with_differences():
     np.testing.assert_allclose(
         gradient, [(value(at + h * e) - value(at - h * e)) / (2 * h) for e in jnp.eye(5)], rtol=1e-6
     )
-
-
-def test_the_functions_of_the_steps_are_accurate_everywhere():
-    z = -np.concatenate([np.logspace(-12, 4, 200)])
-    found = _phi(jnp.asarray(z), 3)
-
-    def exact(k, z):
-        z = decimal.Decimal(z)
-        return float((z.exp() - sum(z**n / math.factorial(n) for n in range(k))) / z**k)
-
-    with decimal.localcontext(prec=90):
-        for k in range(4):
-            np.testing.assert_allclose(found[k], [exact(k, float(one)) for one in z], rtol=1e-13, atol=1e-300)
-    assert [float(phi[0]) for phi in _phi(jnp.zeros(1), 3)] == [1, 1, 1 / 2, 1 / 6]
 
 
 class TestRefusals:

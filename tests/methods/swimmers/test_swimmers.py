@@ -374,7 +374,7 @@ class TestDoors:
             jc.solve(densities, jc.Agents(9), t1=1.0, dt=0.1, key=KEY)
         supplied = self.problem(cells, jc.Grid.box(0.0, 10.0, 20, jc.Dirichlet(1.0)))
         for method in (jc.Agents(9), jc.Kinetic(), jc.FokkerPlanck()):
-            with pytest.raises(TypeError, match="hold a density above zero: .*a wall that holds 0 absorbs cells"):
+            with pytest.raises(TypeError, match=r"hold a density above zero: .*a wall that holds 0 absorbs cells"):
                 method.check(supplied)
         with pytest.raises(TypeError, match="in FreeSpace give a formula"):
             jc.solve(
