@@ -34,9 +34,9 @@ class FiniteVolume(AbstractMethod):
     """Second-order finite volumes on a `Grid` or a `RadialGrid`.
 
     By default the flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel
-    1969), so an explicit step up to `stable_dt` keeps every density positive at any cell Peclet number. Mass is exact to
-    round-off. A larger step is reported as `RESULTS.unstable_step`; nothing is ever clipped. Signals may stay in place,
-    diffuse, or follow the cells at once (`relaxation=0`): those are solved for after every stage.
+    1969), so an explicit step up to `stable_dt` keeps every density positive at any cell Peclet number. Mass is exact
+    to round-off. A larger step is reported as `RESULTS.unstable_step`; nothing is ever clipped. Signals may stay in
+    place, diffuse, or follow the cells at once (`relaxation=0`): those are solved for after every stage.
 
     What is solved for (signals that diffuse, and with `IMEXEuler` and `IMEXRosenbrock` the densities) is positive to
     round-off: a value below zero by up to 16 units of the dtype (2e-6 in float32) times the maximum is let through.
@@ -175,7 +175,8 @@ class FiniteVolume(AbstractMethod):
         Where cell Peclet numbers are too high for a flux that is not always positive, its bound is that of stability,
         for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper solves
         for the diffusion, the drift of the cells does, and how fast those that hold more than a thousandth of the
-        maximum lose it on balance; that is halved until 16 steps keep every field positive. Infinite where nothing happens.
+        maximum lose it on balance; that is halved until 16 steps keep every field positive.
+        Infinite where nothing happens.
         """
         system = self._system(problem)
         state = jax.lax.stop_gradient(FieldState(state.density, state.signal))
