@@ -12,9 +12,13 @@ from jaxchemo.domain import Grid as Grid
 from jaxchemo.domain import NoFlux as NoFlux
 from jaxchemo.domain import Periodic as Periodic
 from jaxchemo.domain import RadialGrid as RadialGrid
+from jaxchemo.fields import AbstractFlux as AbstractFlux
+from jaxchemo.fields import Centred as Centred
 from jaxchemo.fields import CrankNicolson as CrankNicolson
 from jaxchemo.fields import ExactLinear as ExactLinear
 from jaxchemo.fields import ImplicitEuler as ImplicitEuler
+from jaxchemo.fields import ScharfetterGummel as ScharfetterGummel
+from jaxchemo.fields import Upwind as Upwind
 from jaxchemo.integrate import Direct as Direct
 from jaxchemo.integrate import FlowSolution as FlowSolution
 from jaxchemo.integrate import Forward as Forward

@@ -22,8 +22,9 @@ class RESULTS(eqx.Enumeration):
         "conditions and walls that are nowhere negative would do."
     )
     negative_density = (
-        "The density has become negative, as modes make it where they do not resolve it: more cells will do, or a "
-        "smaller `dt` at first. Where cells collapse no grid will: FiniteVolume says up to when."
+        "The density has become negative, as modes and centred fluxes make it where they do not resolve it: more cells "
+        "will do, or a smaller `dt` at first. Where cells collapse no grid will: FiniteVolume says up to when, and is "
+        "positive on any grid with ScharfetterGummel or Upwind."
     )
     negative_rate = (
         "A tumble rate has become negative: the signal is too steep for a linear response. ExponentialResponse, or a "

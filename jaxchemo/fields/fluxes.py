@@ -1,4 +1,4 @@
-"""Face fluxes: exponentially fitted transport, exact in mass and positive at any cell Peclet number."""
+"""Transport between cells by face fluxes, with exact mass: rates of change, and what bounds a step."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from jaxchemo._numerics import cut
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.domain.boundary import identity
-from jaxchemo.fields.bernoulli import smaller_bernoulli
+from jaxchemo.fields.face_fluxes import AbstractFlux, Bounding, ScharfetterGummel
 
 
 class Drift(NamedTuple):
@@ -44,9 +44,7 @@ def fitted_flux(
 ) -> Float[Array, "*faces"]:
     """Scharfetter-Gummel flux through faces, positive upwards [density x length / time].
 
-    `(D / distance) (B(-w) below - B(w) above)`: the exact one where flux and drift are constant between two centres, so
-    zero to round-off for `density = exp(potential / D)`. Centred differences for small `w`, upwind for large
-    (Scharfetter and Gummel 1969).
+    `(D / distance) (B(-w) below - B(w) above)`, see `ScharfetterGummel`.
 
     **Arguments:**
 
@@ -54,8 +52,7 @@ def fitted_flux(
     - `w`: potential above minus potential below, over the diffusivity D [dimensionless].
     - `conductance`: D over the distance of the two centres [length / time].
     """
-    upwind = jnp.where(w > 0, below, above)
-    return conductance * (w * upwind - smaller_bernoulli(w) * (above - below))
+    return conductance * ScharfetterGummel().across(below, above, w)
 
 
 def drift_diffusion(
@@ -66,8 +63,9 @@ def drift_diffusion(
     *,
     name: str | None = None,
     t: ArrayLike = 0.0,
+    flux: AbstractFlux = ScharfetterGummel(),
 ) -> Float[Array, "*shape"]:
-    """`div(D grad rho - rho V)` with `V = sum crowding * grad potential`, by fitted fluxes.
+    """`div(D grad rho - rho V)` with `V = sum crowding * grad potential`, by fluxes through faces.
 
     The sum over cells times their volumes vanishes to round-off unless a wall is open.
 
@@ -79,10 +77,11 @@ def drift_diffusion(
     - `drifts`: the causes of drift; their velocities add up. Default: none, plain diffusion.
     - `name`: the name of the density, by which a wall finds a prescribed value.
     - `t`: time, for wall values that change [time].
+    - `flux`: the flux between two cells. Default: the exponentially fitted one.
     """
     rate = jnp.zeros_like(density)
     for axis in range(density.ndim):
-        rate = rate - _outflow(density, mobility, grid, drifts, axis, name, t, density)
+        rate = rate - _outflow(density, mobility, grid, drifts, axis, name, t, density, flux)
     return rate
 
 
@@ -106,20 +105,46 @@ def outflow_rate(
     *,
     name: str | None = None,
     t: ArrayLike = 0.0,
+    flux: AbstractFlux = ScharfetterGummel(),
 ) -> Float[Array, "*shape"]:
     """Rate at which each cell loses what it holds through its faces [1 / time].
 
-    An explicit Euler step of `drift_diffusion` keeps every density non-negative while `dt * max(outflow_rate) <= 1`.
-    The arguments are those of `drift_diffusion`.
+    An explicit Euler step of `drift_diffusion` keeps every density non-negative while `dt * max(outflow_rate) <= 1`,
+    with a flux that is not positive only where cell Peclet numbers allow it; beyond, the rate is raised so that the
+    step is stable. The arguments are those of `drift_diffusion`.
     """
+    bounding = flux if flux.positive else Bounding(flux)
+    return _drained(density, mobility, grid, drifts, name, t, bounding)
+
+
+def drift_rate(
+    density: Float[Array, "*shape"],
+    mobility: ArrayLike,
+    grid: AbstractGrid,
+    drifts: Sequence[Drift] = (),
+    *,
+    name: str | None = None,
+    t: ArrayLike = 0.0,
+    flux: AbstractFlux = ScharfetterGummel(),
+) -> Float[Array, "*shape"]:
+    """As `outflow_rate`, by drift alone: what bounds a step where diffusion is solved for [1 / time]."""
+    if not flux.positive:
+        drifting = Bounding(flux, drift_only=True)
+        return _drained(density, mobility, grid, drifts, name, t, drifting) if drifts else jnp.zeros_like(density)
+    with_drift = _drained(density, mobility, grid, drifts, name, t, flux)
+    return with_drift - _drained(density, mobility, grid, [], name, t, flux)
+
+
+def _drained(density, mobility, grid: AbstractGrid, drifts, name, t, flux: AbstractFlux) -> Array:
+    """Rate at which each cell loses what it holds by a flux: the diagonal of a linear operator."""
     rate = jnp.zeros_like(density)
     for axis, n in enumerate(density.shape):
-        # The diagonal of a linear operator: colour the cells so that neighbours differ, also around a ring, fill one
-        # colour at a time, and look how fast it drains. Walls that mirror or prescribe the density are then in it.
+        # Colour the cells so that neighbours differ, also around a ring, fill one colour at a time, and look how fast
+        # it drains. Walls that mirror or prescribe the density are then in it.
         colors = jnp.where((jnp.arange(n) == n - 1) & (n % 2 == 1), 2, jnp.arange(n) % 2)
         filled = (colors == jnp.arange(3)[:, None]).reshape([3] + [n if i == axis else 1 for i in range(density.ndim)])
         filled = jnp.broadcast_to(filled, (3, *density.shape)).astype(density.dtype)
-        outflow = functools.partial(_outflow, density, mobility, grid, drifts, axis, name, t)
+        outflow = functools.partial(_outflow, density, mobility, grid, drifts, axis, name, t, flux=flux)
         drained = jax.vmap(lambda tangent, outflow=outflow: jax.jvp(outflow, (density,), (tangent,))[1])(filled)
         rate = rate + jnp.sum(filled * drained, axis=0)
     return rate
@@ -155,10 +180,10 @@ def convergence(
     return drawn
 
 
-def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held) -> Array:
+def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held, flux: Any = None) -> Array:
     """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`.
 
-    `held=None` is a unit density that only drifts.
+    `held=None` is a unit density that only drifts, for which no `flux` is needed.
     """
     mobility = jnp.asarray(mobility)
     distance = jnp.asarray(grid.face_distance(axis), density.dtype)
@@ -169,7 +194,7 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
 
     square = [_speed_along(cause, grid, axis, t) if cause.limit is not None else None for cause in drifts]
 
-    def flux(faces, distance) -> Array:
+    def passing(faces, distance) -> Array:
         diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
             below, above = faces.sides(scale * held, name, lambda value: scale * value)
@@ -188,22 +213,24 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
             return scale * rise / distance
         below, above = faces.sides(scale * held, name, lambda value: scale * value)
         if not shared:
-            # Where cells hardly diffuse they go upwind, as they do at a thousandth of the drift: so nothing is divided
-            # by zero, and nothing changes. A root, because derivatives divide by the square.
+            # Where cells hardly diffuse, fitted fluxes go upwind, as they do at a thousandth of the drift: so nothing
+            # is divided by zero, and nothing changes. Others gain a diffusivity of a thousandth of the drift times a
+            # cell, where upwind has half of it anyway. A root, because derivatives divide by the square.
             still = jnp.finfo(below.dtype).tiny ** 0.5
             diffusivity = jnp.maximum(diffusivity, jnp.abs(rise) / 1000) + still
-        return fitted_flux(below, above, rise / diffusivity, diffusivity / distance)
+        w, conductance = rise / diffusivity, diffusivity / distance
+        return conductance * flux.across(below, above, w)
 
     # Inner faces read their two cells from slices, and only walls that are not closed need ghosts. To pad whole arrays
     # first is shorter, and five times slower on XLA's CPU backend: it fuses the pad into the flux and no longer
     # vectorises it. Six fluxes per cell in one pass, rolled arrays and a concatenation with the walls also lost.
-    inside = flux(_Inside(axis), distance[1:-1] if distance.ndim else distance)
+    inside = passing(_Inside(axis), distance[1:-1] if distance.ndim else distance)
     total = jnp.pad(inside, [(int(i == axis),) * 2 for i in range(inside.ndim)])
     closed = grid.closed(axis, name)
     if not all(closed):
         walls = _Walls(axis, grid, t)
         reach = (distance[jnp.array((0, -1))] if distance.ndim else distance) * (1.0 if walls.ring else 0.5)
-        walls = flux(walls, reach)
+        walls = passing(walls, reach)
         for end, place in ((0, 0), (1, total.shape[axis] - 1)):
             if not closed[end]:
                 wall = cut(walls, axis, end, end + 1)

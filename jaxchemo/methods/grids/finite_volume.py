@@ -1,4 +1,4 @@
-"""Finite volumes with exponentially fitted face fluxes, on boxes and on radial shells: positive, with exact mass."""
+"""Finite volumes on boxes and radial shells, with exact mass: by exponentially fitted, positive fluxes or by others."""
 
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.features import Feature
+from jaxchemo.fields import AbstractFlux, ScharfetterGummel, face_fluxes
 from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.grids.collapse import blows_up, core, highest, unresolved
 from jaxchemo.methods.grids.resolution import warn_if_coarse
@@ -33,10 +34,10 @@ class CollapsingState(eqx.Module):
 class FiniteVolume(AbstractStepwise):
     """Second-order finite volumes on a `Grid` or a `RadialGrid`.
 
-    The flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel 1969), so an
-    explicit step up to `stable_dt` keeps every density positive at any cell Peclet number, and mass is exact to
-    round-off. A larger step is reported as `RESULTS.unstable_step`; nothing is ever clipped. Signals may stay in place,
-    diffuse, or follow the cells at once (`relaxation=0`): those are solved for after every stage.
+    By default the flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel
+    1969), so an explicit step up to `stable_dt` keeps every density positive at any cell Peclet number. Mass is exact
+    to round-off. A larger step is reported as `RESULTS.unstable_step`; nothing is ever clipped. Signals may stay in
+    place, diffuse, or follow the cells at once (`relaxation=0`): those are solved for after every stage.
 
     What is solved for (signals that diffuse, and with `IMEXEuler` and `IMEXRosenbrock` the densities) is positive to
     round-off: a value below zero by up to 16 units of the dtype (2e-6 in float32) times the maximum is let through.
@@ -56,6 +57,12 @@ class FiniteVolume(AbstractStepwise):
 
     - `stepper`: `Strang(SSPRK2())` (default: exact consumption, implicit signals, second order); `Euler()`, `SSPRK2()`,
       `SSPRK3()`; `IMEXEuler()`, `IMEXRosenbrock()` where diffusion limits the step; `Adaptive(...)` for references.
+    - `flux`: what passes a face between two cells. `ScharfetterGummel()` (default); `Upwind()`, positive too and first
+      order; `Centred()`, second order and positive only up to a cell Peclet number of 2; or a subclass of
+      `AbstractFlux`. Where a flux is not positive, densities below zero end a run as `RESULTS.negative_density`,
+      with `Adaptive` those beyond a hundred times its tolerance.
+
+    **Raises:** `TypeError` for other things, and `ValueError` for a flux that is not one of these equations.
     """
 
     solves: ClassVar = frozenset(
@@ -83,9 +90,12 @@ class FiniteVolume(AbstractStepwise):
     )
 
     stepper: AbstractStepper
+    flux: AbstractFlux
 
-    def __init__(self, stepper: AbstractStepper = Strang()):
+    def __init__(self, stepper: AbstractStepper = Strang(), flux: AbstractFlux = ScharfetterGummel()):
         self.stepper = _checks.instance("stepper", stepper, AbstractStepper, "a stepper such as SSPRK2()")
+        self.flux = _checks.instance("flux", flux, AbstractFlux, "a flux through faces such as Upwind()")
+        face_fluxes.check(self.flux)
 
     @property
     def stochastic(self) -> bool:
@@ -96,20 +106,24 @@ class FiniteVolume(AbstractStepwise):
         return "fv"
 
     def check_parts(self, problem):
-        system = SemiDiscrete(problem.continuum, _cells(problem))
+        system = self._system(problem)
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):
             self.stepper.check(system.grid)
         warn_if_coarse(problem)
 
     def init(self, problem, *, key=None):
-        state = SemiDiscrete(problem.continuum, _cells(problem)).start(*problem.fields())
+        state = self._system(problem).start(*problem.fields())
         if core(problem) is None:
             return state
         return CollapsingState(state.density, state.signal, jnp.max(next(iter(state.density.values()))))
 
+    def _system(self, problem: Problem) -> SemiDiscrete:
+        """The ordinary differential equations of the cells."""
+        return SemiDiscrete(problem.continuum, _cells(problem), self.flux)
+
     def step(self, problem, state, n, t, dt, *, key=None):
-        system = SemiDiscrete(problem.continuum, _cells(problem))
+        system = self._system(problem)
         before = FieldState(state.density, state.signal)
         after, went_well = self.stepper.advance(system, before, t, dt)
         deficit = self._deficit(system, after)
@@ -118,6 +132,8 @@ class FiniteVolume(AbstractStepwise):
             result = RESULTS.where(jnp.asarray(went_well), collapse, RESULTS.solver_failed)
         else:
             result = RESULTS.where(deficit < 0, RESULTS.unstable_step, collapse)
+        if not self.flux.positive:
+            result = RESULTS.where(self._negative(after), RESULTS.negative_density, result)
         result = RESULTS.where(jnp.isfinite(deficit), result, RESULTS.nonfinite)
         if isinstance(state, CollapsingState):
             after = CollapsingState(after.density, after.signal, state.start)
@@ -134,8 +150,16 @@ class FiniteVolume(AbstractStepwise):
             deficit += jnp.sum(jnp.where(jnp.isfinite(s), 0, s)) if one.slaved else _below_zero(s, one.diffuses)
         return jnp.asarray(deficit)
 
+    def _negative(self, state: FieldState) -> Bool[Array, ""]:
+        """Whether a density is below zero, by more than what the stepper itself leaves."""
+        if isinstance(self.stepper, Adaptive):
+            # What is within the tolerance of each step adds up along a run.
+            allowed = {k: 100 * (self.stepper.atol + self.stepper.rtol * jnp.max(u)) for k, u in state.density.items()}
+            return jnp.any(jnp.stack([jnp.min(u) < -allowed[name] for name, u in state.density.items()]))
+        return jnp.asarray(sum(_below_zero(u, self.stepper.implicit) for u in state.density.values())) < 0
+
     def second_look(self, problem, result, t):
-        """An unstable step where something was negative from the start, or a wall holds it there, is not the step's."""
+        """What was negative from the start, or is held so by a wall, is neither the step's nor the flux's."""
         grid = _cells(problem)
 
         def given() -> Bool[Array, ""]:
@@ -147,8 +171,8 @@ class FiniteVolume(AbstractStepwise):
                     below += [jnp.min(wall) < 0 for wall in walls]
             return jnp.any(jnp.stack(below))
 
-        unstable = result == RESULTS.unstable_step
-        negative = jax.lax.cond(unstable, given, lambda: jnp.zeros((), bool))
+        below_zero = (result == RESULTS.unstable_step) | (result == RESULTS.negative_density)
+        negative = jax.lax.cond(below_zero, given, lambda: jnp.zeros((), bool))
         return RESULTS.where(negative, RESULTS.negative_input, result)
 
     def _collapse(
@@ -172,11 +196,13 @@ class FiniteVolume(AbstractStepwise):
         """The largest Euler step that keeps every field positive, less five percent.
 
         The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly.
-        Where it solves for the diffusion, the drift of the cells does, and how fast those that hold more than a
-        thousandth of the maximum lose it on balance; that is halved until 16 steps keep every field positive.
+        Where cell Peclet numbers are too high for a flux that is not always positive, its bound is that of stability,
+        for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper solves
+        for the diffusion, the drift of the cells does, and how fast those that hold more than a thousandth of the
+        maximum lose it on balance; that is halved until 16 steps keep every field positive.
         Infinite where nothing happens.
         """
-        system = SemiDiscrete(problem.continuum, _cells(problem))
+        system = self._system(problem)
         state = jax.lax.stop_gradient(FieldState(state.density, state.signal))
         fastest = [jnp.max(rate) for rate in self.stepper.fastest(system, state, 0.0)]
         dt = 0.95 / jnp.max(jnp.stack(fastest))

@@ -10,13 +10,16 @@ from jaxtyping import Array, Float
 from jaxchemo._types import Fields
 from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.fields import (
+    AbstractFlux,
     AbstractSpreading,
     CrankNicolson,
     Drift,
     ExactLinear,
+    ScharfetterGummel,
     convergence,
     diffusion,
     drift_diffusion,
+    drift_rate,
     helmholtz,
     inverse,
     outflow_rate,
@@ -40,6 +43,7 @@ class SemiDiscrete(AbstractSystem):
 
     model: Model
     grid: AbstractGrid
+    flux: AbstractFlux = ScharfetterGummel()
 
     def check(self) -> None:
         """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
@@ -78,6 +82,7 @@ class SemiDiscrete(AbstractSystem):
                 self._drifts(name, state),
                 name=name,
                 t=t,
+                flux=self.flux,
             )
             for name in self.model.species
         }
@@ -118,11 +123,11 @@ class SemiDiscrete(AbstractSystem):
         return FieldState(density, signal)
 
     def drift_rates(self, state, t):
-        def rate(name: str, drifts: list[Drift]) -> Array:
-            diffusivity = self._diffusivity(name, state)
-            return outflow_rate(state.density[name], diffusivity, self.grid, drifts, name=name, t=t)
+        def rate(name: str) -> Array:
+            diffusivity, drifts = self._diffusivity(name, state), self._drifts(name, state)
+            return drift_rate(state.density[name], diffusivity, self.grid, drifts, name=name, t=t, flux=self.flux)
 
-        return [rate(name, self._drifts(name, state)) - rate(name, []) for name in self.model.species]
+        return [rate(name) for name in self.model.species]
 
     def net_rates(self, state, t):
         rates, lost = self.rates(state, t), []
@@ -167,7 +172,7 @@ class SemiDiscrete(AbstractSystem):
         for name, one in self.model.species.items():
             u = state.density[name]
             diffusivity = self._diffusivity(name, state)
-            rate = outflow_rate(u, diffusivity, self.grid, self._drifts(name, state), name=name, t=t)
+            rate = outflow_rate(u, diffusivity, self.grid, self._drifts(name, state), name=name, t=t, flux=self.flux)
             if explicit and one.growth is not None:
                 rate = rate - jnp.minimum(one.growth.rate(u, state.signal), 0)
             rates.append(rate)
