@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import exponent
 
 from jaxchemo.domain import Dirichlet, Grid, Mixed, NoFlux, Periodic, RadialGrid
 from jaxchemo.fields import Drift, bernoulli, diffusion, fitted_flux, fluxes
@@ -166,8 +167,7 @@ def test_second_order(boundary):
         drifts = [Drift(at(phi_of, x), crowding=crowding)]
         rate = drift_diffusion(at(rho_of, x), at(mobility_of, x), grid, drifts)
         errors.append(float(jnp.sqrt(jnp.mean((rate - at(lambda y: jnp.trace(jax.jacfwd(flux_of)(y)), x)) ** 2))))
-    slope = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
-    assert -2.1 < slope < -1.9, errors
+    assert exponent(sizes, errors) == pytest.approx(-2, abs=0.1), errors
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])

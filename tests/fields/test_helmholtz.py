@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import exponent
 
 from jaxchemo.domain import Dirichlet, Grid, Mixed, NoFlux, Periodic, RadialGrid
 from jaxchemo.fields import CrankNicolson, ExactLinear, ImplicitEuler, diffusion, helmholtz, of_laplacian
@@ -112,7 +113,7 @@ def test_orders_in_the_step(spreading, grid):
     if isinstance(spreading, ExactLinear):
         assert max(errors) < 1e-6
     else:
-        assert np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(-spreading.order, abs=0.1)
+        assert exponent(steps, errors) == pytest.approx(-spreading.order, abs=0.1)
 
 
 @given(

@@ -52,7 +52,10 @@ class TestTriangularFlow:
             return -0.5 * z @ z + log_det
 
         np.testing.assert_allclose(one.score, jax.grad(log_density)(y), atol=1e-11)
-        assert 0 < float(one.least) < 2
+        # The slopes of the couplings are the pivots of the whole Jacobian: ratios of its leading minors.
+        jacobian = np.asarray(jax.jacfwd(lambda x: flow.transform_and_log_det(x, t, phases)[0])(x))
+        minors = [1.0, *(np.linalg.det(jacobian[:k, :k]) for k in range(1, ndim + 1))]
+        assert float(one.least) == pytest.approx(np.min(np.divide(minors[1:], minors[:-1])), abs=1e-13)
 
     def test_it_starts_as_the_identity(self, ndim, waves):
         flow, x, t, phases = self.case(ndim, waves)

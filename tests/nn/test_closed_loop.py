@@ -6,20 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from particle_field_accuracy import CASES, closed_loop, reference
+from shared import two_blobs
 
 import jaxchemo as jc
 
 KEY = jax.random.key(0)
 
 
-def problem(mobility=0.1, sensitivity=1.0, ndim=2, n=16):
-    blobs = [jc.initial.gaussian(mass=1.0, center=(x,) + (0.0,) * (ndim - 1), std=0.6) for x in (-1.2, 1.2)]
-    return jc.Problem(
-        model=jc.models.phks(mobility, sensitivity),
-        grid=jc.Grid.box((-4.0,) * ndim, (4.0,) * ndim, (n,) * ndim),
-        density=jc.initial.mixture(blobs),
-        signal=jc.initial.gaussian(amplitude=2.0, std=0.9),
-    )
+def problem(mobility=0.1, sensitivity=1.0, ndim=2):
+    food = jc.initial.gaussian(amplitude=2.0, std=0.9)
+    return two_blobs(16, ndim=ndim, model=jc.models.phks(mobility, sensitivity), signal=food)
 
 
 def shaken(interpolator):

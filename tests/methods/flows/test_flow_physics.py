@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from shared import attracting
 
 import jaxchemo as jc
 from jaxchemo.analysis import energy_distance, sliced_wasserstein
@@ -19,11 +20,9 @@ SMALL = {"num_labels": 256, "num_sources": 1024, "width": 8}
 METHOD = jc.LagrangianFlow(num_labels=512, num_sources=2048, width=12, change=1.0, tolerance=0.05)
 
 
-def posed(pull, start=None, ndim=2, mobility=1.0, advection=None, **shape):
-    """One chemical unit of everything, so that the mass is the pull."""
-    model = keller_segel(mobility, 1.0, relaxation=0, advection=advection)
-    shape = {"std": (1.0,) * ndim, "center": (0.0,) * ndim} | shape
-    return jc.Problem(model, jc.FreeSpace(ndim), start or jc.initial.gaussian(mass=pull, **shape))
+def posed(pull, start=None, ndim=2, **more):
+    problem = attracting(pull, ndim, **more)
+    return problem.replace(density=start) if start else problem
 
 
 @eqx.filter_jit
