@@ -44,6 +44,10 @@ def test_films_and_tables_name_the_package_that_they_lack(monkeypatch, tmp_path)
 
 
 def test_every_method_says_how_it_is_set_up():
-    for method in (jc.FiniteVolume(), jc.ParticleField(10)):
-        assert type(method).__name__ in repr(method)
-    assert "grad c" in repr(jc.models.phks(0.1, 1.0))
+    fields = jc.FiniteVolume(jc.Strang(jc.SSPRK3()))
+    assert repr(fields) == "FiniteVolume(stepper=Strang(inner=SSPRK3(), spreading=None))"
+    particles = jc.ParticleField(10, deposit_order=2, increments=jc.ThreePoint())
+    assert repr(particles) == (
+        "ParticleField(num_particles=10, deposit_order=2, field=Exposure(), interpolator=Histospline(), "
+        "increments=ThreePoint(), points=Sobol(), mollifier=None)"
+    )

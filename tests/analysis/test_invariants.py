@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shared import exponent
 
 import jaxchemo as jc
 from jaxchemo import analysis, models
@@ -13,7 +14,7 @@ from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
 
 def order(sizes, errors):
     """Order of accuracy: minus the slope of log error over log size."""
-    return -np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+    return -exponent(sizes, errors)
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])

@@ -3,10 +3,18 @@
 import numpy as np
 import pytest
 
+import jaxchemo as jc
 from jaxchemo.experiments import RecoverParameters
 from jaxchemo.experiments.recover.study import Descent
 
 TINY = RecoverParameters(cells=24, dt=0.025, times=(0.15, 0.3), noise=0.05)
+
+
+def simulated(mobility, sensitivity):
+    problem = TINY.system.problem(2, TINY.cells)
+    problem = problem.replace(model=jc.models.phks(mobility, sensitivity, TINY.system.consumption))
+    run = jc.solve(problem, jc.FiniteVolume(), t1=TINY.times[-1], dt=TINY.dt, saveat=jc.SaveAt(ts=TINY.times))
+    return np.asarray(run.ys.density).ravel()
 
 
 @pytest.mark.slow
@@ -15,7 +23,11 @@ def test_parameters_are_recovered_within_three_error_bars():
     truth = (TINY.system.mobility, TINY.system.sensitivity)
     for value, error, true in zip(found.values, found.errors, truth, strict=True):
         assert abs(value - true) < 3 * error
-        assert 0 < error < 0.5 * true
+    # The errors are those of the noise, by how the densities differ a little to both sides of what was found.
+    sides = [[simulated(*np.array(found.values) * (1 + h)) for h in (size, -size)] for size in 1e-4 * np.eye(2)]
+    jacobian = np.stack([(up - down) / 2e-4 / TINY.noise for up, down in sides])
+    errors = found.values * np.sqrt(np.diag(np.linalg.inv(jacobian @ jacobian.T)))
+    np.testing.assert_allclose(found.errors, errors, rtol=1e-4)
     # The misfit at the optimum is that of the noise: half the number of observations.
     count = found.observed.size
     assert found.levenberg_marquardt.misfit[-1] == pytest.approx(count / 2, rel=5 / np.sqrt(count))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import exponent
 
 from jaxchemo.domain import Dirichlet, Grid, Mixed, NoFlux, Periodic, RadialGrid
 from jaxchemo.fields import Centred, Drift, ScharfetterGummel, Upwind, bernoulli, diffusion, fitted_flux, fluxes
@@ -173,8 +174,7 @@ def test_order(boundary, flux, order):
         drifts = [Drift(at(phi_of, x), crowding=crowding)]
         rate = drift_diffusion(at(rho_of, x), at(mobility_of, x), grid, drifts, flux=flux)
         errors.append(float(jnp.sqrt(jnp.mean((rate - at(lambda y: jnp.trace(jax.jacfwd(flux_of)(y)), x)) ** 2))))
-    slope = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
-    assert -order - 0.1 < slope < -order + 0.1, errors
+    assert exponent(sizes, errors) == pytest.approx(-order, abs=0.1), errors
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])

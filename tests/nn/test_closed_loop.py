@@ -6,20 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from particle_field_accuracy import CASES, closed_loop, reference
+from shared import two_blobs
 
 import jaxchemo as jc
 
 KEY = jax.random.key(0)
 
 
-def problem(mobility=0.1, sensitivity=1.0, ndim=2, n=16):
-    blobs = [jc.initial.gaussian(mass=1.0, center=(x,) + (0.0,) * (ndim - 1), std=0.6) for x in (-1.2, 1.2)]
-    return jc.Problem(
-        model=jc.models.phks(mobility, sensitivity),
-        grid=jc.Grid.box((-4.0,) * ndim, (4.0,) * ndim, (n,) * ndim),
-        density=jc.initial.mixture(blobs),
-        signal=jc.initial.gaussian(amplitude=2.0, std=0.9),
-    )
+def problem(mobility=0.1, sensitivity=1.0, ndim=2):
+    food = jc.initial.gaussian(amplitude=2.0, std=0.9)
+    return two_blobs(16, ndim=ndim, model=jc.models.phks(mobility, sensitivity), signal=food)
 
 
 def shaken(interpolator):
@@ -57,8 +53,8 @@ def test_gradients_through_a_trajectory_agree_with_differences(network):
         return jnp.mean(jnp.sum(run.final.positions**2 * jnp.array([1.0, 0.3]), axis=1))
 
     at = (jnp.asarray(0.1), jnp.asarray(1.0), start.parameters)
-    gradient = jax.jit(jax.grad(second_moment))(at)
-    value, step = jax.jit(second_moment), 1e-5
+    both, step = jax.jit(jax.value_and_grad(second_moment)), 1e-5
+    gradient = both(at)[1]
     keys = iter(jax.random.split(jax.random.key(5), 100))
     towards = {
         "mobility": (jnp.asarray(0.1), jnp.asarray(0.0), jax.tree.map(jnp.zeros_like, start.parameters)),
@@ -70,7 +66,7 @@ def test_gradients_through_a_trajectory_agree_with_differences(network):
         ),
     }
     for name, along in towards.items():
-        moved = [value(jax.tree.map(lambda a, d, s=s: a + s * d, at, along)) for s in (step, -step)]
+        moved = [both(jax.tree.map(lambda a, d, s=s: a + s * d, at, along))[0] for s in (step, -step)]
         expected = float(moved[0] - moved[1]) / (2 * step)
         found = sum(float(jnp.sum(g * d)) for g, d in zip(*map(jax.tree.leaves, (gradient, along)), strict=True))
         assert found == pytest.approx(expected, rel=1e-5), name

@@ -4,29 +4,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shared import attracting
 
 import jaxchemo as jc
-from jaxchemo.models import Model, Species, keller_segel
+from jaxchemo.models import Model, Species
 from jaxchemo.references import radial_collapse
 
 FLOW = jc.LagrangianFlow(num_labels=512, num_sources=2048, width=12, change=1.0, tolerance=0.05)
 PULL, T = 16 * np.pi, 0.15
 
 
-def problem(pull, mobility=1.0, std=1.0, ndim=2, advection=None):
-    model = keller_segel(mobility, 1.0, relaxation=0, advection=advection)
-    return jc.Problem(model, jc.FreeSpace(ndim), jc.initial.gaussian(mass=pull, std=std))
+def collapsing(pull, mobility, std):
+    return attracting(pull, mobility=mobility, std=std)
 
 
 def told(numbers):
     """Mean squared distance from the centre and log density there, of a collapse with pull, mobility and size given."""
-    solution = jc.solve(problem(*numbers), FLOW, t1=T)
+    solution = jc.solve(collapsing(*numbers), FLOW, t1=T)
     square = jnp.mean(jnp.sum(solution.final.positions**2, axis=-1))
     return jnp.stack([square, solution.log_prob(jnp.zeros(2), T)])
 
 
 def peak(numbers):
-    return np.log(radial_collapse(problem(*numbers), (T,)).at(np.zeros(1), 0)[0])
+    return np.log(radial_collapse(collapsing(*numbers), (T,)).at(np.zeros(1), 0)[0])
 
 
 @pytest.mark.slow
@@ -80,12 +80,12 @@ def test_in_space():
     flow = jc.LagrangianFlow(num_labels=512, num_sources=4096, width=12, change=1.0)
 
     def told(pull):
-        solution = jc.solve(problem(pull, ndim=3), flow, t1=0.25)
+        solution = jc.solve(attracting(pull, 3), flow, t1=0.25)
         square = jnp.mean(jnp.sum(solution.final.positions**2, axis=-1))
         return jnp.stack([square, solution.log_prob(jnp.zeros(3), 0.25)])
 
     def exact(pull):
-        found = radial_collapse(problem(pull, ndim=3), (0.25,))
+        found = radial_collapse(attracting(pull, 3), (0.25,))
         return np.array([found.spread[0], np.log(found.at(np.zeros(1), 0)[0])])
 
     square, peak = jax.jvp(told, (60.0,), (1.0,))[1]

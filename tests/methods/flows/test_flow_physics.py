@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from shared import attracting
 
 import jaxchemo as jc
 from jaxchemo.analysis import energy_distance, sliced_wasserstein
@@ -16,14 +17,13 @@ from jaxchemo.particles.mean_field import AbstractMeanField
 from jaxchemo.references import radial_collapse
 
 SMALL = {"num_labels": 256, "num_sources": 1024, "width": 8}
+FEW = jc.LagrangianFlow(**SMALL, change=1.0, tolerance=0.05)
 METHOD = jc.LagrangianFlow(num_labels=512, num_sources=2048, width=12, change=1.0, tolerance=0.05)
 
 
-def posed(pull, start=None, ndim=2, mobility=1.0, advection=None, **shape):
-    """One chemical unit of everything, so that the mass is the pull."""
-    model = keller_segel(mobility, 1.0, relaxation=0, advection=advection)
-    shape = {"std": (1.0,) * ndim, "center": (0.0,) * ndim} | shape
-    return jc.Problem(model, jc.FreeSpace(ndim), start or jc.initial.gaussian(mass=pull, **shape))
+def posed(pull, start=None, ndim=2, **more):
+    problem = attracting(pull, ndim, **more)
+    return problem.replace(density=start) if start else problem
 
 
 @eqx.filter_jit
@@ -161,12 +161,13 @@ class TestLaws:
 
     @pytest.fixture(
         scope="class",
-        params=[4 * np.pi, pytest.param(12 * np.pi, marks=pytest.mark.slow)],
+        params=[(4 * np.pi, FEW), pytest.param((12 * np.pi, METHOD), marks=pytest.mark.slow)],
         ids=["spreading", "collapsing"],
     )
     @staticmethod
     def run(request):
-        return request.param, jc.solve(posed(request.param), METHOD, t1=0.1)
+        pull, method = request.param
+        return pull, jc.solve(posed(pull), method, t1=0.1)
 
     def test_the_free_energy_falls_by_what_is_dissipated(self, run):
         """`d/dt (mobility E ln p - pull/2 E u) = -E|U|^2`, u by pairs of two independent clouds."""

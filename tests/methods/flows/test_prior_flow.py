@@ -6,22 +6,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
+from shared import attracting
 
 import jaxchemo as jc
 from jaxchemo.flows import krnet, later
 from jaxchemo.methods.flows.labels import Frame
 from jaxchemo.methods.flows.prior import PriorFlow
 from jaxchemo.methods.flows.prior_path import PriorPath
-from jaxchemo.models import Model, Species, keller_segel
+from jaxchemo.models import Model, Species
 from jaxchemo.references import distance, radial_collapse
 
 TINY = {"depth": 2, "width": 8, "num_labels": 64, "num_sources": 128, "num_times": 2, "num_seeds": 1024}
 X = np.random.default_rng(0).normal(size=(20, 2))
 
 
-def collapsing(pull=4 * np.pi, center=(0.5, -1.0), std=1.0):
-    start = jc.initial.gaussian(mass=pull, center=center, std=std)
-    return jc.Problem(keller_segel(1.0, 1.0, relaxation=0), jc.FreeSpace(2), start)
+def collapsing(pull=4 * np.pi):
+    return attracting(pull, center=(0.5, -1.0))
 
 
 @eqx.filter_jit

@@ -5,15 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import shared
+from shared import exponent
 
 import jaxchemo as jc
 from jaxchemo.analysis import boltzmann, diagnostics
 from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
 from jaxchemo.references import exact
-
-
-def slope(x, y):
-    return np.polyfit(np.log(x), np.log(y), 1)[0]
 
 
 class Wall(eqx.Module):
@@ -74,7 +72,7 @@ class TestWaves:
         method = jc.FiniteVolume(jc.Adaptive(rtol=1e-7, atol=1e-9))
         errors = np.array([wave_error(wave, n, method, DISTANCE) for n in cells])
         for kind in (0, 1):
-            assert slope(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2)
+            assert exponent(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2)
         assert errors[-1].max() < 4e-4
 
     @pytest.mark.parametrize("wave", [pytest.param(WAVES[0], marks=pytest.mark.slow), WAVES[1]], ids=NAMES)
@@ -88,7 +86,7 @@ class TestWaves:
         for dt in steps:
             end = jc.solve(problem, jc.FiniteVolume(stepper), t1=DISTANCE, dt=float(dt)).final
             errors.append(float(jnp.max(jnp.abs(end.density - reference.density))))
-        assert slope(steps, errors) == pytest.approx(stepper.order, abs=0.2)
+        assert exponent(steps, errors) == pytest.approx(stepper.order, abs=0.2)
 
     @pytest.mark.slow
     def test_an_implicit_solver_gives_the_same(self):
@@ -152,7 +150,7 @@ class TestManufactured:
         cells = [16, 32, 64]
         errors = np.array([self.error(n) for n in cells])
         for kind in (0, 1):
-            assert slope(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2), errors
+            assert exponent(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2), errors
 
 
 def test_uniform_fields_follow_the_formula():
@@ -185,7 +183,7 @@ class TestSelfSimilar:
             errors.append((apart, food))
         assert float(found["mass"]) == pytest.approx(profile.mass, rel=1e-6)
         assert float(found["second_moment"]) == pytest.approx(2 * profile.spread, rel=0.01)
-        assert np.allclose([slope(cells, column) for column in zip(*errors, strict=True)], -2, atol=0.25)
+        assert np.allclose([exponent(cells, column) for column in zip(*errors, strict=True)], -2, atol=0.25)
 
 
 # S6: unit mass of std 0.5 in food exp(-r^2/2) at t = 0.5. mobility: second moment, rho(0), food, c(0), int rho ln rho
@@ -238,14 +236,7 @@ def test_one_blob_in_a_box_against_the_reference():
 
 
 def two_blobs(n=24, boundary=None, **changes):
-    blobs = [jc.initial.gaussian(mass=1.0, center=(x, 0.0), std=0.5) for x in (-1.0, 1.0)]
-    parts = dict(
-        model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-3, -3), (3, 3), (n, n), boundary or jc.NoFlux()),
-        density=jc.initial.mixture(blobs),
-        signal=jc.initial.gaussian(amplitude=4.0, std=0.9),
-    )
-    return jc.Problem(**{**parts, **changes})
+    return shared.two_blobs(n, place=1.0, std=0.5, half=3.0, boundary=boundary, **changes)
 
 
 class TestIdentities:
@@ -272,7 +263,7 @@ class TestIdentities:
             energy = watched["entropy"]
             times = np.linspace(0, 0.1, len(energy))
             off.append(abs(float(energy[-1] - energy[0] + np.trapezoid(watched["entropy_dissipation"], times))))
-        assert slope([32, 64, 128], off) == pytest.approx(-2, abs=0.4)
+        assert exponent([32, 64, 128], off) == pytest.approx(-2, abs=0.4)
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("dtype", "bound"), [(np.float64, 1e-12), (np.float32, 1e-5)])

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from shared import exponent
 
 import jaxchemo as jc
 from jaxchemo.models import (
@@ -185,7 +186,7 @@ def orders(grid, exact, law, cells, method=jc.FiniteVolume(jc.SSPRK3())):
     for one in map(grid, cells):
         steps = math.ceil(0.25 * len(one.shape) / min(float(jnp.min(length)) for length in one.lengths) ** 2)
         found.append(errors(one, exact, needed, law, method, steps))
-    return -np.polyfit(np.log(cells), np.log(found), 1)[0]
+    return -exponent(cells, found)
 
 
 LINEAR = Linear(0.7)

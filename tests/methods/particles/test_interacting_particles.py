@@ -5,17 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import exp1
+from shared import attracting
 
 import jaxchemo as jc
 from jaxchemo.models import Model, Species, keller_segel
 
 KEY = jax.random.key(0)
 PULL = 4 * np.pi
-
-
-def cloud(ndim=2, pull=PULL, advection=None, mobility=1.0, center=0.0):
-    model = keller_segel(mobility, 1.0, relaxation=0, advection=advection)
-    return jc.Problem(model, jc.FreeSpace(ndim), jc.initial.gaussian(mass=pull, center=center, std=1.0))
 
 
 def moment(x):
@@ -28,7 +24,7 @@ class TestMoments:
     def test_the_law_of_finitely_many(self):
         """Of a step without noise: `sum x . drift` counts pairs, `(P - 1) / P` of the law of a cloud."""
         method = jc.InteractingParticles(256, blob=jc.AlgebraicBlob(1e-6))
-        problem = cloud(mobility=1e-12)
+        problem = attracting(PULL, mobility=1e-12)
         start = method.init(problem, key=KEY)
         end, _ = method.step(problem, start, 0, 0.0, 1e-6, key=KEY)
         x, y = (np.stack(one.positions, axis=1) for one in (start, end))
@@ -37,7 +33,7 @@ class TestMoments:
 
     def test_growth_of_the_second_moment(self):
         """With blobs of width e, by the closed form of a Gaussian cloud, over a time in which it stays one."""
-        problem, method = cloud(), jc.InteractingParticles(1024, blob=jc.AlgebraicBlob(0.2))
+        problem, method = attracting(PULL), jc.InteractingParticles(1024, blob=jc.AlgebraicBlob(0.2))
         ends = [
             moment(jc.solve(problem, method, t1=0.05, dt=0.005, key=jax.random.key(k)).final.positions).mean()
             for k in range(4)
@@ -51,14 +47,16 @@ class TestMoments:
 
     @pytest.mark.slow
     def test_three_dimensions(self):
-        problem, method = cloud(3, pull=60.0), jc.InteractingParticles(2048, blob=jc.GaussianBlob(0.1))
+        problem, method = attracting(60.0, 3), jc.InteractingParticles(2048, blob=jc.GaussianBlob(0.1))
         end = jc.solve(problem, method, t1=0.25, dt=0.005, key=KEY, adjoint=jc.Forward()).final.positions
         reference = jc_radial(problem, [0.25])
         assert moment(end).mean() == pytest.approx(reference, abs=0.12)
 
     def test_a_fluid_carries_them(self):
         """`d/dt <x> = <v>`: the attraction drops out of the mean."""
-        problem = cloud(advection=lambda x: jnp.stack([1 + 0 * x[..., 0], -x[..., 1]], axis=-1), center=(0.0, 2.0))
+        problem = attracting(
+            PULL, advection=lambda x: jnp.stack([1 + 0 * x[..., 0], -x[..., 1]], axis=-1), center=(0.0, 2.0)
+        )
         method = jc.InteractingParticles(1024, blob=jc.GaussianBlob(0.2))
         end = np.asarray(jc.solve(problem, method, t1=0.5, dt=0.01, key=KEY).final.positions)
         error = np.sqrt(2 * 0.5 / 1024)
@@ -86,7 +84,7 @@ def test_gradients_are_those_of_differences():
 
 def test_particles_of_ones_own_and_the_advised_step():
     x = jax.random.normal(KEY, (50, 2))
-    problem = cloud().replace(density=jc.initial.particles(x, mass=PULL))
+    problem = attracting(PULL).replace(density=jc.initial.particles(x, mass=PULL))
     end = jc.solve(problem, jc.InteractingParticles(50), t1=0.01, dt="auto", key=KEY)
     assert end.final.positions.shape == (50, 2) and float(end.final.weights) == pytest.approx(PULL / 50)
     assert float(end.stats["dt"]) <= 0.025**2 / 2
@@ -102,11 +100,11 @@ def test_bad_input_is_refused():
     ):
         solve(box)
     with pytest.raises(TypeError, match=r"signals that decay, .*, and no other method does in the whole space"):
-        solve(cloud().replace(model=keller_segel(1.0, 1.0, relaxation=0, decay=1.0)))
+        solve(attracting(PULL).replace(model=keller_segel(1.0, 1.0, relaxation=0, decay=1.0)))
     with pytest.raises(TypeError, match="`density` must be known in the whole space"):
-        solve(cloud().replace(density=jc.initial.uniform(amplitude=1.0)))
+        solve(attracting(PULL).replace(density=jc.initial.uniform(amplitude=1.0)))
     with pytest.raises(ValueError, match="`num_particles` is 50, but the initial condition has 40"):
-        solve(cloud().replace(density=jc.initial.particles(jnp.zeros((40, 2)), mass=1.0)))
+        solve(attracting(PULL).replace(density=jc.initial.particles(jnp.zeros((40, 2)), mass=1.0)))
     with pytest.raises(TypeError, match="`blob` must be GaussianBlob"):
         jc.InteractingParticles(10, blob=0.1)
     flowing = Model({"rho": Species(1.0)}, advection=lambda x: x)
@@ -120,4 +118,4 @@ def test_bad_input_is_refused():
             dt=0.001,
         )
     with pytest.raises(ValueError, match="values on a grid, but the domain is FreeSpace"):
-        cloud().replace(density=jc.initial.array(np.ones((4, 4))))
+        attracting(PULL).replace(density=jc.initial.array(np.ones((4, 4))))
