@@ -91,7 +91,8 @@ def in_blocks(kind: str, cells: int, steps: int) -> Contestant:
     def advance(carries, n):
         zero, dt = jnp.zeros(()), jnp.asarray(DT)
         return jax.lax.map(
-            lambda one: loop.advance(problem, method, one[0], n, steps, zero, dt, one[1], jc.Forward()), (carries, keys)
+            lambda one: loop.take_steps(problem, method, one[0], n, steps, zero, dt, one[1], jc.Forward()),
+            (carries, keys),
         )
 
     starts = eqx.filter_jit(lambda: jax.lax.map(lambda key: loop.start(problem, method, key), keys))
@@ -109,7 +110,7 @@ def compiled(problem: jc.Problem, method: jc.Agents, steps: int) -> Any:
     @eqx.filter_jit
     def advance(carry, n):
         zero, dt = jnp.zeros(()), jnp.asarray(DT)
-        return loop.advance(problem, method, carry, n, steps, zero, dt, jax.random.key(0), jc.Forward())
+        return loop.take_steps(problem, method, carry, n, steps, zero, dt, jax.random.key(0), jc.Forward())
 
     return advance
 

@@ -29,7 +29,7 @@ from jaxchemo.particles.interpolators import Histospline, Sampling
 DT = 0.01
 HALFWAY = round(0.5 * END / DT)
 
-EXPONENTIAL = dict(deposit_order=0, field=jc.Exponential())
+EXPONENTIAL = dict(deposit_order=0, update=jc.ExponentialUpdate())
 SCHEMES = {
     "histogram / trilinear": lambda: dict(**EXPONENTIAL, interpolator=jc.BSpline(1)),
     "histogram / cubic spline": lambda: dict(**EXPONENTIAL, interpolator=jc.CubicSpline()),
@@ -80,7 +80,7 @@ def _noiseless() -> tuple[jax.Array, jax.Array]:
 @eqx.filter_jit
 def errors(problem: jc.Problem, method: jc.ParticleField, exposures, mollified, octant, key) -> jax.Array:
     """Density error, second moment and gradient error of one run."""
-    start, condition, box_of = problem.density["rho"], problem.signal["c"], problem.grid
+    start, condition, box_of = problem.density["rho"], problem.signal["c"], problem.domain
     assert isinstance(start, jc.initial.Particles)
     assert isinstance(condition, jc.initial.AbstractProfile) and isinstance(box_of, jc.Grid)
     weight = start.mass / method.num_particles
@@ -99,7 +99,7 @@ def errors(problem: jc.Problem, method: jc.ParticleField, exposures, mollified, 
         elapsed = (k + 1) * HALFWAY * DT
         diffused = 2 * problem.continuum.species["rho"].mobility * elapsed
         sampling = Sampling(method.deposit_order, weight * elapsed / box_of.cell_volume, diffused)
-        _, seen = method.field.felt(
+        _, seen = method.update.at_particles(
             state.stored["c"], condition, signal, x, box_of, method.interpolator, {"rho": sampling}, 0.0
         )
         folded = tuple(jnp.abs(xi) for xi in x)

@@ -173,7 +173,7 @@ def waves(x: jax.Array) -> jax.Array:
 
 
 def fluid_in_space(wavelengths: tuple[float, ...]) -> dict[str, Any]:
-    """The Kolmogorov fluid of wavelength 1: residual over velocity, the mean law (nought), and how the run ended."""
+    """The Kolmogorov fluid of wavelength 1: residual over velocity, the mean law (zero), and how the run ended."""
     method = jc.LagrangianFlow(num_sources=8192, width=24, wavelengths=wavelengths)
     start = time.perf_counter()
     found = jc.solve(problem(60.0, 3, waves), method, t1=0.2, throw=False)

@@ -1,7 +1,8 @@
 """Cost of a particle step against the number of particles and of cells: the exposure touches occupied cells only.
 
 `lazy` is `ParticleField(P, interpolator=BSpline(1))`: exposure and linear gather, no work on the whole grid. `dense` is
-the same with `field=Exponential()`, which updates every cell. `default` adds the histospline's filter over the grid.
+the same with `update=ExponentialUpdate()`, which updates every cell. `default` adds the histospline's filter over the
+grid.
 
     python benchmarks/lazy_update.py [--quick]
 """
@@ -12,7 +13,7 @@ from particle_step import LINEAR, ours
 
 import jaxchemo as jc
 
-SCHEMES = {"lazy": LINEAR, "dense": LINEAR | dict(field=jc.Exponential()), "default": {}}
+SCHEMES = {"lazy": LINEAR, "dense": LINEAR | dict(update=jc.ExponentialUpdate()), "default": {}}
 
 
 def measure(particles: int, n: int, rounds: int) -> dict[str, float]:

@@ -41,7 +41,7 @@ def final(
 
 
 def distances(found, reference) -> tuple[float, float]:
-    grid = problem().grid
+    grid = problem().domain
     assert isinstance(grid, jc.Grid)
     density = relative_distance(found[0], reference[0], grid, WIDTH)
     return float(density), float(jnp.linalg.norm(found[1] - reference[1]) / jnp.linalg.norm(reference[1]))

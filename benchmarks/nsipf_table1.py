@@ -1,7 +1,7 @@
 """The NSIPF paper's first table: seconds of finite differences, classical SIPF and NSIPF on three grids.
 
 Two blobs and their food in [-4, 4]^3 to t = 1, 20,000 particles, 100 steps of 0.01 (finite volumes take the steps that
-their stability asks for). The classical scheme is timed as the paper's times suggest it was run, one scipy call per
+their stability needs). The classical scheme is timed as the paper's times suggest it was run, one scipy call per
 particle, and with one call for all of them; both are timed on few steps and scaled, and say so. The paper's seconds
 (arXiv 2510.13199, a GTX 1080) stand beside ours: its resolutions are not known, so rows correspond in order only.
 
@@ -31,7 +31,7 @@ def problem_on(n: int) -> jc.Problem:
     blobs = [jc.initial.gaussian(mass=0.5, center=(x, 0.0, 0.0), std=0.4) for x in (-1.5, 1.5)]
     return jc.Problem(
         model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-4.0,) * 3, (4.0,) * 3, (n,) * 3),
+        domain=jc.Grid.box((-4.0,) * 3, (4.0,) * 3, (n,) * 3),
         density=jc.initial.mixture(blobs),
         signal=jc.initial.gaussian(amplitude=20.0, std=1.0),
     )

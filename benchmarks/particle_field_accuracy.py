@@ -69,9 +69,9 @@ CASES = {
 }
 
 SCHEMES = {
-    "histogram / trilinear": dict(deposit_order=0, field=jc.Exponential(), interpolator=jc.BSpline(1)),
-    "histogram / cubic spline": dict(deposit_order=0, field=jc.Exponential(), interpolator=jc.CubicSpline()),
-    "CIC / CIC": dict(deposit_order=1, field=jc.Exponential(), interpolator=jc.BSpline(1)),
+    "histogram / trilinear": dict(deposit_order=0, update=jc.ExponentialUpdate(), interpolator=jc.BSpline(1)),
+    "histogram / cubic spline": dict(deposit_order=0, update=jc.ExponentialUpdate(), interpolator=jc.CubicSpline()),
+    "CIC / CIC": dict(deposit_order=1, update=jc.ExponentialUpdate(), interpolator=jc.BSpline(1)),
     "default": {},
 }
 

@@ -47,7 +47,7 @@ def ours(method: jc.ParticleField, n: int, steps: int):
     @eqx.filter_jit
     def advance(carry):
         zero, dt = jnp.zeros((), jnp.int32), jnp.asarray(DT)
-        return loop.advance(problem, method, carry, zero, steps, jnp.zeros(()), dt, key, jc.Forward())
+        return loop.take_steps(problem, method, carry, zero, steps, jnp.zeros(()), dt, key, jc.Forward())
 
     carry = eqx.filter_jit(loop.start)(problem, method, key)
     return lambda: advance(carry)

@@ -35,8 +35,8 @@ from jaxchemo.methods import SSPRK3 as SSPRK3
 from jaxchemo.methods import Adaptive as Adaptive
 from jaxchemo.methods import Agents as Agents
 from jaxchemo.methods import Euler as Euler
-from jaxchemo.methods import Explicit as Explicit
-from jaxchemo.methods import Exponential as Exponential
+from jaxchemo.methods import ExplicitUpdate as ExplicitUpdate
+from jaxchemo.methods import ExponentialUpdate as ExponentialUpdate
 from jaxchemo.methods import Exposure as Exposure
 from jaxchemo.methods import FiniteVolume as FiniteVolume
 from jaxchemo.methods import FokkerPlanck as FokkerPlanck
@@ -77,7 +77,7 @@ if _TYPE_CHECKING:
 
     __version__: str
 
-# What these need (flax, scipy, matplotlib) takes a while to import: they open when they are first asked for.
+# What these need (flax, scipy, matplotlib) takes a while to import: they open when they are first used.
 _LAZY = ("analysis", "experiments", "inference", "nn", "plotting", "references")
 
 

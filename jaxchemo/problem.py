@@ -1,4 +1,4 @@
-"""A problem: a model, a domain and initial conditions, checked against one another at the door."""
+"""A problem: a model, a domain and initial conditions, checked against one another when it is made."""
 
 import dataclasses
 import functools
@@ -28,7 +28,7 @@ class Problem(eqx.Module):
     **Arguments:**
 
     - `model`: the physics, such as `jc.models.phks(0.1, 1.0)`.
-    - `grid`: where: `Grid.box(...)`, `RadialGrid(...)` or `FreeSpace(...)`.
+    - `domain`: where: `Grid.box(...)`, `RadialGrid(...)` or `FreeSpace(...)`.
     - `density`: initial density of the species: one initial condition, or a dict by name.
     - `signal`: initial concentration of the signals, likewise; `None` where there is none, or where it is slaved.
 
@@ -41,31 +41,31 @@ class Problem(eqx.Module):
     """
 
     model: AbstractModel
-    grid: AbstractGrid | FreeSpace
+    domain: AbstractGrid | FreeSpace
     density: dict[str, AbstractInitial]
     signal: dict[str, AbstractInitial]
 
     def __init__(
         self,
         model: AbstractModel,
-        grid: AbstractGrid | FreeSpace,
+        domain: AbstractGrid | FreeSpace,
         density: AbstractInitial | Mapping[str, AbstractInitial],
         signal: AbstractInitial | Mapping[str, AbstractInitial] | None = None,
     ):
         self.model = _checks.instance("model", model, AbstractModel, "a Model such as jc.models.phks(0.1, 1.0)")
-        self.grid = _checks.instance("grid", grid, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
+        self.domain = _checks.instance("domain", domain, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
         free = [name for name, one in model.signals.items() if not one.slaved]
-        self.density = _by_name("density", density, list(model.populations), self.grid)
+        self.density = _by_name("density", density, list(model.populations), self.domain)
         # What swimming cells sense may be any field: they answer its changes.
         signed = not isinstance(self.model, Model)
-        self.signal = _by_name("signal", signal, free, self.grid, signed=signed)
+        self.signal = _by_name("signal", signal, free, self.domain, signed=signed)
         if isinstance(self.model, Model) and self.model.advection is not None:
-            _checks.of_points("advection", self.model.advection, self.grid.ndim, "velocities", vectors=True)
-        _check_rates(self.model, self.grid)
-        if isinstance(self.grid, AbstractGrid):
-            _check_walls(self.model, self.grid)
-        if isinstance(self.grid, AbstractGrid) and isinstance(self.model, Model):
-            _check_sensed(self.model, self.signal, self.grid)
+            _checks.of_points("advection", self.model.advection, self.domain.ndim, "velocities", vectors=True)
+        _check_rates(self.model, self.domain)
+        if isinstance(self.domain, AbstractGrid):
+            _check_walls(self.model, self.domain)
+        if isinstance(self.domain, AbstractGrid) and isinstance(self.model, Model):
+            _check_sensed(self.model, self.signal, self.domain)
 
     def replace(self, **changes: Any) -> "Problem":
         """The same problem with other parts: `problem.replace(model=...)`."""
@@ -98,20 +98,20 @@ class Problem(eqx.Module):
     @property
     def features(self) -> frozenset[Feature]:
         """What a method must know to solve it: of the model, and of the domain."""
-        model, grid = self.model, self.grid
+        model, domain = self.model, self.domain
         has = {
-            Feature.BOX: isinstance(grid, Grid),
-            Feature.RADIAL: isinstance(grid, RadialGrid),
-            Feature.FREE_SPACE: isinstance(grid, FreeSpace),
-            Feature.SEVERAL_DIMENSIONS: grid.ndim > 1,
+            Feature.BOX: isinstance(domain, Grid),
+            Feature.RADIAL: isinstance(domain, RadialGrid),
+            Feature.FREE_SPACE: isinstance(domain, FreeSpace),
+            Feature.SEVERAL_DIMENSIONS: domain.ndim > 1,
         }
-        walls = grid.walls if isinstance(grid, AbstractGrid) else ()
+        walls = domain.walls if isinstance(domain, AbstractGrid) else ()
         found = {feature for feature, there in has.items() if there}
-        return model.features(grid.ndim).union(found, *(wall.features(model.populations) for wall in walls))
+        return model.features(domain.ndim).union(found, *(wall.features(model.populations) for wall in walls))
 
     def fields(self) -> tuple[Fields, Fields]:
         """Densities and signals on the grid at the initial time, by name, all of one dtype."""
-        grid = _checks.instance("grid", self.grid, AbstractGrid, "a grid, to evaluate fields on")
+        grid = _checks.instance("domain", self.domain, AbstractGrid, "a grid, to evaluate fields on")
         density = {name: one.on_grid(grid) for name, one in self.density.items()}
         signal = {name: one.on_grid(grid) for name, one in self.signal.items()}
         dtype = jnp.result_type(*density.values(), *signal.values())

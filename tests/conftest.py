@@ -20,7 +20,7 @@ COMPUTING = [
     "analysis",
     "initial.points",
     "methods.base",
-    "methods.particles.field_updates",
+    "methods.particles.signal_updates",
     "integrate.loop",
 ]
 if not os.environ.get("JAXCHEMO_NO_TYPECHECK"):

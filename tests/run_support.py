@@ -14,7 +14,7 @@ QUIET = dict(progress=False)
 def problem(**changes):
     parts = dict(
         model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-1, -1), (1, 1), (16, 16)),
+        domain=jc.Grid.box((-1, -1), (1, 1), (16, 16)),
         density=jc.initial.gaussian(mass=1.0, std=0.2),
         signal=jc.initial.gaussian(amplitude=2.0, std=0.4),
     )

@@ -16,7 +16,7 @@ def two_blobs(n, *, ndim=2, mass=1.0, place=1.2, std=0.6, half=4.0, boundary=Non
     blobs = [jc.initial.gaussian(mass=mass, center=(x,) + (0.0,) * (ndim - 1), std=std) for x in (-place, place)]
     parts = dict(
         model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-half,) * ndim, (half,) * ndim, (n,) * ndim, boundary or jc.NoFlux()),
+        domain=jc.Grid.box((-half,) * ndim, (half,) * ndim, (n,) * ndim, boundary or jc.NoFlux()),
         density=jc.initial.mixture(blobs),
         signal=jc.initial.gaussian(amplitude=4.0, std=0.9),
     )

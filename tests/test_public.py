@@ -48,6 +48,6 @@ def test_every_method_says_how_it_is_set_up():
     assert repr(fields) == "FiniteVolume(stepper=Strang(inner=SSPRK3(), spreading=None))"
     particles = jc.ParticleField(10, deposit_order=2, increments=jc.ThreePoint())
     assert repr(particles) == (
-        "ParticleField(num_particles=10, deposit_order=2, field=Exposure(), interpolator=Histospline(), "
+        "ParticleField(num_particles=10, deposit_order=2, update=Exposure(), interpolator=Histospline(), "
         "increments=ThreePoint(), points=Sobol(), mollifier=None)"
     )

@@ -17,7 +17,7 @@ HARDY_LITTLEWOOD_SOBOLEV = {2: 1 / math.sqrt(math.pi), 3: math.sqrt(math.pi) / 4
 
 
 class DivergenceBound(NamedTuple):
-    """Over time, from nought: the integral of the mean squared residual over `4 mobility`; the bound of the divergence
+    """Over time, from zero: the integral of the mean squared residual over `4 mobility`; the bound of the divergence
     by the residual in the exact field; and the one by the residual alone. See `divergence_bound`."""
 
     ts: Float[np.ndarray, " t"]
@@ -62,7 +62,7 @@ def divergence_bound(solution: FlowSolution, *, radii: int = 64, ways: int = 24)
     **Raises:** `ValueError` or `TypeError` for other problems.
     """
     problem = solution.path.problem
-    system, ndim = Attraction.of(problem), problem.grid.ndim
+    system, ndim = Attraction.of(problem), problem.domain.ndim
     mobility, pull, constant = float(system.mobility), float(system.pull), HARDY_LITTLEWOOD_SOBOLEV[ndim]
     starts, durations = (np.asarray(solution.stats[name], float)[:, None] for name in ("starts", "durations"))
     lengths = (0.5 * WEIGHTS * durations).ravel()

@@ -191,11 +191,11 @@ def diagnostics(problem: Problem) -> Diagnostics:
 
     **Raises:** `TypeError` for a problem without a grid.
     """
-    if not isinstance(problem.grid, AbstractGrid):
+    if not isinstance(problem.domain, AbstractGrid):
         raise TypeError(
-            f"`problem` must have a grid to integrate over, Grid.box(...) or RadialGrid(...), got {problem.grid!r}."
+            f"`problem` must have a grid to integrate over, Grid.box(...) or RadialGrid(...), got {problem.domain!r}."
         )
-    return Diagnostics(problem.continuum, problem.grid)
+    return Diagnostics(problem.continuum, problem.domain)
 
 
 def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:

@@ -64,8 +64,8 @@ def coarsen(field: Float[Array, "..."], shape: tuple[int, ...]) -> Float[Array, 
 def energy_distance(x: Float[Array, "n d"], y: Float[Array, "m _"], *, block: int = 256) -> Float[Array, ""]:
     """Energy distance `2 E|X - Y| - E|X - X'| - E|Y - Y'|` of two laws, from independent samples [length].
 
-    It is nought for one law with itself, and positive for any two others. This estimate of it is unbiased, and so a
-    little below nought now and then. All pairs are looked at, `block * m` at a time.
+    It is zero for one law with itself, and positive for any two others. This estimate of it is unbiased, and so a
+    little below zero now and then. All pairs are looked at, `block * m` at a time.
 
     **Arguments:**
 

@@ -164,7 +164,7 @@ def _all_options(experiment: "Experiment", given: Options, default: list[str]) -
         particles = experiment.num_particles
     if network is not None:
         if "nsipf" not in named:
-            raise Refused("`--network` is for the method nsipf, which is not among those asked for.")
+            raise Refused("`--network` is for the method nsipf, which is not among those chosen.")
         nn.load(network)
     shape = experiment.shape(given["ndim"], given["shape"])
     ndim, t1 = len(shape), given["t1"] or experiment.t1

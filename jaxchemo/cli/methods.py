@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxchemo.cli.options import Refused
 
 if TYPE_CHECKING:
-    from jaxchemo.methods import AbstractStepwise
+    from jaxchemo.methods import AbstractFixedStep
 
 
 class Parts(NamedTuple):
@@ -22,7 +22,7 @@ class Named(NamedTuple):
     """A method: what it is, how it is built, and whether it has particles."""
 
     about: str
-    build: "Callable[[Parts], AbstractStepwise]"
+    build: "Callable[[Parts], AbstractFixedStep]"
     particles: bool
 
 
@@ -31,7 +31,9 @@ def known_methods() -> dict[str, Named]:
     import jaxchemo as jc
 
     def paper(parts: Parts) -> jc.ParticleField:
-        return jc.ParticleField(parts.particles, deposit_order=0, field=jc.Explicit(), interpolator=jc.CubicSpline())
+        return jc.ParticleField(
+            parts.particles, deposit_order=0, update=jc.ExplicitUpdate(), interpolator=jc.CubicSpline()
+        )
 
     def neural(parts: Parts) -> jc.ParticleField:
         shipped = "phks-2d" if parts.ndim == 2 else "phks-3d"

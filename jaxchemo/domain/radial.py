@@ -18,7 +18,7 @@ class RadialGrid(AbstractGrid):
     **Arguments:**
 
     - `radius`: outer radius [length].
-    - `num_cells`: number of shells, at least 2.
+    - `num_shells`: number of shells, at least 2.
     - `ndim`: dimension of the space, at least 1. In one dimension the "ball" is `[-radius, radius]`, kept by symmetry.
     - `boundary`: the outer wall. Default `NoFlux()`.
     - `stretching`: 0 for equal shells; larger values refine the centre, faces at `R sinh(b i/N)/sinh(b)`. No larger
@@ -28,7 +28,7 @@ class RadialGrid(AbstractGrid):
     """
 
     radius: float = eqx.field(static=True)
-    num_cells: int = eqx.field(static=True)
+    num_shells: int = eqx.field(static=True)
     dimension: int = eqx.field(static=True)
     stretching: float = eqx.field(static=True)
     outer: AbstractBoundary
@@ -36,13 +36,13 @@ class RadialGrid(AbstractGrid):
     def __init__(
         self,
         radius: float,
-        num_cells: int,
+        num_shells: int,
         ndim: int,
         boundary: AbstractBoundary = NoFlux(),
         stretching: float = 0.0,
     ):
         self.radius = _checks.constant(_checks.positive, "radius", radius)
-        self.num_cells = _checks.natural("num_cells", num_cells, at_least=2)
+        self.num_shells = _checks.natural("num_shells", num_shells, at_least=2)
         self.dimension = _checks.natural("ndim", ndim)
         self.stretching = _checks.constant(_checks.non_negative, "stretching", stretching)
         if isinstance(boundary, Periodic | Mixed):
@@ -61,7 +61,7 @@ class RadialGrid(AbstractGrid):
             large = np.all((volumes >= np.finfo(kind).tiny) & np.isfinite(volumes))
         if not (apart and large):
             raise ValueError(
-                f"`stretching` {self.stretching:g}, with `radius` {self.radius:g} and `num_cells` {self.num_cells}, "
+                f"`stretching` {self.stretching:g}, with `radius` {self.radius:g} and `num_shells` {self.num_shells}, "
                 f"leaves shells that are no longer apart, or have no volume, in {kind.name}."
             )
 
@@ -71,11 +71,11 @@ class RadialGrid(AbstractGrid):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.num_cells,)
+        return (self.num_shells,)
 
     @property
     def _faces(self) -> np.ndarray:
-        i = np.arange(self.num_cells + 1) / self.num_cells
+        i = np.arange(self.num_shells + 1) / self.num_shells
         b = self.stretching
         return self.radius * (np.sinh(b * i) / np.sinh(b) if b > 0 else i)
 
@@ -91,7 +91,7 @@ class RadialGrid(AbstractGrid):
     @property
     def centers(self) -> Float[Array, "*shape d"]:
         # The points lie on one ray: a radial function of d coordinates can be evaluated on a radial grid as it is.
-        return jnp.zeros((self.num_cells, self.ndim)).at[:, 0].set(self.radii)
+        return jnp.zeros((self.num_shells, self.ndim)).at[:, 0].set(self.radii)
 
     @property
     def volumes(self) -> Float[Array, "*#shape"]:
@@ -138,10 +138,10 @@ class RadialGrid(AbstractGrid):
         for node, weight in zip(nodes, weights, strict=True):
             r = 0.5 * (low + high) + 0.5 * (high - low) * node
             share = 0.5 * weight * self._sphere * r ** (self.ndim - 1) * (high - low)
-            total = total + share * function(jnp.zeros((self.num_cells, self.ndim)).at[:, 0].set(r))
+            total = total + share * function(jnp.zeros((self.num_shells, self.ndim)).at[:, 0].set(r))
         return total / self.volumes
 
     def __repr__(self) -> str:
         return (
-            f"RadialGrid(radius={self.radius:g}, num_cells={self.num_cells}, ndim={self.ndim}, boundary={self.outer})"
+            f"RadialGrid(radius={self.radius:g}, num_shells={self.num_shells}, ndim={self.ndim}, boundary={self.outer})"
         )

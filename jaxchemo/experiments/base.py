@@ -12,7 +12,7 @@ import jax
 from jaxchemo import _checks
 from jaxchemo._progress import Report, silent
 from jaxchemo.integrate import SaveAt, Solution, run
-from jaxchemo.methods import AbstractStepwise
+from jaxchemo.methods import AbstractFixedStep
 from jaxchemo.problem import Problem
 
 
@@ -98,7 +98,7 @@ class Experiment(abc.ABC):
 
     def solve(
         self,
-        method: AbstractStepwise,
+        method: AbstractFixedStep,
         *,
         ndim: int | None = None,
         shape: int | Sequence[int] | None = None,

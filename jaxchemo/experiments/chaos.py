@@ -17,7 +17,7 @@ from jaxchemo.experiments.food import TwoBlobs
 from jaxchemo.initial import Random
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import ParticleField
-from jaxchemo.methods.particles.field_updates import Prescribed
+from jaxchemo.methods.particles.signal_updates import Prescribed
 from jaxchemo.particles.increments import Antithetic
 from jaxchemo.particles.interpolators import AbstractMollifier, FixedWidth, ModerateInteraction
 
@@ -147,7 +147,7 @@ class PropagationOfChaos(Study):
         for i, number in enumerate(self.particles):
             report(f"{label}: {number} particles")
             real = ParticleField(number, mollifier=mollifier, points=Random())
-            free = ParticleField(number, field=limit, points=Random())
+            free = ParticleField(number, update=limit, points=Random())
             for k in range(self.seeds):
                 key = jax.random.key(seed * self.seeds + k)
                 ends = [
@@ -162,7 +162,7 @@ class PropagationOfChaos(Study):
     def _limit(self, width: float) -> Prescribed:
         """The exposures of a great many particles, which take the same steps in time as the few."""
         problem = self.system.problem(2, self.cells)
-        grid = problem.grid
+        grid = problem.domain
         assert isinstance(grid, Grid)
         mollifier = FixedWidth(width) if width > 0 else None
         method = ParticleField(self.reference, mollifier=mollifier, increments=Antithetic(), points=Random())

@@ -31,7 +31,7 @@ def draw(
 
     **Returns:** the files.
     """
-    ndim = problem.grid.ndim
+    ndim = problem.domain.ndim
     times, normal, through, slab = experiment.show_times, experiment.normal, experiment.through(ndim), experiment.slab
     drawn: list[Path] = []
 

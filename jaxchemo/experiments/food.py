@@ -54,7 +54,7 @@ class FoodExperiment(Experiment):
         ndim = len(shape)
         return Problem(
             model=phks(self.mobility, self.sensitivity, self.consumption),
-            grid=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, shape, NoFlux()),
+            domain=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, shape, NoFlux()),
             density=self.density(ndim),
             signal=self.food(ndim),
         )

@@ -76,7 +76,7 @@ class Invasion(Experiment):
         numbers = {k: getattr(self, k) for k in ("degradation", "diffusivity", "production", "decay")}
         return Problem(
             model=invasion(self.mobility, self.sensitivity, **numbers),
-            grid=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, shape, NoFlux()),
+            domain=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, shape, NoFlux()),
             density=gaussian(amplitude=1.0, center=(0.0,) * ndim, std=self.width),
             signal={"matrix": function(matrix), "enzyme": uniform(amplitude=0.0)},
         )

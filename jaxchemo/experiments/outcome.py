@@ -16,7 +16,7 @@ from jaxchemo.analysis.invariants import signal_amounts
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.integrate import Solution
-from jaxchemo.methods import AbstractStepwise
+from jaxchemo.methods import AbstractFixedStep
 from jaxchemo.plotting.diagnostics import history
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -29,7 +29,7 @@ class Outcome:
     """A problem, a method and the solution that `Experiment.solve` made of them."""
 
     problem: Problem
-    method: AbstractStepwise
+    method: AbstractFixedStep
     solution: Solution
 
     def numbers(self, reference: "Outcome | None" = None) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Outcome:
         - `signal_left`: at the end [share of the start]; `None` where there was none, by name if there are several.
         - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
         """
-        stats, grid = self.solution.stats, self.problem.grid
+        stats, grid = self.solution.stats, self.problem.domain
         assert isinstance(grid, AbstractGrid)
         found = history(self.problem, self.solution)
         grows = any(one.growth is not None for one in self.problem.continuum.species.values())
@@ -88,7 +88,7 @@ def describe(experiment: Experiment, problem: Problem) -> dict[str, Any]:
         "title": experiment.title,
         "parameters": dataclasses.asdict(experiment),
         "equations": problem.model.equations().splitlines(),
-        "grid": repr(problem.grid),
+        "domain": repr(problem.domain),
     }
 
 

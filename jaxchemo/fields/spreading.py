@@ -40,7 +40,7 @@ class AbstractSpreading(eqx.Module):
     def check(self, grid: AbstractGrid) -> None:
         """Refuses, in a sentence, a grid that it cannot work on."""
 
-    def advance(
+    def diffuse(
         self,
         field: Float[Array, "*shape"],
         source: Float[Array, "*#shape"] | float,

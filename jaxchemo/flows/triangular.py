@@ -18,11 +18,11 @@ from jaxchemo.flows.base import AbstractBijection
 class Carried(NamedTuple):
     """What a flow makes of a label at a time.
 
-    **Fields:** the place, the velocity `d place / dt`, the score there (gradient of the log density), the logarithm of
+    **Fields:** the position, the velocity `d position / dt`, the score there (gradient of the log density), the log of
     the Jacobian's determinant, and the least slope of a coupling, which must stay positive.
     """
 
-    place: Float[Array, " d"]
+    position: Float[Array, " d"]
     velocity: Float[Array, " d"]
     score: Float[Array, " d"]
     log_det: Float[Array, ""]
@@ -87,14 +87,14 @@ class Coupling(AbstractBijection):
     def carry(self, one: Carried, t: Float[Array, ""], phases: Float[Array, "d f 2"] | None) -> Carried:
         """A label after this coupling, from what it was before."""
         k = self.axis
-        a, rate, slope, bend = self.streams(one.place, t, phases)
+        a, rate, slope, bend = self.streams(one.position, t, phases)
         stretch = 1 + t * slope[k]
         velocity = one.velocity.at[k].add(a + t * rate + t * (slope @ one.velocity))
         score = one.score - t * bend / stretch
         along = score[k] / stretch
         score = (score - t * slope * along).at[k].set(along)
         least = jnp.minimum(one.least, stretch)
-        return Carried(one.place.at[k].add(t * a), velocity, score, one.log_det + jnp.log(stretch), least)
+        return Carried(one.position.at[k].add(t * a), velocity, score, one.log_det + jnp.log(stretch), least)
 
     def streams(
         self, x: Float[Array, " d"], t: Float[Array, ""], phases: Float[Array, "d f 2"] | None

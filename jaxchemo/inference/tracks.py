@@ -41,7 +41,7 @@ def log_likelihood(
     model = problem.swimmers
     if model.tumble_rate.has_memory or model.tumble_duration is not None or on_grid(problem):
         raise TypeError("Likelihoods are for rates without memory or duration, in a signal that a formula gives.")
-    if isinstance(problem.grid, Grid) and not all(problem.grid.periodic):
+    if isinstance(problem.domain, Grid) and not all(problem.domain.periodic):
         raise TypeError("Likelihoods are for cells without walls: FreeSpace, or a periodic box.")
     x, p, times = jnp.asarray(positions), jnp.asarray(headings), jnp.asarray(ts)
     known = [np.asarray(part) for part in (positions, headings) if _checks.is_concrete(part)]
@@ -75,7 +75,7 @@ def score_gradient(
     statistic: Callable[[Float[Array, "p d"]], Float[Array, " p"]],
     build: Callable[[Any], Problem],
     parameters: Any,
-    num_cells: int,
+    num_agents: int,
     *,
     t1: float,
     dt: float,
@@ -97,17 +97,17 @@ def score_gradient(
     - `statistic`: from the final positions `(p, d)` to a number for each cell `(p,)`.
     - `build`: from parameters to a problem, as `log_likelihood` takes it.
     - `parameters`: a pytree of numbers.
-    - `num_cells`: agents; at least 2.
+    - `num_agents`: agents; at least 2.
     - `t1`, `dt`, `key`: as `jc.solve`.
 
     **Source:** Glynn (1990); the baseline leaves each cell out of its own.
     """
-    _checks.natural("num_cells", num_cells, at_least=2)
+    _checks.natural("num_agents", num_agents, at_least=2)
     problem = build(parameters)
     every = SaveAt(every=1)
-    run = solve(problem, Agents(num_cells), t1=t1, dt=dt, key=key, saveat=every, adjoint=Forward())
+    run = solve(problem, Agents(num_agents), t1=t1, dt=dt, key=key, saveat=every, adjoint=Forward())
     found = statistic(run.final.positions)
-    others = (jnp.sum(found) - found) / (num_cells - 1)
+    others = (jnp.sum(found) - found) / (num_agents - 1)
     tracks = run.ts, run.ys.positions, run.ys.headings
     scores = jax.jacfwd(lambda numbers: log_likelihood(build(numbers), *tracks))(parameters)
 
@@ -115,7 +115,7 @@ def score_gradient(
         return (found - others).reshape((-1,) + (1,) * (score.ndim - 1)) * score
 
     gradient = jax.tree.map(lambda score: jnp.mean(each(score), axis=0), scores)
-    error = jax.tree.map(lambda score: jnp.std(each(score), axis=0) / math.sqrt(num_cells), scores)
+    error = jax.tree.map(lambda score: jnp.std(each(score), axis=0) / math.sqrt(num_agents), scores)
     return Score(jnp.mean(found), gradient, error)
 
 

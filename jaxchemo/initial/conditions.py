@@ -126,12 +126,12 @@ def in_cells(field: Float[Array, "*shape"], u: Float[Array, "n d"], grid: Grid) 
 
 def cells(grid: AbstractGrid | FreeSpace) -> AbstractGrid:
     """The grid, for a field that is known, or bounded, by its cells only."""
-    return _checks.instance("grid", grid, AbstractGrid, "a grid: this field is not known in the whole space")
+    return _checks.instance("domain", grid, AbstractGrid, "a grid: this field is not known in the whole space")
 
 
 def box(grid: AbstractGrid | FreeSpace) -> Grid:
     """The box, for a field that fills it or is known by its cells."""
-    return _checks.instance("grid", grid, Grid, "a box, jc.Grid.box(...): this field is not known in the whole space")
+    return _checks.instance("domain", grid, Grid, "a box, jc.Grid.box(...): this field is not known in the whole space")
 
 
 class AbstractProfile(AbstractInitial):

@@ -48,7 +48,7 @@ class Particles(AbstractGridded):
     mass: Float[Array, ""]
 
     def on_grid(self, grid):
-        grid = _checks.instance("grid", grid, Grid, "a box, jc.Grid.box(...)")
+        grid = _checks.instance("domain", grid, Grid, "a box, jc.Grid.box(...)")
         cell = grid.cell_of(tuple(self.positions.T))
         return jnp.zeros(grid.shape).at[cell].add(self.mass / (self.positions.shape[0] * grid.cell_volume))
 

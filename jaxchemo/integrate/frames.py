@@ -86,7 +86,7 @@ def named(frame: PyTree) -> dict[str, Any]:
 
 def coordinates(problem: Problem) -> dict[str, np.ndarray]:
     """Cell centres by dimension name [length]."""
-    grid = problem.grid
+    grid = problem.domain
     if isinstance(grid, Grid):
         return {name: np.asarray(axis) for name, axis in zip("xyz", grid.axes, strict=False)}
     radii = getattr(grid, "radii", None)
@@ -94,9 +94,9 @@ def coordinates(problem: Problem) -> dict[str, np.ndarray]:
 
 
 def _dimensions(problem: Problem, shape: tuple[int, ...]) -> tuple[str, ...]:
-    if shape == getattr(problem.grid, "shape", None):
+    if shape == getattr(problem.domain, "shape", None):
         return tuple(coordinates(problem))
-    if len(shape) == 2 and shape[1] == problem.grid.ndim:
+    if len(shape) == 2 and shape[1] == problem.domain.ndim:
         return ("particle", "component")
     return _numbered("dim", shape)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxchemo.integrate.adjoint import AbstractAdjoint
-from jaxchemo.methods.base import AbstractStepwise
+from jaxchemo.methods.base import AbstractFixedStep
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -23,7 +23,7 @@ class Carry(eqx.Module):
     failed_step: Int[Array, ""]
 
 
-def start(problem: Problem, method: AbstractStepwise, key: PRNGKeyArray | None) -> Carry:
+def start(problem: Problem, method: AbstractFixedStep, key: PRNGKeyArray | None) -> Carry:
     """The carry before the first step, which has gone wrong if a number of the problem is NaN."""
     state = method.init(problem, key=key)
     # Checks of what was not known when it was given left a NaN where they failed; see `_checks.require`.
@@ -33,9 +33,9 @@ def start(problem: Problem, method: AbstractStepwise, key: PRNGKeyArray | None) 
     return Carry(state, result, jnp.where(good, -1, 0).astype(jnp.int32))
 
 
-def advance(
+def take_steps(
     problem: Problem,
-    method: AbstractStepwise,
+    method: AbstractFixedStep,
     carry: Carry,
     n0: Int[Array, ""],
     steps: int | Int[Array, ""],
@@ -60,7 +60,7 @@ def advance(
 
 def rollout(
     problem: Problem,
-    method: AbstractStepwise,
+    method: AbstractFixedStep,
     carry: Carry,
     saves: tuple[int, ...],
     num_steps: int,
@@ -85,11 +85,11 @@ def rollout(
 
         def stretch(carry: Carry, k: Array, now: int = now, length: int = length) -> tuple[Carry, Any]:
             n0 = now + k * length
-            carry = advance(problem, method, carry, n0, length, t0, dt, key, adjoint)
+            carry = take_steps(problem, method, carry, n0, length, t0, dt, key, adjoint)
             return carry, save(carry.state)
 
         carry, ys = jax.lax.scan(stretch, carry, jnp.arange(times))
         saved.append(ys)
         now += times * length
-    carry = advance(problem, method, carry, jnp.asarray(now), num_steps - now, t0, dt, key, adjoint)
+    carry = take_steps(problem, method, carry, jnp.asarray(now), num_steps - now, t0, dt, key, adjoint)
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), *saved) if saved else None

@@ -1,4 +1,4 @@
-"""Methods that choose their own intervals: marched to the final time, and asked afterwards."""
+"""Methods that choose their own intervals: advanced to the final time, and evaluated afterwards."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from jaxchemo.integrate.solution import SolveError
 from jaxchemo.io import Checkpoint, CheckpointError, identity
 from jaxchemo.methods.base import Snapshot
 from jaxchemo.methods.flows.base import AbstractFlow
-from jaxchemo.methods.flows.interval import held
-from jaxchemo.methods.flows.labels import Swarm
+from jaxchemo.methods.flows.interval import detached
+from jaxchemo.methods.flows.labels import Samples
 from jaxchemo.methods.flows.path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.problem import Problem
@@ -27,7 +27,7 @@ Points = Float[ArrayLike, "*batch d"]
 
 
 class FlowSolution(eqx.Module):
-    """The outcome of a run of a flow: a density that can be asked anywhere, at any time that was reached.
+    """The outcome of a run of a flow: a density that can be evaluated anywhere, at any time that was reached.
 
     **Fields:**
 
@@ -51,7 +51,7 @@ class FlowSolution(eqx.Module):
 
     def log_prob(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
         """Logarithm of the density over the mass."""
-        return self._ask(x, t, _log_prob)
+        return self._evaluate(x, t, _log_prob)
 
     def density(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
         """Density of the cells [mass / length^d]."""
@@ -59,23 +59,23 @@ class FlowSolution(eqx.Module):
 
     def score(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """Gradient of the log density [1 / length]."""
-        return self._ask(x, t, _score)
+        return self._evaluate(x, t, _score)
 
     def velocity(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """Velocity at which the flow carries the density [length / time]."""
-        return self._ask(x, t, _velocity)
+        return self._evaluate(x, t, _velocity)
 
     def residual(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
-        """That velocity less the one that the density asks for [length / time]."""
-        return self._ask(x, t, _residual)
+        """That velocity less the drift velocity of the density [length / time]."""
+        return self._evaluate(x, t, _residual)
 
     def signal(self, x: Points, t: ArrayLike) -> Float[Array, "*batch"]:
         """Concentration of the signal; in two dimensions up to a constant."""
-        return self._made() * self._ask(x, t, _signal)
+        return self._made() * self._evaluate(x, t, _signal)
 
     def signal_gradient(self, x: Points, t: ArrayLike) -> Float[Array, "*batch d"]:
         """Gradient of the signal [concentration / length]."""
-        return self._made() * self._ask(x, t, _signal_gradient)
+        return self._made() * self._evaluate(x, t, _signal_gradient)
 
     def sample(self, key: PRNGKeyArray, n: int, t: ArrayLike) -> Float[Array, "n d"]:
         """`n` independent positions of cells at a time [length]."""
@@ -85,12 +85,12 @@ class FlowSolution(eqx.Module):
         system = Attraction.of(self.path.problem)
         return system.made * system.mass
 
-    def _ask(self, x: Points, t: ArrayLike, what: Any) -> Array:
+    def _evaluate(self, x: Points, t: ArrayLike, what: Any) -> Array:
         points, time = jnp.asarray(x, float), self._time(t)
-        ndim = self.path.problem.grid.ndim
+        ndim = self.path.problem.domain.ndim
         if points.shape[-1:] != (ndim,):
             raise ValueError(f"`x` must be points (..., {ndim}), got the shape {points.shape}.")
-        found = _asked(self.path, points.reshape(-1, ndim), time, what)
+        found = _evaluated(self.path, points.reshape(-1, ndim), time, what)
         return found.reshape(points.shape[:-1] + found.shape[1:])
 
     def _time(self, t: ArrayLike) -> Array:
@@ -102,32 +102,34 @@ class FlowSolution(eqx.Module):
 
 
 @eqx.filter_jit  # compiled once for all times and all points of a number
-def _asked(path: AbstractPath, x: Array, t: Array, what: Callable[[AbstractPath, Swarm, Array, Array], Array]) -> Array:
+def _evaluated(
+    path: AbstractPath, x: Array, t: Array, what: Callable[[AbstractPath, Samples, Array, Array], Array]
+) -> Array:
     return what(path, *path.at(x, t), t)
 
 
-def _log_prob(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
-    return swarm.log_p
+def _log_prob(path: AbstractPath, samples: Samples, velocity: Array, t: Array) -> Array:
+    return samples.log_p
 
 
-def _score(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
-    return swarm.score
+def _score(path: AbstractPath, samples: Samples, velocity: Array, t: Array) -> Array:
+    return samples.score
 
 
-def _velocity(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
+def _velocity(path: AbstractPath, samples: Samples, velocity: Array, t: Array) -> Array:
     return velocity
 
 
-def _residual(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
-    return velocity - path.asked(swarm, t)
+def _residual(path: AbstractPath, samples: Samples, velocity: Array, t: Array) -> Array:
+    return velocity - path.drift(samples, t)
 
 
-def _signal(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
-    return path.potential(swarm, t)
+def _signal(path: AbstractPath, samples: Samples, velocity: Array, t: Array) -> Array:
+    return path.potential(samples, t)
 
 
-def _signal_gradient(path: AbstractPath, swarm: Swarm, velocity: Array, t: Array) -> Array:
-    return path.force(swarm, t)
+def _signal_gradient(path: AbstractPath, samples: Samples, velocity: Array, t: Array) -> Array:
+    return path.force(samples, t)
 
 
 def solve_by_flow(
@@ -144,8 +146,8 @@ def solve_by_flow(
     ts = _checked(problem, method, t0, t1, saveat)
     key = jax.random.key(0) if key is None else key
     posed = _explicit(problem)
-    march = _march(held(posed), method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
-    return _solution(problem, method, _tied(_short(march), method, posed, key), ts, saveat, throw)
+    state = _march(detached(posed), method, jnp.asarray(t0, float), jnp.asarray(t1, float), key)
+    return _solution(problem, method, _differentiable(_short(state), method, posed, key), ts, saveat, throw)
 
 
 def run_by_flow(
@@ -172,31 +174,31 @@ def run_by_flow(
             saved = files.enter_context(Checkpoint.opened(checkpoint, what, resume=resume, overwrite=overwrite))
         show = files.enter_context(_progress.bar(progress, 1000, method.name))
         show(0, "compiling")
-        march = eqx.filter_jit(method.start)(problem, jnp.asarray(t0, float), key)
+        state = eqx.filter_jit(method.start)(problem, jnp.asarray(t0, float), key)
         if saved is not None and saved.progress is not None:
-            march = saved.restore(march)
-            if float(march.t) > float(until):
+            state = saved.restore(state)
+            if float(state.t) > float(until):
                 raise CheckpointError(
-                    f"The checkpoint {str(saved.path)!r} is at t={float(march.t):g}, after the end of this run: "
+                    f"The checkpoint {str(saved.path)!r} is at t={float(state.t):g}, after the end of this run: "
                     "a later `t1` would do."
                 )
         advance = eqx.filter_jit(type(method).advance)
-        while _goes_on(march, until):
-            before = int(march.count)
-            march = jax.block_until_ready(advance(method, problem, march, until))
-            if int(march.count) > before and saved is not None:
-                saved.save({"intervals": int(march.count)}, march)
-            show(round(1000 * (float(march.t) - t0) / (t1 - t0)), _said(march))
-    return _solution(problem, method, _short(march), ts, saveat, throw)
+        while _goes_on(state, until):
+            before = int(state.count)
+            state = jax.block_until_ready(advance(method, problem, state, until))
+            if int(state.count) > before and saved is not None:
+                saved.save({"intervals": int(state.count)}, state)
+            show(round(1000 * (float(state.t) - t0) / (t1 - t0)), _said(state))
+    return _solution(problem, method, _short(state), ts, saveat, throw)
 
 
-def _said(march: Any) -> str:
-    """Where a march stands, in a few words."""
-    if not int(march.count):
+def _said(state: Any) -> str:
+    """Where a state stands, in a few words."""
+    if not int(state.count):
         return "first interval"
-    last, end = int(march.count) - 1, float(march.t + 1 / march.growth)
-    rough = float(march.past.residual[last])
-    return f"t = {float(march.t):.4g}, interval {last + 1}, residual {rough:.1%}, blow-up not before {end:.4g}"
+    last, end = int(state.count) - 1, float(state.t + 1 / state.growth)
+    rough = float(state.past.residual[last])
+    return f"t = {float(state.t):.4g}, interval {last + 1}, residual {rough:.1%}, blow-up not before {end:.4g}"
 
 
 def _checked(problem: Problem, method: AbstractFlow, t0: float, t1: float, saveat: SaveAt) -> tuple[float, ...]:
@@ -211,22 +213,22 @@ def _checked(problem: Problem, method: AbstractFlow, t0: float, t1: float, savea
 
 
 def _solution(
-    problem: Problem, method: AbstractFlow, march: Any, ts: tuple[float, ...], saveat: SaveAt, throw: bool
+    problem: Problem, method: AbstractFlow, state: Any, ts: tuple[float, ...], saveat: SaveAt, throw: bool
 ) -> FlowSolution:
-    if _checks.is_concrete(march.t):  # which is exactly the last time, in its own precision, if that was reached
-        ts = tuple(t for t in ts if bool(jnp.asarray(t, march.t.dtype) <= march.t))
-    solution = _finish(problem, method, march, ts, saveat)
-    if throw and _checks.is_concrete(march.t) and not bool(solution.result == RESULTS.successful):
-        raise SolveError(f"At t={float(march.t):g}: {RESULTS[solution.result]}", solution)
+    if _checks.is_concrete(state.t):  # which is exactly the last time, in its own precision, if that was reached
+        ts = tuple(t for t in ts if bool(jnp.asarray(t, state.t.dtype) <= state.t))
+    solution = _finish(problem, method, state, ts, saveat)
+    if throw and _checks.is_concrete(state.t) and not bool(solution.result == RESULTS.successful):
+        raise SolveError(f"At t={float(state.t):g}: {RESULTS[solution.result]}", solution)
     return solution
 
 
-def _short(march: Any) -> Any:
-    """A march without the places of intervals that were not needed, where their number is known."""
-    if not _checks.is_concrete(march.count):
-        return march
-    used = max(int(march.count), 1)
-    return eqx.tree_at(lambda m: m.past, march, jax.tree.map(lambda rows: rows[:used], march.past))
+def _short(state: Any) -> Any:
+    """A state without the places of intervals that were not needed, where their number is known."""
+    if not _checks.is_concrete(state.count):
+        return state
+    used = max(int(state.count), 1)
+    return eqx.tree_at(lambda m: m.past, state, jax.tree.map(lambda rows: rows[:used], state.past))
 
 
 def _explicit(problem: Problem) -> Problem:
@@ -234,59 +236,59 @@ def _explicit(problem: Problem) -> Problem:
     fluid = problem.continuum.advection
     if fluid is None:
         return problem
-    open_ = eqx.filter_closure_convert(fluid, jnp.zeros(problem.grid.ndim, float))
+    open_ = eqx.filter_closure_convert(fluid, jnp.zeros(problem.domain.ndim, float))
     if all(_checks.is_concrete(leaf) for leaf in jax.tree.leaves(open_)):
         return problem  # the function itself, which is not compiled again in the next run
     return eqx.tree_at(lambda problem: problem.model.advection, problem, open_)
 
 
 @eqx.filter_custom_jvp
-def _tied(march: Any, method: AbstractFlow, problem: Problem, key: PRNGKeyArray) -> Any:
-    """A march that was trained with the problem held, with its derivative in the problem."""
-    return march
+def _differentiable(state: Any, method: AbstractFlow, problem: Problem, key: PRNGKeyArray) -> Any:
+    """A state that was trained with the problem held, with its derivative in the problem."""
+    return state
 
 
-@_tied.def_jvp
-def _tied_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
-    (march, method, problem, key), (_, _, moved, _) = primals, tangents
-    return march, eqx.filter_jvp(lambda problem: _replay(problem, method, march, key), (problem,), (moved,))[1]
+@_differentiable.def_jvp
+def _differentiable_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    (state, method, problem, key), (_, _, moved, _) = primals, tangents
+    return state, eqx.filter_jvp(lambda problem: _replay(problem, method, state, key), (problem,), (moved,))[1]
 
 
 @eqx.filter_jit
-def _replay(problem: Problem, method: AbstractFlow, march: Any, key: PRNGKeyArray) -> Any:
-    return method.tied(problem, march, key)
+def _replay(problem: Problem, method: AbstractFlow, state: Any, key: PRNGKeyArray) -> Any:
+    return method.differentiable(problem, state, key)
 
 
 @eqx.filter_jit
 def _march(problem: Problem, method: AbstractFlow, t0: Array, t1: Array, key: PRNGKeyArray) -> Any:
     start = method.start(problem, t0, key)
     return jax.lax.while_loop(
-        lambda march: _goes_on(march, t1), lambda march: method.advance(problem, march, t1), start
+        lambda state: _goes_on(state, t1), lambda state: method.advance(problem, state, t1), start
     )
 
 
-def _goes_on(march: Any, until: Array) -> Array:
+def _goes_on(state: Any, until: Array) -> Array:
     # The last interval ends at `until` exactly: a tolerance would have to know the precision.
-    return (march.t < until) & (march.result == RESULTS.successful)
+    return (state.t < until) & (state.result == RESULTS.successful)
 
 
 @eqx.filter_jit
-def _finish(problem: Problem, method: AbstractFlow, march: Any, ts: Sequence[float], saveat: SaveAt) -> FlowSolution:
-    path, past = method.path(problem, march), march.past
-    weight = Attraction.of(problem).mass / march.seeds.shape[0]
+def _finish(problem: Problem, method: AbstractFlow, state: Any, ts: Sequence[float], saveat: SaveAt) -> FlowSolution:
+    path, past = method.path(problem, state), state.past
+    weight = Attraction.of(problem).mass / state.seeds.shape[0]
 
-    def shown(swarm: Swarm) -> Snapshot:
-        return Snapshot(None, None, swarm.place, weight)
+    def shown(samples: Samples) -> Snapshot:
+        return Snapshot(None, None, samples.position, weight)
 
-    ys = [saveat.fn(shown(path.sources(jnp.asarray(t, march.t.dtype)))) for t in ts]
+    ys = [saveat.fn(shown(path.sources(jnp.asarray(t, state.t.dtype)))) for t in ts]
     stats = {
-        "t": march.t,
-        "num_intervals": march.count,
+        "t": state.t,
+        "num_intervals": state.count,
         "starts": past.frame.start,
         "durations": past.frame.duration,
         "residuals": past.residual,
         "solves": past.solves,
-        "growth": march.growth,
+        "growth": state.growth,
     }
     stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *ys) if ys else None
-    return FlowSolution(jnp.asarray(ts), stacked, shown(march.sources), march.result, stats, path)
+    return FlowSolution(jnp.asarray(ts), stacked, shown(state.sources), state.result, stats, path)

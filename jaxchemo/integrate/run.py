@@ -20,7 +20,7 @@ from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution
 from jaxchemo.integrate.solve import Plan, checked_span, finish, raise_if_failed, refuse_steps, stable_step, times
 from jaxchemo.io import Checkpoint, CheckpointError, Store, fingerprint, identity
-from jaxchemo.methods.base import AbstractStepwise
+from jaxchemo.methods.base import AbstractFixedStep
 from jaxchemo.methods.flows.base import AbstractFlow
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -29,7 +29,7 @@ from jaxchemo.results import RESULTS
 @overload
 def run(
     problem: Problem,
-    method: AbstractStepwise,
+    method: AbstractFixedStep,
     *,
     t0: float = 0.0,
     t1: float,
@@ -65,7 +65,7 @@ def run(
 
 def run(
     problem: Problem,
-    method: AbstractStepwise | AbstractFlow,
+    method: AbstractFixedStep | AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,
@@ -132,7 +132,7 @@ def run(
         shapes = eqx.filter_eval_shape(save, problem, method, eqx.filter_eval_shape(begin, problem, method, key).state)
         disk = None
         if store is not None:
-            about = {"method": repr(method), "model": repr(problem.model), "grid": repr(problem.grid)}
+            about = {"method": repr(method), "model": repr(problem.model), "domain": repr(problem.domain)}
             about |= {"t0": plan.t0, "t1": float(t1), "dt": plan.dt}
             layout = variables(problem, shapes), coordinates(problem), about
             place = {"frames": count if done else None, "overwrite": overwrite}
@@ -188,7 +188,7 @@ def run(
 @eqx.filter_jit
 def _advance(problem, method, carry, n0, steps, t0, dt, key):
     # The number of steps is an argument of the compiled code, so chunks of every length share it.
-    return loop.advance(problem, method, carry, n0, steps, t0, dt, key, Forward())
+    return loop.take_steps(problem, method, carry, n0, steps, t0, dt, key, Forward())
 
 
 def _check_host(parts: Any) -> None:

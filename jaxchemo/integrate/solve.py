@@ -18,7 +18,7 @@ from jaxchemo.integrate.adjoint import AbstractAdjoint, Remat
 from jaxchemo.integrate.march import FlowSolution, solve_by_flow
 from jaxchemo.integrate.saveat import SaveAt
 from jaxchemo.integrate.solution import Solution, SolveError
-from jaxchemo.methods.base import AbstractStepwise
+from jaxchemo.methods.base import AbstractFixedStep
 from jaxchemo.methods.flows.base import AbstractFlow
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
@@ -28,7 +28,7 @@ from jaxchemo.results import RESULTS
 @overload
 def solve(
     problem: Problem,
-    method: AbstractStepwise,
+    method: AbstractFixedStep,
     *,
     t0: float = 0.0,
     t1: float,
@@ -55,7 +55,7 @@ def solve(
 
 def solve(
     problem: Problem,
-    method: AbstractStepwise | AbstractFlow,
+    method: AbstractFixedStep | AbstractFlow,
     *,
     t0: float = 0.0,
     t1: float,
@@ -119,7 +119,7 @@ class Plan:
     def of(
         cls,
         problem: Problem,
-        method: AbstractStepwise,
+        method: AbstractFixedStep,
         *,
         t0: float,
         t1: float,
@@ -129,7 +129,7 @@ class Plan:
         adjoint: AbstractAdjoint,
     ) -> "Plan":
         """Checks the arguments of a run against one another and counts its steps."""
-        _checks.instance("method", method, AbstractStepwise, "a method such as jc.FiniteVolume()")
+        _checks.instance("method", method, AbstractFixedStep, "a method such as jc.FiniteVolume()")
         _checks.instance("adjoint", adjoint, AbstractAdjoint, "Remat(), Direct() or Forward()")
         t0, t1 = checked_span(problem, saveat, t0, t1)
         if method.stochastic and key is None:
@@ -219,7 +219,7 @@ def _check_countable(t0: float, t1: float, dt: float) -> None:
         )
 
 
-def _advised(problem: Problem, method: AbstractStepwise, key: PRNGKeyArray | None) -> float:
+def _advised(problem: Problem, method: AbstractFixedStep, key: PRNGKeyArray | None) -> float:
     dt = stable_step(problem, method, key)
     if not _checks.is_concrete(dt):
         raise ValueError("`dt='auto'` depends on the problem's numbers, which are not known under jit, vmap or grad.")
@@ -229,7 +229,7 @@ def _advised(problem: Problem, method: AbstractStepwise, key: PRNGKeyArray | Non
 
 
 @eqx.filter_jit
-def stable_step(problem: Problem, method: AbstractStepwise, key: PRNGKeyArray | None) -> Array:
+def stable_step(problem: Problem, method: AbstractFixedStep, key: PRNGKeyArray | None) -> Array:
     """The step that the method advises at the initial state."""
     return method.stable_dt(problem, method.init(problem, key=key))
 
@@ -252,7 +252,7 @@ def _solve(problem, method, t0, dt, key, saves, num_steps, saveat, adjoint) -> S
 
 
 def finish(
-    problem: Problem, method: AbstractStepwise, carry: loop.Carry, ys: Any, t0: Any, dt: Any, num_steps: Any
+    problem: Problem, method: AbstractFixedStep, carry: loop.Carry, ys: Any, t0: Any, dt: Any, num_steps: Any
 ) -> Solution:
     """The last carry and what was saved, as a `Solution` without its times."""
     good = jnp.where(carry.failed_step < 0, num_steps, carry.failed_step)

@@ -1,7 +1,7 @@
 """The methods, each a final module that holds configuration only."""
 
+from jaxchemo.methods.base import AbstractFixedStep as AbstractFixedStep
 from jaxchemo.methods.base import AbstractMethod as AbstractMethod
-from jaxchemo.methods.base import AbstractStepwise as AbstractStepwise
 from jaxchemo.methods.base import Snapshot as Snapshot
 from jaxchemo.methods.base import StepInfo as StepInfo
 from jaxchemo.methods.flows.base import AbstractFlow as AbstractFlow
@@ -20,12 +20,12 @@ from jaxchemo.methods.grids.steppers import Euler as Euler
 from jaxchemo.methods.grids.steppers import IMEXEuler as IMEXEuler
 from jaxchemo.methods.grids.steppers import IMEXRosenbrock as IMEXRosenbrock
 from jaxchemo.methods.grids.steppers import Strang as Strang
-from jaxchemo.methods.particles.field_updates import AbstractFieldUpdate as AbstractFieldUpdate
-from jaxchemo.methods.particles.field_updates import Explicit as Explicit
-from jaxchemo.methods.particles.field_updates import Exponential as Exponential
-from jaxchemo.methods.particles.field_updates import Exposure as Exposure
 from jaxchemo.methods.particles.interacting import InteractingParticles as InteractingParticles
 from jaxchemo.methods.particles.particle_field import ParticleField as ParticleField
+from jaxchemo.methods.particles.signal_updates import AbstractSignalUpdate as AbstractSignalUpdate
+from jaxchemo.methods.particles.signal_updates import ExplicitUpdate as ExplicitUpdate
+from jaxchemo.methods.particles.signal_updates import ExponentialUpdate as ExponentialUpdate
+from jaxchemo.methods.particles.signal_updates import Exposure as Exposure
 from jaxchemo.methods.swimmers.agents import Agents as Agents
 from jaxchemo.methods.swimmers.events import AbstractEvents as AbstractEvents
 from jaxchemo.methods.swimmers.events import OnceAStep as OnceAStep

@@ -61,12 +61,12 @@ def stream(key: PRNGKeyArray | None, number: int) -> PRNGKeyArray:
 
 def box(problem: Problem) -> Grid:
     """The grid of a problem that needs one with axes."""
-    return _checks.instance("grid", problem.grid, Grid, "a box, jc.Grid.box(...)")
+    return _checks.instance("domain", problem.domain, Grid, "a box, jc.Grid.box(...)")
 
 
-def place(problem: Problem) -> Grid | FreeSpace:
+def cartesian(problem: Problem) -> Grid | FreeSpace:
     """Where particles move: a box or the whole space."""
-    return _checks.instance("grid", problem.grid, (Grid, FreeSpace), "a box or FreeSpace(ndim)")
+    return _checks.instance("domain", problem.domain, (Grid, FreeSpace), "a box or FreeSpace(ndim)")
 
 
 class StepInfo(eqx.Module):
@@ -109,7 +109,7 @@ class AbstractMethod(Shown):
         """Refuses, in a sentence, a problem that does not fit the method's own numbers and parts. Default: none."""
 
 
-class AbstractStepwise(AbstractMethod):
+class AbstractFixedStep(AbstractMethod):
     """A method that goes from one time to the next in steps, which are given to it."""
 
     @abc.abstractmethod
@@ -156,8 +156,8 @@ def methods() -> list[type[AbstractMethod]]:
 def _refusal(method: str, features: frozenset[Feature], unknown: frozenset[Feature]) -> str:
     """Why a method does not solve a problem with these features, and what would do."""
     in_order = [feature for feature in Feature if feature in unknown]
-    argument = "grid" if all(feature.of_domain for feature in in_order) else "model"
-    shown = [feature for feature in in_order if feature.of_domain == (argument == "grid")]
+    argument = "domain" if all(feature.of_domain for feature in in_order) else "model"
+    shown = [feature for feature in in_order if feature.of_domain == (argument == "domain")]
     sentence = f"`{argument}`: {method} does not solve problems with {', nor with '.join(one.value for one in shown)}"
     others = [one.__name__ for one in methods() if features <= one.solves]
     advice = [" or ".join(filter(None, (", ".join(others[:-1]), others[-1]))) + " would do"] if others else []

@@ -38,7 +38,7 @@ class Attraction(eqx.Module):
         """The numbers of a problem, which has passed `check`."""
         model = problem.continuum
         (species,), (start,) = model.species.values(), problem.density.values()
-        zero, mass = jnp.zeros(()), jnp.asarray(start.mass_in(problem.grid))
+        zero, mass = jnp.zeros(()), jnp.asarray(start.mass_in(problem.domain))
         if not model.signals:
             return cls(species.mobility, zero, zero, mass, model.advection)
         ((name, signal),) = model.signals.items()
@@ -55,9 +55,9 @@ class Attraction(eqx.Module):
     @staticmethod
     def check(problem: Problem) -> AbstractInitial:
         """Refuses, in a sentence, another system; returns the initial density."""
-        grid, model = problem.grid, problem.continuum
+        grid, model = problem.domain, problem.continuum
         if not isinstance(grid, FreeSpace):
-            raise ValueError(f"`grid` must be the whole space, jc.FreeSpace(2) or (3), got {grid!r}.")
+            raise ValueError(f"`domain` must be the whole space, jc.FreeSpace(2) or (3), got {grid!r}.")
         if len(model.species) != 1 or len(model.signals) > 1:
             raise ValueError("`model` must have one species and at most one signal, as jc.models.keller_segel has.")
         (species,), (start,) = model.species.values(), problem.density.values()
@@ -65,7 +65,7 @@ class Attraction(eqx.Module):
             raise ValueError("`model`: the cells must not grow, and their mobility not depend on their density.")
         for name, signal in model.signals.items():
             if grid.ndim == 1:
-                raise ValueError("`grid`: a signal that spreads at once needs two or three dimensions.")
+                raise ValueError("`domain`: a signal that spreads at once needs two or three dimensions.")
             kinetics, law = signal.kinetics, species.taxis.get(name)
             made = isinstance(kinetics, Production) and not (is_concrete(kinetics.decay) and float(kinetics.decay) > 0)
             if not (signal.slaved and signal.diffuses and made):

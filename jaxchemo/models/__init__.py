@@ -40,9 +40,9 @@ from jaxchemo.models.pathway import HillMotor as HillMotor
 from jaxchemo.models.pathway import Pathway as Pathway
 from jaxchemo.models.pathway import Receptors as Receptors
 from jaxchemo.models.pathway import TwoStateMotor as TwoStateMotor
-from jaxchemo.models.pathway import pathway_a as pathway_a
-from jaxchemo.models.pathway import pathway_b as pathway_b
-from jaxchemo.models.pathway import pathway_c as pathway_c
+from jaxchemo.models.pathway import dpcb as dpcb
+from jaxchemo.models.pathway import fu as fu
+from jaxchemo.models.pathway import kalinin as kalinin
 from jaxchemo.models.responses import AbstractResponse as AbstractResponse
 from jaxchemo.models.responses import ExponentialResponse as ExponentialResponse
 from jaxchemo.models.responses import HalvingResponse as HalvingResponse

@@ -285,7 +285,7 @@ class Bound(Shown):
         return self.scale * self.receptors.binding(signal)
 
 
-def pathway_a() -> Pathway:
+def kalinin() -> Pathway:
     """Kalinin et al. (2009), Tu et al. (2008), Shimizu et al. (2010), as in Guadayol's model: uM and s.
 
     Its adapted tumble bias and tumble duration, 0.15 and 0.2 s, are ours.
@@ -294,16 +294,16 @@ def pathway_a() -> Pathway:
     return Pathway(receptors, HillMotor(0.2, 0.15), up=0.005, down=0.005)
 
 
-def pathway_b() -> Pathway:
+def dpcb() -> Pathway:
     """Three kinds of binding sites: methyl-aspartate, serine, and a weak one; numbers published with the DPCB code, uM.
 
-    How many receptors are of each kind, two, and adaptation and motor, those of `pathway_a`, are ours.
+    How many receptors are of each kind, two, and adaptation and motor, those of `kalinin`, are ours.
     """
     receptors = Receptors(np.full(3, 2.0), np.array((18.2, 70.0, 1500.0)), np.array((3000.0, 1000.0, 3500.0)))
     return Pathway(receptors, HillMotor(0.2, 0.15), up=0.005, down=0.005)
 
 
-def pathway_c(bias: ArrayLike = 0.14, adaptation_time: ArrayLike | None = None) -> Pathway:
+def fu(bias: ArrayLike = 0.14, adaptation_time: ArrayLike | None = None) -> Pathway:
     """Cells of a given tumble bias, as in the code behind Fu et al. (2018): uM and s.
 
     **Arguments:**

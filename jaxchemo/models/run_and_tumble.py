@@ -17,7 +17,7 @@ from jaxchemo.models.model import AbstractModel, Model, Signal, Species, check_k
 from jaxchemo.models.tumbling import AbstractTumbling, Cue, Spontaneous, at
 from jaxchemo.models.turning import AbstractTurning, Isotropic
 
-CELLS = "rho"  # the name of the density of swimming cells
+DENSITY = "rho"  # the name of the density of swimming cells
 
 
 class RunAndTumble(AbstractModel):
@@ -77,7 +77,7 @@ class RunAndTumble(AbstractModel):
 
     @property
     def populations(self) -> tuple[str, ...]:
-        return (CELLS,)
+        return (DENSITY,)
 
     @property
     def sensed(self) -> str | None:
@@ -195,4 +195,4 @@ class RunAndTumble(AbstractModel):
                     f"Kinetic or FokkerPlanck would do.",
                     stacklevel=2,
                 )
-        return Model({CELLS: Species(mobility, {} if law is None else {str(self.sensed): law})}, self.signals)
+        return Model({DENSITY: Species(mobility, {} if law is None else {str(self.sensed): law})}, self.signals)

@@ -34,7 +34,7 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
     if len(problem.continuum.species) != 1:
         raise ValueError(f"Diagnostics are drawn for one species, the model has {problem.model!r}.")
     runs = {name: (Frames.of(problem, one), history(problem, one)) for name, one in named(solutions).items()}
-    density = style.density_label(problem.grid.ndim)
+    density = style.density_label(problem.domain.ndim)
     curves: list[tuple[str, str, str, _Values]] = [
         ("mass", "mass", "change [share of the start]", lambda h: h["mass"] / h["mass"][0] - 1),
         ("minimum", "smallest density", density, lambda h: h["minimum"]),
@@ -79,6 +79,6 @@ def history(problem: Problem, solution: Solution) -> dict[str, np.ndarray]:
     """The diagnostics of every saved snapshot, each `(k,)`, by name."""
     found = {key: np.asarray(value) for key, value in jax.lax.map(diagnostics_of(problem), solution.ys).items()}
     # Summed in double precision: in single precision the rounding of the sum is larger than the drift of the run.
-    assert isinstance(problem.grid, AbstractGrid)
-    masses = Frames.of(problem, solution).density * np.asarray(problem.grid.volumes)
+    assert isinstance(problem.domain, AbstractGrid)
+    masses = Frames.of(problem, solution).density * np.asarray(problem.domain.volumes)
     return {**found, "mass": masses.reshape(len(masses), -1).sum(axis=1, dtype=np.float64)}

@@ -77,7 +77,7 @@ def box(problem: Problem, *dimensions: int) -> Grid:
 
     **Raises:** `ValueError` if it is not.
     """
-    grid = problem.grid
+    grid = problem.domain
     if not isinstance(grid, Grid) or grid.ndim not in dimensions:
         wanted = " or ".join(f"{d}" for d in dimensions)
         raise ValueError(f"This figure is drawn for a Grid.box in {wanted} dimensions, the problem has {grid!r}.")

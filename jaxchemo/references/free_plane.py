@@ -59,8 +59,8 @@ def free_plane(
     **Raises:** `ValueError` or `TypeError` for other problems.
     """
     start, system = Attraction.check(problem), Attraction.of(problem)
-    if problem.grid.ndim != 2 or not isinstance(start, AbstractProfile):
-        raise ValueError(f"`problem` must be in two dimensions, from a profile; its domain is {problem.grid!r}.")
+    if problem.domain.ndim != 2 or not isinstance(start, AbstractProfile):
+        raise ValueError(f"`problem` must be in two dimensions, from a profile; its domain is {problem.domain!r}.")
     n, h = _checks.natural("cells", cells, at_least=8), 2 * half_width / cells
     lower, upper = (tuple(c + side * half_width for c in center) for side in (-1, 1))
     points = Grid.box(lower, upper, (n, n), Periodic()).centers

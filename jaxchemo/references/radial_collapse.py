@@ -76,7 +76,7 @@ def radial_collapse(problem: Problem, ts: Sequence[float], *, nodes: int = 3200)
 
     **Raises:** `ValueError` or `TypeError` for other problems.
     """
-    initial, ndim, system = Attraction.check(problem), problem.grid.ndim, Attraction.of(problem)
+    initial, ndim, system = Attraction.check(problem), problem.domain.ndim, Attraction.of(problem)
     if not isinstance(initial, Gaussian) or np.ptp(np.asarray(initial.std)) > 0 or system.advection is not None:
         raise ValueError("`problem` must start from one round Gaussian, and have no advection.")
     if ndim == 1:
@@ -155,7 +155,7 @@ def quadrature(
 def _center(solution: FlowSolution) -> Float[np.ndarray, " d"]:
     start = Attraction.check(solution.path.problem)
     assert isinstance(start, Gaussian)
-    return np.asarray(start.center) + np.zeros(solution.path.problem.grid.ndim)
+    return np.asarray(start.center) + np.zeros(solution.path.problem.domain.ndim)
 
 
 def _ball(ndim: int) -> tuple[float, float]:

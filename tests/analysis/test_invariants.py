@@ -143,7 +143,7 @@ def test_entropy_of_the_reference_run():
         grid = jc.RadialGrid(8.0, int(n), ndim=3, stretching=2.0)
         problem = jc.Problem(
             model=jc.models.phks(mobility=0.1, sensitivity=1.0),
-            grid=grid,
+            domain=grid,
             density=jc.initial.gaussian(mass=1.0, std=0.5),
             signal=jc.initial.gaussian(amplitude=3.0, std=1.0),
         )
@@ -187,7 +187,7 @@ def test_diagnostics_are_the_functions_by_name():
     problem = small()
     saveat = jc.SaveAt(every=2, fn=analysis.diagnostics(problem))
     solution = jc.solve(problem, jc.FiniteVolume(), t1=0.04, dt=0.01, saveat=saveat)
-    rho, c, grid = solution.final.density, solution.final.signal, problem.grid
+    rho, c, grid = solution.final.density, solution.final.signal, problem.domain
     last = {key: float(value[-1]) for key, value in solution.ys.items()}
     assert last == pytest.approx(
         {
@@ -239,6 +239,6 @@ def test_no_entropy_for_models_that_have_none(model):
 
 
 def test_diagnostics_need_a_grid():
-    problem = small(grid=jc.FreeSpace(2))
+    problem = small(domain=jc.FreeSpace(2))
     with pytest.raises(TypeError, match="`problem` must have a grid"):
         analysis.diagnostics(problem)

@@ -59,7 +59,7 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
     runs = json.loads((tmp_path / "summary.json").read_text())["runs"]
     assert list(runs) == ["fv", "sipf"]
     ends = [xarray.open_zarr(tmp_path / f"solution_{name}.zarr").density[-1].values for name in ("sipf", "fv")]
-    apart = relative_distance(*map(jnp.asarray, ends), TwoBlobs().problem(2, 18).grid, WIDTH)
+    apart = relative_distance(*map(jnp.asarray, ends), TwoBlobs().problem(2, 18).domain, WIDTH)
     assert runs["fv"]["distance"] is None and runs["sipf"]["distance"] == pytest.approx(float(apart), rel=1e-6)
 
 

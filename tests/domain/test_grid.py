@@ -77,7 +77,7 @@ def test_divergence_theorem_in_a_box(grid, seed):
 @pytest.mark.parametrize("grid", BALLS.values(), ids=repr)
 @given(seed=st.integers(0, 2**31))
 def test_divergence_theorem_in_a_ball(grid, seed):
-    flux = jnp.array(np.random.default_rng(seed).normal(size=grid.num_cells + 1))
+    flux = jnp.array(np.random.default_rng(seed).normal(size=grid.num_shells + 1))
     through = float(flux[-1] * grid.areas[-1] - flux[0] * grid.areas[0])  # one dimension has area at the centre
     assert float(grid.integrate(grid.divergence(flux, 0))) == pytest.approx(through, abs=1e-11)
 
@@ -160,7 +160,7 @@ def test_grids_are_structure_not_numbers():
     "grid, text",
     [
         (BOXES[1], "Grid.box((-1.0,), (2.0,), shape=(7,), boundary=NoFlux())"),
-        (BALLS[3, 2.0], "RadialGrid(radius=1.5, num_cells=9, ndim=3, boundary=NoFlux())"),
+        (BALLS[3, 2.0], "RadialGrid(radius=1.5, num_shells=9, ndim=3, boundary=NoFlux())"),
     ],
 )
 def test_repr(grid, text):
@@ -192,7 +192,7 @@ def test_repr(grid, text):
         ),
         (lambda: jc.Grid.box(0, 1, 4, ["walls"]), TypeError, "`boundary` must be a boundary such as NoFlux"),
         (lambda: jc.RadialGrid(0.0, 4, ndim=2), ValueError, "`radius` must be positive"),
-        (lambda: jc.RadialGrid(1.0, 1, ndim=2), ValueError, "`num_cells` must be at least 2, got 1"),
+        (lambda: jc.RadialGrid(1.0, 1, ndim=2), ValueError, "`num_shells` must be at least 2, got 1"),
         (lambda: jc.RadialGrid(1.0, 4, ndim=0), ValueError, "`ndim` must be at least 1, got 0"),
         (lambda: jc.RadialGrid(1.0, 4, ndim=2, stretching=-1.0), ValueError, "`stretching` must not be negative"),
         (

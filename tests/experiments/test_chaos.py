@@ -9,7 +9,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.experiments import PropagationOfChaos
-from jaxchemo.methods.particles.field_updates import Prescribed
+from jaxchemo.methods.particles.signal_updates import Prescribed
 
 SMALL = PropagationOfChaos(particles=(200, 3_200), reference=2**17, seeds=3, dt=0.02, t1=0.2, cells=48, betas=(0.6,))
 
@@ -39,7 +39,7 @@ class TestPrescribed:
     def problem(self, **changes):
         parts = dict(
             model=jc.models.phks(0.1, 1.0),
-            grid=self.grid,
+            domain=self.grid,
             density=jc.initial.gaussian(mass=1.0, std=0.5),
             signal=jc.initial.gaussian(amplitude=2.0, std=0.8),
         )
@@ -51,7 +51,7 @@ class TestPrescribed:
         saveat = jc.SaveAt(every=1)
         run = jc.solve(self.problem(), method, t1=0.1, dt=0.02, key=key, saveat=saveat)
         exposures = 0.02 * jnp.cumsum(run.ys.density[:steps], axis=0)
-        free = jc.ParticleField(300, field=Prescribed(exposures, self.grid, deposit_order=1))
+        free = jc.ParticleField(300, update=Prescribed(exposures, self.grid, deposit_order=1))
         again = jc.solve(self.problem(), free, t1=0.1, dt=0.02, key=key, saveat=saveat)
         np.testing.assert_allclose(again.final.positions, run.final.positions, atol=1e-12)
         np.testing.assert_allclose(again.final.signal, run.final.signal, rtol=0.02)
@@ -62,6 +62,6 @@ class TestPrescribed:
         with pytest.raises(ValueError, match="`exposures` must have shape"):
             Prescribed(jnp.zeros((3, 8, 8)), self.grid)
         gridded = self.problem(signal=jc.initial.array(jnp.ones(self.grid.shape)))
-        method = jc.ParticleField(10, field=Prescribed(jnp.zeros((3, 32, 32)), self.grid))
+        method = jc.ParticleField(10, update=Prescribed(jnp.zeros((3, 32, 32)), self.grid))
         with pytest.raises(TypeError, match="given by a formula"):
             jc.solve(gridded, method, t1=0.1, dt=0.1, key=jax.random.key(0))

@@ -27,7 +27,7 @@ def test_two_steps(experiment, ndim, method):
     assert solution.result == jc.RESULTS.successful
     assert solution.ys.density.shape == (3, *(18,) * ndim)
     problem = experiment.problem(ndim, 18)
-    first, last = (float(problem.grid.integrate(jnp.asarray(solution.ys.density[k]))) for k in (0, -1))
+    first, last = (float(problem.domain.integrate(jnp.asarray(solution.ys.density[k]))) for k in (0, -1))
     assert last == pytest.approx(first, rel=1e-12)
     assert np.min(solution.ys.density) >= 0
 
@@ -38,7 +38,7 @@ def final(experiment: Experiment, shape: int = 48) -> tuple[jc.Problem, jc.Solut
 
 def second_moment(problem: jc.Problem, density) -> float:
     weights = np.asarray(density) / np.sum(density)
-    return float(np.sum(weights * np.sum(np.asarray(problem.grid.centers) ** 2, axis=-1)))
+    return float(np.sum(weights * np.sum(np.asarray(problem.domain.centers) ** 2, axis=-1)))
 
 
 def test_one_blob_spreads_while_it_consumes():
@@ -61,7 +61,7 @@ def test_two_blobs_gather_at_the_food():
 def test_annuli_gather_the_cells_along_the_ring():
     experiment = Annuli()
     problem, solution = final(experiment)
-    radius = np.linalg.norm(np.asarray(problem.grid.centers), axis=-1)
+    radius = np.linalg.norm(np.asarray(problem.domain.centers), axis=-1)
     density = np.asarray(solution.final.density)
     on_ring = np.abs(radius - experiment.ring_radius) < 2 * experiment.ring_width
     assert density[on_ring].sum() > 0.9 * density.sum()

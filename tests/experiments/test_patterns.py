@@ -61,7 +61,7 @@ class TestMazes:
         problem = experiment.problem()
         fastest = analysis.fastest(problem.model, {"rho": 1.0, "c": 10.0})
         predicted = 2 * np.pi / float(fastest.wavenumber)
-        assert analysis.wavelength(fv, problem.grid) == pytest.approx(predicted, rel=0.05)
+        assert analysis.wavelength(fv, problem.domain) == pytest.approx(predicted, rel=0.05)
         for run in runs.values():
             growth = np.diff(np.log(run.ys.density.std(axis=(1, 2)))) / np.diff(run.ts)
             assert growth[3] == pytest.approx(float(fastest.rate), rel=0.1)  # once the fastest waves are all there is

@@ -10,7 +10,7 @@ from jaxchemo.experiments import AgentsVsPDE, GradientClimbing3D, RunAndTumble1D
 
 @pytest.mark.slow
 def test_tracks_and_their_laws(tmp_path):
-    study = RunAndTumble1D(num_cells=4000, t1=30.0, frames=30, shown=5, dt=0.05)
+    study = RunAndTumble1D(num_agents=4000, t1=30.0, frames=30, shown=5, dt=0.05)
     found = study.run(seed=1)
     assert found.tracks.shape == (31, 5) and set(found.moments) == {"agents", "kinetic", "fokker-planck"}
     assert found.variance_at_rest == pytest.approx(1265.438, rel=5e-3)
@@ -37,7 +37,7 @@ def test_cells_with_a_pathway_climb_as_the_mean_field_says(tmp_path):
 
 @pytest.mark.slow
 def test_four_levels_of_one_population(tmp_path):
-    study = AgentsVsPDE(cells=200, num_cells=20_000, dt=0.05, times=(2.0, 8.0))
+    study = AgentsVsPDE(cells=200, num_agents=20_000, dt=0.05, times=(2.0, 8.0))
     found = study.run()
     assert found.distances["Fokker-Planck"] < 0.03 and found.distances["Keller-Segel"] < 0.04
     assert found.distances["agents"] < 0.1

@@ -108,7 +108,7 @@ PHYSICS = [
     Case("models.Receptors([2, -2], [1.0, 1.0], [2.0, 2.0])", V, "sizes"),
     Case("models.Pathway(1.0, models.TwoStateMotor(), 0.1, 0.1)", T, "receptors"),
     Case("models.Pathway(models.Receptors(6.0, 18.0, 3000.0), None, 0.1, 0.1)", T, "motor"),
-    Case("models.pathway_c(1.0)", V, "bias"),
+    Case("models.fu(1.0)", V, "bias"),
     # initial conditions
     Case("initial.gaussian(std=0.1)", V, "mass"),
     Case("initial.gaussian(mass=1.0, amplitude=1.0, std=0.1)", V, "mass"),

@@ -204,7 +204,7 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
         "down": ("0.5", "positives"),
         "noise": ("0.5", "positives or left out"),
     },
-    "models.pathway_c": {"bias": ("0.25", "positives"), "adaptation_time": ("5.0", "positives or left out")},
+    "models.fu": {"bias": ("0.25", "positives"), "adaptation_time": ("5.0", "positives or left out")},
     "initial.gaussian": {
         "mass": ("1.0", "positive or left out"),
         "std": ("0.5", "positives"),
@@ -221,7 +221,7 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "initial.particles": {"positions": ("np.zeros((4, 2))",), "mass": ("1.0", "positive")},
     "jc.RadialGrid": {
         "radius": ("1.0", "positive"),
-        "num_cells": ("16", "whole"),
+        "num_shells": ("16", "whole"),
         "ndim": ("2", "whole"),
         "stretching": ("2.0", "non-negative"),
     },
@@ -229,7 +229,7 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "jc.Adaptive": {"rtol": ("0.5", "positive"), "atol": ("0.5", "positive"), "max_steps": ("10", "whole")},
     "jc.Spectral": {"kept": ("0.5", "positive")},
     "jc.ParticleField": {"num_particles": ("10", "whole")},
-    "jc.Agents": {"num_cells": ("10", "whole")},
+    "jc.Agents": {"num_agents": ("10", "whole")},
     "jc.InteractingParticles": {"num_particles": ("10", "whole"), "block": ("8", "whole")},
     "jc.LagrangianFlow": {
         "num_labels": ("64", "whole"),

@@ -53,7 +53,7 @@ def namespace():
         "BUMP": initial.gaussian(mass=1.0, std=1.0),
         "SOLUTION": solve(saveat=jc.SaveAt(every=5)),
         "STATISTICS": solve(saveat=jc.SaveAt(every=5, fn=lambda snapshot: jnp.sum(snapshot.density))),
-        "walled": lambda boundary: PROBLEM.replace(grid=jc.Grid.box(-1.0, 1.0, 16, boundary)),
+        "walled": lambda boundary: PROBLEM.replace(domain=jc.Grid.box(-1.0, 1.0, 16, boundary)),
         "changed": lambda mobility: PROBLEM.replace(model=models.phks(mobility, 1.0)),
         "scaled": lambda factor: jax.tree.map(lambda leaf: factor * leaf, weights),
         "iter_list": lambda: (ONE, ONE),

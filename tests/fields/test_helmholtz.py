@@ -87,7 +87,7 @@ def test_a_wave_decays_as_each_rule_says(spreading):
     wave = jnp.cos(3 * np.pi * grid.axes[0])
     z = 0.02 * (0.5 + 1.3 * (2 - 2 * np.cos(3 * np.pi / 16)) * 16**2)
     expected = {"ExactLinear": np.exp(-z), "CrankNicolson": (1 - z / 2) / (1 + z / 2), "ImplicitEuler": 1 / (1 + z)}
-    found = spreading.advance(wave, 0.0, 0.5, 1.3, 0.02, grid)
+    found = spreading.diffuse(wave, 0.0, 0.5, 1.3, 0.02, grid)
     np.testing.assert_allclose(found, expected[type(spreading).__name__] * wave, atol=1e-13)
 
 
@@ -96,7 +96,7 @@ def test_a_wave_decays_as_each_rule_says(spreading):
 def test_orders_in_the_step(spreading, grid):
     if isinstance(spreading, ExactLinear) and isinstance(grid, RadialGrid):
         with pytest.raises(TypeError, match="use CrankNicolson"):
-            spreading.advance(jnp.ones(12), 0.0, 0.0, 1.0, 0.1, grid)
+            spreading.diffuse(jnp.ones(12), 0.0, 0.0, 1.0, 0.1, grid)
         return
     steps = (1, 2) if isinstance(spreading, ExactLinear) else (8, 16, 32)
     start, source = jnp.exp(-4 * jnp.linspace(0, 1, 12) ** 2), jnp.linspace(0.0, 1.0, 12)
@@ -104,7 +104,7 @@ def test_orders_in_the_step(spreading, grid):
     @eqx.filter_jit
     def end(n, rule):
         def step(_, field):
-            return rule.advance(field, source, 0.3, 0.2, 0.4 / n, grid)
+            return rule.diffuse(field, source, 0.3, 0.2, 0.4 / n, grid)
 
         return jax.lax.fori_loop(0, n, step, start)
 
@@ -125,7 +125,7 @@ def test_orders_in_the_step(spreading, grid):
 def test_what_is_positive_stays_so_and_what_is_closed_keeps_its_mass(seed, dt, side, spreading):
     grid = Grid.box(0.0, 1.0, 10, [SIDES[side]])
     field = jax.random.uniform(jax.random.key(seed), (10,)) ** 8
-    found = spreading.advance(field, 0.0, 0.0, 0.3, dt, grid, name="s")
+    found = spreading.diffuse(field, 0.0, 0.0, 0.3, dt, grid, name="s")
     assert float(jnp.min(found)) > -1e-14  # round-off of the transforms
     if side in ("ring", "closed", "open to others"):
         assert float(jnp.sum(found)) == pytest.approx(float(jnp.sum(field)), rel=1e-13)
@@ -135,7 +135,7 @@ def test_what_is_positive_stays_so_and_what_is_closed_keeps_its_mass(seed, dt, s
 def test_gradients_agree_with_differences(grid):
     def f(v):
         s = helmholtz(v[0] * jnp.arange(6.0) ** 2, v[1], v[2], grid, name="s")
-        s = CrankNicolson().advance(s, 1.0, v[1], v[2], v[3], grid, name="s")
+        s = CrankNicolson().diffuse(s, 1.0, v[1], v[2], v[3], grid, name="s")
         return jnp.sum(jnp.sin(s))
 
     at, step = jnp.array([1.0, 0.7, 1.3, 0.2]), 1e-5
@@ -148,5 +148,5 @@ def test_single_precision_stays_so():
     grid = Grid.box(0.0, 1.0, 8)
     field = jnp.ones(8, jnp.float32)
     assert helmholtz(field, 1.0, 1.0, grid).dtype == jnp.float32
-    assert ExactLinear().advance(field, 0.0, 0.1, 1.0, 0.1, grid).dtype == jnp.float32
+    assert ExactLinear().diffuse(field, 0.0, 0.1, 1.0, 0.1, grid).dtype == jnp.float32
     assert helmholtz(field, 1.0, 1.0, RadialGrid(1.0, 8, 2)).dtype == jnp.float32

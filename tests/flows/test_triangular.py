@@ -54,7 +54,7 @@ class TestTriangularFlow:
         flow, x, t, phases = self.case(ndim, waves)
         one = eqx.filter_jit(flow.carry)(x, -x, t, phases)
         y, log_det = forth(flow, x, t, phases)
-        np.testing.assert_allclose(one.place, y, atol=1e-14)
+        np.testing.assert_allclose(one.position, y, atol=1e-14)
         assert float(one.log_det) == pytest.approx(float(log_det), abs=1e-14)
         jacobian, moves = derivatives(flow, x, t, phases)
         np.testing.assert_allclose(one.velocity, moves, atol=1e-13)

@@ -99,7 +99,7 @@ def test_what_is_refused():
     ts, x, p = jnp.arange(3.0), jnp.zeros((3, n, 1)), jnp.ones((3, n, 1))
     with pytest.raises(ValueError, match="no missing frames"):
         inference.log_likelihood(problem, ts, x.at[1, 0].set(jnp.nan), p)
-    walls = problem.replace(grid=jc.Grid.box(-1.0, 1.0, 4))
+    walls = problem.replace(domain=jc.Grid.box(-1.0, 1.0, 4))
     with pytest.raises(TypeError, match="cells without walls"):
         inference.log_likelihood(walls, ts, x, p)
     slow = problem.replace(model=RunAndTumble(1.0, 1.0, tumble_duration=0.1))

@@ -17,7 +17,7 @@ from jaxchemo.analysis import diagnostics
 def problem(mobility=0.1, chi=1.0, center=0.0, shape=(6, 7)):
     return jc.Problem(
         model=jc.models.phks(mobility, chi),
-        grid=jc.Grid.box((-1.0, -1.0), (1.0, 1.0), shape),
+        domain=jc.Grid.box((-1.0, -1.0), (1.0, 1.0), shape),
         density=jc.initial.gaussian(mass=1.0, center=(center, 0.0), std=0.5),
         signal=jc.initial.gaussian(amplitude=2.0, std=0.5),
     )

@@ -29,7 +29,7 @@ def law(chi):
             {"rho": jc.models.Species(0.1, {"c": jc.models.Custom(lambda s: chi * s)})},
             {"c": jc.models.Signal(jc.models.Consumption("rho", 1.0))},
         ),
-        problem().grid,
+        problem().domain,
         problem().density["rho"],
         problem().signal["c"],
     )
@@ -39,7 +39,7 @@ OTHERS = {
     "key": dict(key=jax.random.key(2)),
     "density": dict(problem=problem(density=jc.initial.gaussian(mass=7.0, std=0.2))),
     "mobility": dict(problem=problem(model=jc.models.phks(0.1000001, 1.0))),
-    "wall": dict(problem=problem(grid=jc.Grid.box((-1, -1), (1, 1), (16, 16), (jc.NoFlux(), jc.Periodic())))),
+    "wall": dict(problem=problem(domain=jc.Grid.box((-1, -1), (1, 1), (16, 16), (jc.NoFlux(), jc.Periodic())))),
     "step": dict(dt=0.0025),
     "start": dict(t0=0.05, t1=0.15),
     "saves": dict(saveat=jc.SaveAt(every=2)),

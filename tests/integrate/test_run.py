@@ -58,7 +58,7 @@ def test_the_store_opens_with_named_dimensions(tmp_path):
             "component",
         )
         assert np.array_equal(stored["density"], end.ys.density)
-        assert np.allclose(stored["time"], end.ts) and np.allclose(stored["x"], problem().grid.axes[0])
+        assert np.allclose(stored["time"], end.ts) and np.allclose(stored["x"], problem().domain.axes[0])
         assert "div(" in stored.attrs["model"]
 
 

@@ -11,7 +11,7 @@ from jaxchemo import integrate
 
 PROBLEM = jc.Problem(
     model=jc.models.phks(0.1, 1.0),
-    grid=jc.Grid.box((-1.0, -1.0), (1.0, 1.0), (8, 8)),
+    domain=jc.Grid.box((-1.0, -1.0), (1.0, 1.0), (8, 8)),
     density=jc.initial.gaussian(mass=1.0, std=0.4),
     signal=jc.initial.gaussian(amplitude=2.0, std=0.5),
 )
@@ -127,7 +127,7 @@ def test_a_loop_in_pieces_is_the_whole(method):
     def final(*pieces):
         carry, now = start, 0
         for steps in pieces:
-            ahead = eqx.filter_jit(integrate.loop.advance)
+            ahead = eqx.filter_jit(integrate.loop.take_steps)
             carry = ahead(PROBLEM, method, carry, jnp.asarray(now), steps, zero, dt, key, jc.Remat())
             now += steps
         return jax.tree.leaves(carry.state)
@@ -304,7 +304,7 @@ GOOD = {"problem": PROBLEM, "method": FV, "t1": 0.2, "dt": 0.01}
         ({"saveat": jc.SaveAt(ts=[0.055])}, ValueError, "`ts` holds 0.055, which is not a step of the run"),
         ({"saveat": jc.SaveAt(ts=[0.3])}, ValueError, "`ts` holds 0.3, .* the nearest step is at t=0.2"),
         ({"saveat": jc.SaveAt(ts=[-0.1])}, ValueError, "`ts` holds -0.1, .* the nearest step is at t=0"),
-        ({"problem": PROBLEM.replace(grid=jc.FreeSpace(2))}, TypeError, "`grid` must be cells"),
+        ({"problem": PROBLEM.replace(domain=jc.FreeSpace(2))}, TypeError, "`domain` must be cells"),
     ],
 )
 def test_refused(changes, error, message):

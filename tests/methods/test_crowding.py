@@ -29,7 +29,7 @@ def test_a_population_that_pushes_spreads_as_barenblatt_says(ndim, sizes, order)
     for n in sizes:
         problem, law = spreading(n, ndim)
         end = jc.solve(problem, jc.FiniteVolume(), t0=0.5, t1=1.0, dt="auto").final.density
-        grid = problem.grid
+        grid = problem.domain
         assert isinstance(grid, jc.Grid)
         wanted = problem.replace(density=jc.initial.function(lambda x, law=law: exact.barenblatt(x, 1.0, **law)))
         errors.append(float(jnp.sum(jnp.abs(end - wanted.fields()[0]["rho"]))) * grid.cell_volume)
@@ -46,7 +46,7 @@ def test_gradients_through_a_front_are_those_of_the_scheme():
     def spread(mobility, power):
         model = models.Model({"rho": models.Species(mobility, motility=models.PowerLaw(power))})
         end = jc.solve(problem.replace(model=model), jc.FiniteVolume(), t0=0.5, t1=0.55, dt=5e-4).final.density
-        return analysis.second_moment(end, problem.grid)
+        return analysis.second_moment(end, problem.domain)
 
     at, h = (0.7, 2.0), 1e-5
     both = jax.jit(jax.value_and_grad(spread, argnums=(0, 1)))

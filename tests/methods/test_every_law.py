@@ -250,7 +250,8 @@ class Steady(AbstractGrowth):
 
 
 ON_GRID = {
-    key: jc.ParticleField(64, field=field) for key, field in [("own", jc.Exponential()), ("euler", jc.Explicit())]
+    key: jc.ParticleField(64, update=update)
+    for key, update in [("own", jc.ExponentialUpdate()), ("euler", jc.ExplicitUpdate())]
 }
 FORMS = {"number": float, "no dimension": jnp.asarray, "array": lambda value: jnp.full(CELLS, value)}
 

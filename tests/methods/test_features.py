@@ -10,7 +10,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.features import Feature
-from jaxchemo.methods import METHODS, AbstractStepwise
+from jaxchemo.methods import METHODS, AbstractFixedStep
 from jaxchemo.methods.base import methods
 from jaxchemo.methods.support import table
 from jaxchemo.models import (
@@ -27,7 +27,7 @@ from jaxchemo.models import (
     Signal,
     Species,
     VolumeFilling,
-    pathway_a,
+    kalinin,
 )
 
 KEY = jax.random.key(0)
@@ -46,7 +46,7 @@ SMALL = {
         "intervals": 1,
         "tolerance": 9,
     },
-    jc.Agents: {"num_cells": 50},
+    jc.Agents: {"num_agents": 50},
 }
 FOOD = Signal(Consumption("rho"))
 MADE = {"a": Signal(Production("rho", decay=1.0), 0.1), "e": Signal(Production("rho", decay=1.0), 0.1, relaxation=0)}
@@ -103,7 +103,7 @@ PROBLEMS = [
     *(swimmers(**{name: 0.1}) for name in ("tumble_duration", "speed_spread")),
     swimmers(box(2), rotational_diffusion=0.1),
     swimmers(rate=jnp.ones(50)),
-    swimmers(rate=pathway_a(), signals={"c": Signal()}),
+    swimmers(rate=kalinin(), signals={"c": Signal()}),
     jc.Problem(RunAndTumble(1.0, 1.0), jc.FreeSpace(2), BUMP),
     *(swimmers(box(1, wall), signals={"c": FOOD}) for wall in WALLS),
     *(swimmers(signals={"c": MADE[name]}) for name in MADE),
@@ -129,7 +129,7 @@ def solved(method, number):
     """Whether the first step, or interval, of a problem goes well."""
     problem, one = PROBLEMS[number], built(method)
     key = KEY if one.stochastic else None
-    steps = {"dt": 1e-3} if isinstance(one, AbstractStepwise) else {}
+    steps = {"dt": 1e-3} if isinstance(one, AbstractFixedStep) else {}
     solution = jc.solve(problem, one, t1=1e-3, key=key, **steps)
     return bool(solution.result == jc.RESULTS.successful)
 
@@ -158,7 +158,7 @@ def test_it_refuses_all_else(method, feature):
 
 
 def test_a_feature_that_a_method_never_heard_of_is_refused():
-    class Cautious(AbstractStepwise):
+    class Cautious(AbstractFixedStep):
         stochastic, name = False, "cautious"
 
         def init(self, problem, *, key=None): ...

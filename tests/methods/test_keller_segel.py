@@ -143,7 +143,7 @@ class TestEllipticPlane:
         centers = []
         for cells in (50, 100):
             problem = self.gaussian(cells)
-            grid = problem.grid
+            grid = problem.domain
             assert isinstance(grid, jc.RadialGrid)
             end = jc.solve(problem, jc.FiniteVolume(), t1=1.0, dt="auto").final
             mass = float(grid.integrate(end.density))

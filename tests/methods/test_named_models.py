@@ -49,7 +49,7 @@ class TestTravellingBand:
         t1, errors = 400.0, []
         for n in (250, 500, 1000):
             problem = self.problem(n)
-            grid = problem.grid
+            grid = problem.domain
             assert isinstance(grid, jc.Grid)
             end = jc.solve(problem, jc.FiniteVolume(), t1=t1, dt="auto", adjoint=jc.Forward()).final
             x, start = grid.axes[0], problem.fields()[0]["rho"]

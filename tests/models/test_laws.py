@@ -1,4 +1,4 @@
-"""Sensitivities, kinetics and growth, each against its formula; and what makes them safe: slopes, signs, doors."""
+"""Sensitivities, kinetics and growth, each against its formula; and what makes them safe: slopes, signs, refusals."""
 
 import jax
 import jax.numpy as jnp

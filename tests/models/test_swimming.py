@@ -138,7 +138,7 @@ class TestPathway:
         assert float(jnp.min(answers[0])) < 0.3
 
     def test_small_changes_are_forgotten_in_the_adaptation_time(self):
-        law = models.pathway_a()
+        law = models.kalinin()
         assert float(law.adaptation_time) == pytest.approx(39.2, abs=0.1)
         rest = law.rest(cue(0.0, 100.0))
         _, activity = self.run(law, lambda t: 100.0, rest + 1e-4, float(law.adaptation_time))
@@ -169,7 +169,7 @@ class TestPathway:
         )
 
     def test_mean_field_of_fu_et_al(self):
-        cells = RunAndTumble(25.0, models.pathway_c(0.14), Persistent(0.33), rotational_diffusion=0.062)
+        cells = RunAndTumble(25.0, models.fu(0.14), Persistent(0.33), rotational_diffusion=0.062)
         law = cells.tumble_rate
         assert float(law.adaptation_time) == pytest.approx(8.6342, abs=1e-4)
         assert float(cells.reorientation(law.motor.start_rate(law.resting_activity), 3)) == pytest.approx(
@@ -184,7 +184,7 @@ class TestPathway:
     def test_several_kinds_of_receptors_add_up(self):
         one, two = Receptors(6.0, 10.0, 500.0), Receptors(np.array([2.0, 4.0]), np.full(2, 10.0), np.full(2, 500.0))
         assert float(one.binding(jnp.asarray(70.0))) == pytest.approx(float(two.binding(jnp.asarray(70.0))))
-        assert models.pathway_b().receptors.sizes.shape == (3,)
+        assert models.dpcb().receptors.sizes.shape == (3,)
 
     def test_whole_numbers_of_receptors_are_powers(self):
         inactive, active = np.array([18.2, 70.0]), np.array([3000.0, 1000.0])

@@ -207,7 +207,7 @@ class TestRefusals:
     def problem(self, ndim=2, n=16, std=0.5):
         return jc.Problem(
             model=jc.models.phks(0.1, 1.0),
-            grid=jc.Grid.box((-4.0,) * ndim, (4.0,) * ndim, (n,) * ndim),
+            domain=jc.Grid.box((-4.0,) * ndim, (4.0,) * ndim, (n,) * ndim),
             density=jc.initial.gaussian(mass=1.0, std=std),
             signal=jc.initial.gaussian(amplitude=1.0, std=1.0),
         )
@@ -230,8 +230,8 @@ class TestRefusals:
             self.run(network)
 
     def test_scale_mixing_without_exposure(self):
-        method = jc.ParticleField(50, interpolator=jc.nn.ScaleMixing(), field=jc.Exponential())
-        with pytest.raises(ValueError, match=r"field=Exposure\(\)"):
+        method = jc.ParticleField(50, interpolator=jc.nn.ScaleMixing(), update=jc.ExponentialUpdate())
+        with pytest.raises(ValueError, match=r"update=Exposure\(\)"):
             jc.solve(self.problem(), method, t1=0.1, dt=0.1, key=jax.random.key(0))
 
     @pytest.mark.parametrize("scales", [(0.0,), (1.0, 2.0), (0.0, 2.0, 1.0)])

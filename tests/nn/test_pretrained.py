@@ -117,7 +117,7 @@ def test_nsipf_follows_the_self_similar_solution():
     half = 8.0
     problem = jc.Problem(
         model=jc.models.phks(1.0, 1.0),
-        grid=jc.Grid.box((-half, -half), (half, half), (64, 64)),
+        domain=jc.Grid.box((-half, -half), (half, half), (64, 64)),
         density=jc.initial.function(lambda x: true.density(x, 1.0)),
         signal=jc.initial.function(lambda x: true.signal(x, 1.0)),
     )

@@ -16,7 +16,7 @@ from jaxchemo.plotting.frames import Frames
 def problem(ndim: int, shape: tuple[int, ...] | None = None) -> jc.Problem:
     return jc.Problem(
         model=jc.models.phks(0.1, 1.0),
-        grid=jc.Grid.box((-1,) * ndim, (1,) * ndim, shape or (6,) * ndim),
+        domain=jc.Grid.box((-1,) * ndim, (1,) * ndim, shape or (6,) * ndim),
         density=jc.initial.gaussian(mass=1.0, center=(0.3, *(0.0,) * (ndim - 1)), std=0.4),
         signal=jc.initial.gaussian(amplitude=1.0, center=(0.0,) * ndim, std=0.5),
     )
@@ -24,7 +24,7 @@ def problem(ndim: int, shape: tuple[int, ...] | None = None) -> jc.Problem:
 
 def solution(one: jc.Problem, *, particles: int = 0) -> jc.Solution:
     """Three frames that decay, without the cost of a run."""
-    grid, times = one.grid, np.array([0.0, 0.01, 0.02])
+    grid, times = one.domain, np.array([0.0, 0.01, 0.02])
     (rho,), (c,) = (tuple(fields.values()) for fields in one.fields())
     fade = np.exp(-times).reshape(-1, *[1] * grid.ndim)
     rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def test_signal_slices(runs):
     one, solutions = runs
     figure = plotting.signal_slices(one, solutions["fv"], normal=1)
     assert {"x [length]", "t = 0", "signal c [concentration]"} <= labels(figure)
-    assert ("z [length]" in labels(figure)) == (one.grid.ndim == 3)
+    assert ("z [length]" in labels(figure)) == (one.domain.ndim == 3)
 
 
 def test_cross_sections(runs):

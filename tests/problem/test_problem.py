@@ -1,4 +1,4 @@
-"""A problem's parts are checked against one another at the door, in words about the argument at fault."""
+"""A problem's parts are checked against one another when it is made, in words about the argument at fault."""
 
 import dataclasses
 import warnings
@@ -16,7 +16,7 @@ BUMP = initial.gaussian(mass=1.0, std=0.4)
 
 
 def problem(**parts):
-    return jc.Problem(**({"model": jc.models.phks(0.1, 1.0), "grid": GRID, "density": BUMP, "signal": BUMP} | parts))
+    return jc.Problem(**({"model": jc.models.phks(0.1, 1.0), "domain": GRID, "density": BUMP, "signal": BUMP} | parts))
 
 
 TWO = models.Model(
@@ -41,9 +41,9 @@ def test_no_signal_where_there_is_none():
 
 def test_replace_keeps_the_rest_and_checks_again():
     new = problem().replace(model=jc.models.phks(0.2, 3.0))
-    assert float(new.model.species["rho"].mobility) == 0.2 and new.grid == GRID
+    assert float(new.model.species["rho"].mobility) == 0.2 and new.domain == GRID
     with pytest.raises(ValueError, match="`density` has shape"):
-        problem(density=initial.array(np.ones((8, 10)))).replace(grid=jc.Grid.box((0, 0), (1, 1), (8, 8)))
+        problem(density=initial.array(np.ones((8, 10)))).replace(domain=jc.Grid.box((0, 0), (1, 1), (8, 8)))
     with pytest.raises(TypeError, match="A problem has 'model', 'grid', 'density' and 'signal', not 'mesh'"):
         problem().replace(mesh=GRID)
 
@@ -73,7 +73,7 @@ def test_python_numbers_do_not_decide_the_precision():
     "parts, error, message",
     [
         ({"model": "phks"}, TypeError, "`model` must be a Model such as"),
-        ({"grid": (64, 64)}, TypeError, "`grid` must be a domain such as"),
+        ({"domain": (64, 64)}, TypeError, "`domain` must be a domain such as"),
         ({"density": jnp.ones((8, 10))}, TypeError, "`density` must be an initial condition such as"),
         ({"density": None}, ValueError, "`density` must have an initial condition for 'rho', got nothing"),
         ({"signal": None}, ValueError, "`signal` must have an initial condition for 'c', got nothing"),
@@ -143,17 +143,17 @@ def test_python_numbers_do_not_decide_the_precision():
             "`density`: positions of dimension 3 do not fit the grid",
         ),
         (
-            {"grid": jc.Grid.box(0.0, 1.0, 8), "density": initial.ring(mass=1.0, radius=0.5, width=0.2)},
+            {"domain": jc.Grid.box(0.0, 1.0, 8), "density": initial.ring(mass=1.0, radius=0.5, width=0.2)},
             ValueError,
             "`density`: a ring lives on a Grid in 2 or 3 dimensions",
         ),
         (
-            {"grid": jc.RadialGrid(1.0, 8, ndim=2), "density": initial.gaussian(mass=1.0, center=0.3, std=0.5)},
+            {"domain": jc.RadialGrid(1.0, 8, ndim=2), "density": initial.gaussian(mass=1.0, center=0.3, std=0.5)},
             ValueError,
             "`density`: only a condition that is symmetric about 0 fits a radial grid, center=0.3",
         ),
         (
-            {"grid": jc.RadialGrid(1.0, 8, ndim=2), "signal": initial.gaussian(mass=1.0, std=(0.3, 0.5))},
+            {"domain": jc.RadialGrid(1.0, 8, ndim=2), "signal": initial.gaussian(mass=1.0, std=(0.3, 0.5))},
             ValueError,
             "`signal`: only a condition that is symmetric about 0 fits a radial grid, std=",
         ),
@@ -165,7 +165,7 @@ def test_refused(parts, error, message):
 
 
 def test_numbers_that_are_traced_are_let_through():
-    """Inside a transformation the door stays open for what is not known, and shut for what is."""
+    """Inside a transformation what is not known passes, and what is known is checked."""
 
     def mass(std):
         return problem(density=initial.gaussian(mass=1.0, std=std)).fields()[0]["rho"].sum()
@@ -178,8 +178,8 @@ def test_numbers_that_are_traced_are_let_through():
 
 
 def test_free_space_has_no_fields():
-    with pytest.raises(TypeError, match="`grid` must be a grid, to evaluate fields on"):
-        problem(grid=jc.FreeSpace(2)).fields()
+    with pytest.raises(TypeError, match="`domain` must be a grid, to evaluate fields on"):
+        problem(domain=jc.FreeSpace(2)).fields()
 
 
 def test_a_problem_reads_as_its_equations_and_numbers():

@@ -221,7 +221,7 @@ class GrowthExpansion(Study):
         steps = even_steps(t1, self.dt, self.frames)
         saveat = SaveAt(every=steps // self.frames)
         run = solve(problem, FiniteVolume(), t1=t1, dt=t1 / steps, saveat=saveat, adjoint=Forward())
-        grid = problem.grid
+        grid = problem.domain
         assert isinstance(grid, RadialGrid)
         density = np.asarray(run.ys.density, float)
         signals = {name: np.asarray(value, float) for name, value in run.ys.signal.items()}

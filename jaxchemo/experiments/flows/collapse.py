@@ -76,7 +76,7 @@ class GaussianCollapse(FlowStudy):
         report("interacting particles")
         crowd = self.crowd(problem, seed)
         report("what the flow says")
-        line = radii[:, None] * np.eye(problem.grid.ndim)[0]
+        line = radii[:, None] * np.eye(problem.domain.ndim)[0]
         flow = np.stack([density_of(found, line, t) for t in (0.0, *ts)])
         positions = np.asarray(found.ys.positions, float)
         spreads = {
@@ -144,8 +144,8 @@ class LagrangianGaussian(GaussianCollapse):
     name: ClassVar[str] = "lagrangian-gaussian"
     title: ClassVar[str] = "A flow follows the collapse of a Gaussian"
     description: ClassVar[str] = (
-        "Cells in the plane, of twice the critical mass. A normalizing flow is trained on nothing but the velocity "
-        "that its own density asks for; beside it the radial solution and interacting particles."
+        "Cells in the plane, of twice the critical mass. A normalizing flow is trained on nothing but the drift "
+        "velocity of its own density; beside it the radial solution and interacting particles."
     )
 
     @property

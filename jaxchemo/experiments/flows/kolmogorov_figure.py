@@ -55,7 +55,7 @@ def kolmogorov(found: "Kolmogorov", title: str = "") -> Figure:
     for number, (name, values) in enumerate(found.means.items()):
         mean.plot(found.ts, np.linalg.norm(values, axis=1), marker="o", ms=3, label=name, **style.curve(number))
     mean.set(xlabel="t [time]", ylabel="|mean position| [length]", yscale="log")
-    mean.set_title("nought by symmetry", fontsize=10)
+    mean.set_title("zero by symmetry", fontsize=10)
     for ax in (residual, energy, sliced, mean):
         ax.locator_params(axis="x", nbins=6)
         ax.legend(frameon=False, fontsize=8)

@@ -26,7 +26,7 @@ from jaxchemo.models import (
     Reversal,
     RunAndTumble,
     Signal,
-    pathway_c,
+    fu,
 )
 from jaxchemo.problem import Problem
 
@@ -54,7 +54,7 @@ class RunAndTumble1D(Study):
 
     - `speed`, `rate`, `bias`, `scale`: v, a0, b and l.
     - `half_width`: the box is `[-half_width, half_width]`; `cells`: of its grid.
-    - `num_cells`: agents; `shown`: tracks drawn; `dt`, `t1`, `frames`.
+    - `num_agents`: agents; `shown`: tracks drawn; `dt`, `t1`, `frames`.
     """
 
     name: ClassVar[str] = "run-and-tumble-1d"
@@ -71,7 +71,7 @@ class RunAndTumble1D(Study):
     scale: float = 50.0
     half_width: float = 100.0
     cells: int = 50
-    num_cells: int = 20_000
+    num_agents: int = 20_000
     shown: int = 25
     dt: float = 0.02
     t1: float = 60.0
@@ -93,12 +93,12 @@ class RunAndTumble1D(Study):
         **Raises:** as `jc.solve`.
         """
         problem, key = self.problem(), jax.random.key(seed)
-        grid = problem.grid
+        grid = problem.domain
         assert isinstance(grid, Grid)
         steps = even_steps(self.t1, self.dt, self.frames)
         every = {"dt": self.t1 / steps, "saveat": SaveAt(every=steps // self.frames)}
         report("agents")
-        agents = solve(problem, Agents(self.num_cells), t1=self.t1, key=key, adjoint=Forward(), **every)
+        agents = solve(problem, Agents(self.num_agents), t1=self.t1, key=key, adjoint=Forward(), **every)
         x = np.asarray(agents.ys.positions[..., 0], float)
         centres, h = np.asarray(grid.axes[0], float), grid.spacing[0]
         densities, moments = {"agents": np.asarray(agents.final.density, float)}, {}
@@ -116,7 +116,7 @@ class RunAndTumble1D(Study):
         rest = np.asarray(swimming.at_rest(problem), float)
         densities["at rest, exact"] = rest
         variance = float(rest @ (centres**2 + h**2 / 12) * h)
-        error = float((x[-1] ** 2).std() / math.sqrt(self.num_cells))
+        error = float((x[-1] ** 2).std() / math.sqrt(self.num_agents))
         return Tracks(np.asarray(agents.ts, float), x[:, : self.shown], centres, densities, moments, variance, error)
 
     def numbers(self, found: Tracks) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class GradientClimbing3D(Study):
         """The cells, with the pathway of Fu et al. (2018)."""
         turning = Persistent(self.persistence)
         diffusion = self.rotational_diffusion
-        return RunAndTumble(self.speed, pathway_c(self.bias), turning, rotational_diffusion=diffusion)
+        return RunAndTumble(self.speed, fu(self.bias), turning, rotational_diffusion=diffusion)
 
     def run(self, seed: int = 0, report: Report = silent) -> Climb:
         """Cells in all gradients, and in a linear one of the middle steepness.
@@ -226,7 +226,7 @@ class GradientClimbing3D(Study):
     def lines(self, found: Climb) -> list[str]:
         rows = zip(found.steepness, found.found, found.theory, self._bits(found), strict=True)
         return [
-            f"{g:g}/mm: drift {one.value:.3f} ± {one.error:.3f} μm/s, mean field {v:.3f}; tumbles tell {b:.2g} bits/s"
+            f"{g:g}/mm: drift {one.value:.3f} ± {one.error:.3f} μm/s, mean field {v:.3f}; in tumbles {b:.2g} bits/s"
             for g, one, v, b in rows
         ]
 
@@ -271,7 +271,7 @@ class AgentsVsPDE(Study):
 
     - `speed`, `rate`, `gain`: of cells that answer exponentially; `consumption`, `diffusivity`, `level`: of the signal.
     - `mass`, `center`, `std`: of the cells at the start.
-    - `length`, `cells`: of the channel; `num_cells`: agents; `dt`: their step; `times`: shown, the last is the end.
+    - `length`, `cells`: of the channel; `num_agents`: agents; `dt`: their step; `times`: shown, the last is the end.
     """
 
     name: ClassVar[str] = "agents-vs-pde"
@@ -293,7 +293,7 @@ class AgentsVsPDE(Study):
     std: float = 15.0
     length: float = 400.0
     cells: int = 400
-    num_cells: int = 40_000
+    num_agents: int = 40_000
     dt: float = 0.02
     times: tuple[float, ...] = (2.0, 8.0, 20.0)
 
@@ -309,7 +309,7 @@ class AgentsVsPDE(Study):
         problem = Problem(swimmers, grid, *start)
         density, signal = {}, {}
         for name, posed, method in (
-            ("agents", problem, Agents(self.num_cells)),
+            ("agents", problem, Agents(self.num_agents)),
             ("kinetic", problem, Kinetic()),
             ("Fokker-Planck", problem, FokkerPlanck()),
             ("Keller-Segel", Problem(swimmers.to_keller_segel(1), grid, *start), FiniteVolume()),

@@ -1,4 +1,4 @@
-"""The contract of methods that march a flow over intervals, and which problems they take."""
+"""The contract of methods that carry a flow over intervals, and which problems they take."""
 
 import abc
 import math
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo.features import Feature
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import AbstractMethod, place
+from jaxchemo.methods.base import AbstractMethod, cartesian
 from jaxchemo.methods.flows.labels import Frame, initial_profile
 from jaxchemo.methods.flows.path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
@@ -29,9 +29,9 @@ class Past(eqx.Module):
 
 
 class AbstractFlow(AbstractMethod):
-    """A flow marched over intervals of its own: configuration only.
+    """A flow advanced over intervals of its own: configuration only.
 
-    What it marches is a module with at least `t`, `count`, `result`, `seeds`, `sources`, `growth` and `past`.
+    Its state is a module with at least `t`, `count`, `result`, `seeds`, `sources`, `growth` and `past`.
     """
 
     solves: ClassVar = frozenset(
@@ -53,16 +53,16 @@ class AbstractFlow(AbstractMethod):
         """Where a run begins."""
 
     @abc.abstractmethod
-    def advance(self, problem: Problem, march: Any, until: Float[Array, ""]) -> Any:
+    def advance(self, problem: Problem, state: Any, until: Float[Array, ""]) -> Any:
         """One interval more; `until` is a time not to step over."""
 
     @abc.abstractmethod
-    def path(self, problem: Problem, march: Any) -> AbstractPath:
-        """The flow over all intervals of a march, to be asked for densities and the like."""
+    def path(self, problem: Problem, state: Any) -> AbstractPath:
+        """The flow over all intervals of a run, to evaluate densities and the like."""
 
     @abc.abstractmethod
-    def tied(self, problem: Problem, march: Any, key: PRNGKeyArray) -> Any:
-        """A march of this problem and key, the same numbers, but with their derivative in the problem."""
+    def differentiable(self, problem: Problem, state: Any, key: PRNGKeyArray) -> Any:
+        """A state of this problem and key, the same numbers, but with their derivative in the problem."""
 
     def check_parts(self, problem):
         start = Attraction.check(problem)
@@ -73,7 +73,7 @@ class AbstractFlow(AbstractMethod):
 
     def latest(self, problem: Problem) -> float:
         """No later than this a solution ends: by the fall of its second moment, where that can be told [time]."""
-        system, space = Attraction.of(problem), place(problem)
+        system, space = Attraction.of(problem), cartesian(problem)
         if space.ndim != 2 or system.advection is not None:
             return math.inf
         with jax.ensure_compile_time_eval():

@@ -1,4 +1,4 @@
-"""One interval of a marched flow: what its parameters must satisfy, and how they depend on what it starts from."""
+"""One interval of a flow: what its parameters must satisfy, and how they depend on what it starts from."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxchemo.flows import Carried, TriangularFlow
-from jaxchemo.methods.flows.labels import Frame, Swarm
+from jaxchemo.methods.flows.labels import Frame, Samples
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.optimise.least_squares import normal_equations
 from jaxchemo.particles.mean_field import AbstractMeanField
@@ -25,7 +25,7 @@ class Interval(eqx.Module):
 
     - `system`: the numbers of the problem; `frame`: the units.
     - `labels`, `sources`: where the residual is least, and what the field is made of, at the start of the interval.
-    - `field`: how it is made; `None` where nothing attracts.
+    - `force`: how it is made; `None` where nothing attracts.
     - `wavelengths`: of the waves among the flow's features `(f,)`.
     - `nodes`: times at which the residual is least, between 0 and 1 `(q,)`.
     - `unravel`: the flow with given parameters.
@@ -33,9 +33,9 @@ class Interval(eqx.Module):
 
     system: Attraction
     frame: Frame
-    labels: Swarm
-    sources: Swarm
-    field: AbstractMeanField | None
+    labels: Samples
+    sources: Samples
+    force: AbstractMeanField | None
     wavelengths: Float[Array, " f"]
     nodes: Float[Array, " q"]
     unravel: Callable[[Float[Array, " p"]], TriangularFlow] = eqx.field(static=True)
@@ -43,49 +43,49 @@ class Interval(eqx.Module):
     @property
     def data(self) -> tuple[Float[Array, "n d"], Float[Array, "n d"]]:
         """Labels and their scores: what `residual` takes one of."""
-        return self.labels.place, self.labels.score
+        return self.labels.position, self.labels.score
 
-    def moved(self, flow: TriangularFlow, swarm: Swarm, t: Float[Array, ""]) -> Carried:
+    def moved(self, flow: TriangularFlow, samples: Samples, t: Float[Array, ""]) -> Carried:
         """Points of the start of the interval at a time of it, all in its units."""
         phases = self.frame.phases(self.wavelengths)
-        return jax.vmap(flow.carry, (0, 0, None, None))(swarm.place, swarm.score, t, phases)
+        return jax.vmap(flow.carry, (0, 0, None, None))(samples.position, samples.score, t, phases)
 
-    def asked(self, x: Float[Array, " d"], score: Float[Array, " d"], field: Float[Array, " d"]) -> Float[Array, " d"]:
-        """The velocity that the density asks for at a point."""
+    def drift(self, x: Float[Array, " d"], score: Float[Array, " d"], field: Float[Array, " d"]) -> Float[Array, " d"]:
+        """The drift velocity of the density at a point."""
         return self.frame.velocity(self.system, x, score, field)
 
-    def speed(self, swarm: Swarm, fields: Float[Array, "n d"]) -> Float[Array, ""]:
-        """Mean square of the velocity asked for, but no less than a hundredth of those of its parts: at rest these
+    def speed(self, samples: Samples, fields: Float[Array, "n d"]) -> Float[Array, ""]:
+        """Mean square of the drift velocity, but no less than a hundredth of those of its parts: at rest these
         balance, and a residual is none that is small beside them."""
-        still, one = jnp.zeros_like(swarm.place), jax.vmap(self.asked)
-        fluid = one(swarm.place, still, still)
-        parts = one(swarm.place, swarm.score, fields), one(swarm.place, swarm.score, still) - fluid, fluid
+        still, one = jnp.zeros_like(samples.position), jax.vmap(self.drift)
+        fluid = one(samples.position, still, still)
+        parts = one(samples.position, samples.score, fields), one(samples.position, samples.score, still) - fluid, fluid
         whole, spread, carried = (jnp.mean(jnp.sum(part**2, axis=-1)) for part in parts)
         return jnp.maximum(whole, 0.01 * jnp.maximum(spread, carried))
 
     def residual(
         self, parameters: Float[Array, " p"], label: tuple[Float[Array, " d"], Float[Array, " d"]], fields: Array
     ) -> Float[Array, " qd"]:
-        """Velocity less the one asked for, of a label with its score at all nodes, in the fields there `(q, d)`."""
+        """Velocity less drift velocity, of a label with its score at all nodes, in the fields there `(q, d)`."""
         flow, phases = self.unravel(parameters), self.frame.phases(self.wavelengths)
 
         def one(t: Array, field: Array) -> Array:
             now = flow.carry(*label, t, phases)
-            return now.velocity - self.asked(now.place, now.score, field)
+            return now.velocity - self.drift(now.position, now.score, field)
 
         return jax.vmap(one)(self.nodes, fields).reshape(-1)
 
     def fields(self, parameters: Float[Array, " p"]) -> Float[Array, "n q d"]:
         """`F * p` at the labels, at all nodes, from sources that the flow itself moves."""
         labels, flow, phases = self.labels, self.unravel(parameters), self.frame.phases(self.wavelengths)
-        if self.field is None:
-            return jnp.zeros((len(labels.place), self.nodes.size, labels.place.shape[-1]), labels.place.dtype)
-        field = self.field
+        if self.force is None:
+            return jnp.zeros((len(labels.position), self.nodes.size, labels.position.shape[-1]), labels.position.dtype)
+        force = self.force
 
         def one(t: Array) -> Array:
             now = self.moved(flow, labels, t)
-            others = jax.vmap(lambda x: flow.transform_and_log_det(x, t, phases)[0])(self.sources.place)
-            return field(now.place, labels.log_p - now.log_det, now.score, others)
+            others = jax.vmap(lambda x: flow.transform_and_log_det(x, t, phases)[0])(self.sources.position)
+            return force(now.position, labels.log_p - now.log_det, now.score, others)
 
         return jnp.swapaxes(jax.lax.map(one, self.nodes), 0, 1)
 
@@ -99,18 +99,18 @@ class Interval(eqx.Module):
         """Fields that parameters make, and whether these are allowed."""
         return self.fields(parameters), self.monotone(parameters)
 
-    def after(self, flow: TriangularFlow, swarm: Swarm) -> Swarm:
+    def after(self, flow: TriangularFlow, samples: Samples) -> Samples:
         """Points at the end of the interval, in the units of the problem."""
-        now = self.moved(flow, swarm, jnp.ones((), swarm.place.dtype))
-        return self.frame.outside(Swarm(now.place, swarm.log_p - now.log_det, now.score))
+        now = self.moved(flow, samples, jnp.ones((), samples.position.dtype))
+        return self.frame.outside(Samples(now.position, samples.log_p - now.log_det, now.score))
 
-    def tied(self, parameters: Float[Array, " p"], rounds: int = 5) -> Float[Array, " p"]:
+    def differentiable(self, parameters: Float[Array, " p"], rounds: int = 5) -> Float[Array, " p"]:
         """Trained parameters, the same numbers, but with their derivative in all that the interval is made of.
 
         They are where the residual `r` is least, `J^T r = 0`, so that `d parameters = -(J^T J)^-1 J^T dr` where `dr`
         also holds what the moved sources do to the field: hence some rounds.
         """
-        still, optimum = held(self), jax.lax.stop_gradient(parameters)
+        still, optimum = detached(self), jax.lax.stop_gradient(parameters)
         fields = still.fields(optimum)
         matrix, _ = normal_equations(still.residual, optimum, still.data, fields)
         diagonal = jnp.diag(matrix)
@@ -121,7 +121,7 @@ class Interval(eqx.Module):
         def improve(p: Array, _: Any) -> tuple[Array, None]:
             r = every(self, p, self.data, self.fields(p))
             step = jax.scipy.linalg.cho_solve(factor, pull(r)[0] / r.size)
-            return p - (step - jax.lax.stop_gradient(step)), None  # nought, but for its derivative
+            return p - (step - jax.lax.stop_gradient(step)), None  # zero, but for its derivative
 
         return jax.lax.scan(improve, optimum, length=rounds)[0]
 
@@ -131,7 +131,7 @@ def gauss_nodes(count: int) -> Float[Array, " q"]:
     return jnp.asarray(0.5 * (np.polynomial.legendre.leggauss(count)[0] + 1))
 
 
-def held(tree: T) -> T:
+def detached(tree: T) -> T:
     """The same numbers, without their derivatives."""
     arrays, rest = eqx.partition(tree, eqx.is_inexact_array)
     return eqx.combine(jax.lax.stop_gradient(arrays), rest)

@@ -14,10 +14,10 @@ from jaxchemo.methods.free_space import Attraction
 from jaxchemo.problem import Problem
 
 
-class Swarm(eqx.Module):
+class Samples(eqx.Module):
     """Points that the flow carries, with what it knows of the density there: exact but for round-off."""
 
-    place: Float[Array, "n d"]
+    position: Float[Array, "n d"]
     log_p: Float[Array, " n"]
     score: Float[Array, "n d"]
 
@@ -31,23 +31,23 @@ class Frame(eqx.Module):
     center: Float[Array, " d"]
 
     @classmethod
-    def of(cls, swarm: Swarm, start: Float[Array, ""], duration: ArrayLike = 1.0) -> "Frame":
-        """In units of the core of the density that a swarm samples, from a time on."""
-        ndim = swarm.place.shape[-1]
-        scale = jnp.exp(-jnp.max(swarm.log_p) / ndim) / math.sqrt(2 * math.pi)
-        return cls(start, jnp.asarray(duration, scale.dtype), scale, jnp.mean(swarm.place, axis=0))
+    def of(cls, samples: Samples, start: Float[Array, ""], duration: ArrayLike = 1.0) -> "Frame":
+        """In units of the core of the density that they are drawn from, from a time on."""
+        ndim = samples.position.shape[-1]
+        scale = jnp.exp(-jnp.max(samples.log_p) / ndim) / math.sqrt(2 * math.pi)
+        return cls(start, jnp.asarray(duration, scale.dtype), scale, jnp.mean(samples.position, axis=0))
 
-    def inside(self, swarm: Swarm) -> Swarm:
-        """A swarm in the units of the interval."""
-        ndim = swarm.place.shape[-1]
-        log_p = swarm.log_p + ndim * jnp.log(self.scale)
-        return Swarm((swarm.place - self.center) / self.scale, log_p, swarm.score * self.scale)
+    def inside(self, samples: Samples) -> Samples:
+        """Samples in the units of the interval."""
+        ndim = samples.position.shape[-1]
+        log_p = samples.log_p + ndim * jnp.log(self.scale)
+        return Samples((samples.position - self.center) / self.scale, log_p, samples.score * self.scale)
 
-    def outside(self, swarm: Swarm) -> Swarm:
-        """The swarm in the units of the problem again."""
-        ndim = swarm.place.shape[-1]
-        log_p = swarm.log_p - ndim * jnp.log(self.scale)
-        return Swarm(self.center + self.scale * swarm.place, log_p, swarm.score / self.scale)
+    def outside(self, samples: Samples) -> Samples:
+        """The samples in the units of the problem again."""
+        ndim = samples.position.shape[-1]
+        log_p = samples.log_p - ndim * jnp.log(self.scale)
+        return Samples(self.center + self.scale * samples.position, log_p, samples.score / self.scale)
 
     def passed(self, t: Float[Array, ""]) -> Float[Array, ""]:
         """How much of the interval is over at a time: 0 before it, 1 after it."""
@@ -81,7 +81,7 @@ def initial_profile(problem: Problem) -> AbstractProfile:
     return _checks.instance("density", initial, AbstractProfile, "a Gaussian or a mixture of them")
 
 
-def swarm_of(initial: AbstractProfile, space: Grid | FreeSpace, x: Float[Array, "n d"]) -> Swarm:
+def samples_of(initial: AbstractProfile, space: Grid | FreeSpace, x: Float[Array, "n d"]) -> Samples:
     """Points at the initial time, with their log density and its gradient."""
     values, scores = jax.vmap(jax.value_and_grad(initial.log_value))(x)
-    return Swarm(x, values - jnp.log(initial.mass_in(space)), scores)
+    return Samples(x, values - jnp.log(initial.mass_in(space)), scores)

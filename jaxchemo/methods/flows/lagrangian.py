@@ -1,4 +1,4 @@
-"""A normalizing flow that follows the solution: trained without data, on the velocity that its own density asks for."""
+"""A normalizing flow that follows the solution: trained without data, on the drift velocity of its own density."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +12,10 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo.flows import TriangularFlow
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import place
+from jaxchemo.methods.base import cartesian
 from jaxchemo.methods.flows.base import AbstractFlow, Past
-from jaxchemo.methods.flows.interval import Interval, gauss_nodes, held
-from jaxchemo.methods.flows.labels import Frame, Swarm, initial_profile, swarm_of
+from jaxchemo.methods.flows.interval import Interval, detached, gauss_nodes
+from jaxchemo.methods.flows.labels import Frame, Samples, initial_profile, samples_of
 from jaxchemo.methods.flows.path import FlowPath
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.optimise.least_squares import Fit, fit
@@ -24,7 +24,7 @@ from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 
-class March(eqx.Module):
+class FlowState(eqx.Module):
     """Where a run stands.
 
     **Fields:**
@@ -38,8 +38,8 @@ class March(eqx.Module):
     """
 
     t: Float[Array, ""]
-    labels: Swarm
-    sources: Swarm
+    labels: Samples
+    sources: Samples
     seeds: Float[Array, "s d"]
     parameters: Float[Array, " p"]
     growth: Float[Array, ""]
@@ -51,7 +51,7 @@ class March(eqx.Module):
 
 
 class LagrangianFlow(AbstractFlow):
-    """A flow of triangular couplings, marched over intervals: on each it is trained until it moves as its density asks.
+    """A flow of triangular couplings, advanced over intervals: on each it is trained to move at the drift velocity of its density.
 
     ```
     d X / d t = U[p](X, t) = v - mobility grad ln p + strength mass (F * p)
@@ -79,7 +79,7 @@ class LagrangianFlow(AbstractFlow):
     - `num_sources`: S, which make the field. Default 8,192 in 2D, 32,768 in 3D.
     - `width`: of the couplings' hidden layers. Default 24 in 2D, 20 in 3D.
     - `degree`: powers of time, and Gauss nodes of an interval. Default 2.
-    - `field`: `Richardson()` (default) or `Debiased()`.
+    - `force`: `Richardson()` (default) or `Debiased()`.
     - `wavelengths`: of waves among the features of the couplings: those of a fluid that varies over lengths much
       shorter than the cloud [length]. Default: none.
     - `change`: of the log density over an interval, at most, for most of the mass. Default 0.5.
@@ -97,7 +97,7 @@ class LagrangianFlow(AbstractFlow):
     num_sources: int | None = eqx.field(static=True)
     width: int | None = eqx.field(static=True)
     degree: int = eqx.field(static=True)
-    field: AbstractMeanField
+    force: AbstractMeanField
     wavelengths: Float[Array, " f"]
     change: Float[Array, ""]
     strain: Float[Array, ""]
@@ -111,7 +111,7 @@ class LagrangianFlow(AbstractFlow):
         num_sources: int | None = None,
         width: int | None = None,
         degree: int = 2,
-        field: AbstractMeanField = Richardson(),
+        force: AbstractMeanField = Richardson(),
         wavelengths: Any = (),
         change: float = 0.5,
         strain: float = 0.5,
@@ -124,7 +124,7 @@ class LagrangianFlow(AbstractFlow):
         self.num_sources = None if num_sources is None else _checks.natural("num_sources", num_sources, at_least=16)
         self.width = None if width is None else _checks.natural("width", width)
         self.degree = _checks.natural("degree", degree)
-        self.field = _checks.instance("field", field, AbstractMeanField, "Richardson() or Debiased()")
+        self.force = _checks.instance("force", force, AbstractMeanField, "Richardson() or Debiased()")
         self.wavelengths = jnp.atleast_1d(_checks.positive("wavelengths", wavelengths, arrays=True))
         self.change, self.strain = _checks.positive("change", change), _checks.positive("strain", strain)
         self.tolerance = None if tolerance is None else _checks.positive("tolerance", tolerance)
@@ -140,11 +140,11 @@ class LagrangianFlow(AbstractFlow):
         width = (24 if ndim == 2 else 20) if self.width is None else self.width
         return TriangularFlow(ndim, key=key, width=width, degree=self.degree, waves=self.wavelengths.size)
 
-    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> March:
+    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> FlowState:
         """Where a run begins."""
         system, initial = Attraction.of(problem), initial_profile(problem)
-        labels, swarm = self._begin(problem, key)
-        ndim, dtype = labels.place.shape[-1], labels.place.dtype
+        labels, sources = self._begin(problem, key)
+        ndim, dtype = labels.position.shape[-1], labels.position.dtype
         parameters, _ = ravel_pytree(self.flow(ndim, jax.random.split(key, 3)[2]))
         k, zero, count = self.max_intervals, jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
         frames = Frame(jnp.full(k, jnp.inf, dtype), jnp.ones(k, dtype), jnp.ones(k, dtype), jnp.zeros((k, ndim), dtype))
@@ -154,129 +154,132 @@ class LagrangianFlow(AbstractFlow):
             spread = -system.mobility * jax.grad(initial.log_value)(x)
             return spread if system.advection is None else spread + system.advection(x)
 
-        rates = jax.vmap(lambda x: jnp.trace(jax.jacfwd(drift)(x)))(swarm.place) - system.pull * jnp.exp(swarm.log_p)
+        divergence = jax.vmap(lambda x: jnp.trace(jax.jacfwd(drift)(x)))(sources.position)
+        rates = divergence - system.pull * jnp.exp(sources.log_p)
         growth = jnp.quantile(jnp.abs(rates), 0.995)
         good = RESULTS.successful
-        return March(
-            zero + t0, labels, swarm, swarm.place, parameters, growth, zero + jnp.inf, count, past, count, good
+        return FlowState(
+            zero + t0, labels, sources, sources.position, parameters, growth, zero + jnp.inf, count, past, count, good
         )
 
-    def path(self, problem: Problem, march: March) -> FlowPath:
-        """The flow over all intervals of a march, to be asked for densities and the like."""
-        flows = jax.vmap(self._unravel(problem))(march.past.parameters)
-        return FlowPath(problem, self.field, march.past.frame, flows, self.wavelengths, march.seeds)
+    def path(self, problem: Problem, state: FlowState) -> FlowPath:
+        """The flow over all intervals of a run, to evaluate densities and the like."""
+        flows = jax.vmap(self._unravel(problem))(state.past.parameters)
+        return FlowPath(problem, self.force, state.past.frame, flows, self.wavelengths, state.seeds)
 
-    def advance(self, problem: Problem, march: March, until: Float[Array, ""]) -> March:
+    def advance(self, problem: Problem, state: FlowState, until: Float[Array, ""]) -> FlowState:
         """One interval more, or the same again with half its length; `until` is a time not to step over."""
-        frame, last = self._next(problem, march, until)
-        interval, ndim = self._interval(problem, frame, march.labels, march.sources), problem.grid.ndim
+        frame, last = self._next(problem, state, until)
+        interval, ndim = self._interval(problem, frame, state.labels, state.sources), problem.domain.ndim
         fresh, _ = ravel_pytree(self.flow(ndim, jax.random.key(1)))
-        warm = jnp.where(interval.monotone(march.parameters), march.parameters, fresh)
+        warm = jnp.where(interval.monotone(state.parameters), state.parameters, fresh)
         found = fit(interval.residual, interval.refresh, warm, interval.data)
         flow = interval.unravel(found.parameters)
         now = interval.moved(flow, interval.labels, interval.nodes[-1])
-        speed = interval.speed(Swarm(now.place, now.log_det, now.score), found.frozen[:, -1])
+        speed = interval.speed(Samples(now.position, now.log_det, now.score), found.frozen[:, -1])
         rough = jnp.sqrt(found.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
         tolerance = (0.02 if ndim == 2 else 0.05) if self.tolerance is None else self.tolerance
         # Where it ends is known by its number: a sum of floats might fall short of the time to arrive at.
         end = jnp.where(last, until, frame.start + frame.duration)
-        accepted = self._accepted(march, interval, end, until, found, rough)
+        accepted = self._accepted(state, interval, end, until, found, rough)
         good = (rough <= tolerance) & (accepted.result != RESULTS.nonfinite)
-        rejected = ~good & (march.halvings < 3)
-        again = eqx.tree_at(lambda m: (m.ceiling, m.halvings), march, (0.5 * frame.duration, march.halvings + 1))
+        rejected = ~good & (state.halvings < 3)
+        again = eqx.tree_at(lambda m: (m.ceiling, m.halvings), state, (0.5 * frame.duration, state.halvings + 1))
         return jax.tree.map(lambda a, b: jnp.where(rejected, a, b), again, accepted)
 
-    def tied(self, problem: Problem, march: March, key: PRNGKeyArray) -> March:
-        """A march of this problem and key, the same numbers, but with their derivative in the problem.
+    def differentiable(self, problem: Problem, state: FlowState, key: PRNGKeyArray) -> FlowState:
+        """A state of this problem and key, the same numbers, but with their derivative in the problem.
 
         From interval to interval labels and sources carry their derivatives along, and each optimum its own, see
-        `Interval.tied`. Where intervals begin and end, and their units, are held: the exact answer does not depend on
-        them.
+        `Interval.differentiable`. Where intervals begin and end, and their units, are held: the exact answer does not
+        depend on them.
         """
-        march = held(march)
+        state = detached(state)
         begun = self._begin(problem, key)
 
         @jax.checkpoint
-        def once(state: tuple[Swarm, Swarm], frame: Frame, parameters: Array) -> tuple[tuple[Swarm, Swarm], Array]:
-            interval = self._interval(problem, frame, *state)
-            tied = interval.tied(parameters)
-            flow = interval.unravel(tied)
-            return (interval.after(flow, interval.labels), interval.after(flow, interval.sources)), tied
+        def once(both: tuple[Samples, Samples], frame: Frame, held: Array) -> tuple[tuple[Samples, Samples], Array]:
+            interval = self._interval(problem, frame, *both)
+            parameters = interval.differentiable(held)
+            flow = interval.unravel(parameters)
+            return (interval.after(flow, interval.labels), interval.after(flow, interval.sources)), parameters
 
-        def body(state: tuple[Swarm, Swarm], row: Any) -> tuple[tuple[Swarm, Swarm], Array]:
+        def body(both: tuple[Samples, Samples], row: Any) -> tuple[tuple[Samples, Samples], Array]:
             k, frame, parameters = row
-            return jax.lax.cond(k < march.count, once, lambda *rest: (rest[0], rest[2]), state, frame, parameters)
+            return jax.lax.cond(k < state.count, once, lambda *rest: (rest[0], rest[2]), both, frame, parameters)
 
-        rows = jnp.arange(len(march.past.solves)), march.past.frame, march.past.parameters
+        rows = jnp.arange(len(state.past.solves)), state.past.frame, state.past.parameters
         (labels, sources), parameters = jax.lax.scan(body, begun, rows)
-        found = labels, sources, begun[1].place, parameters
-        return eqx.tree_at(lambda m: (m.labels, m.sources, m.seeds, m.past.parameters), march, found)
+        found = labels, sources, begun[1].position, parameters
+        return eqx.tree_at(lambda m: (m.labels, m.sources, m.seeds, m.past.parameters), state, found)
 
-    def _begin(self, problem: Problem, key: PRNGKeyArray) -> tuple[Swarm, Swarm]:
+    def _begin(self, problem: Problem, key: PRNGKeyArray) -> tuple[Samples, Samples]:
         """Labels and sources at the initial time."""
-        space, initial = place(problem), initial_profile(problem)
+        space, initial = cartesian(problem), initial_profile(problem)
         sources = (8_192 if space.ndim == 2 else 32_768) if self.num_sources is None else self.num_sources
         keys = jax.random.split(key, 3)
         labels, others = (
-            swarm_of(initial, space, initial.sample(k, n, space, Sobol()))
+            samples_of(initial, space, initial.sample(k, n, space, Sobol()))
             for k, n in zip(keys, (self.num_labels, sources), strict=False)
         )
         return labels, others
 
     def _unravel(self, problem: Problem) -> Callable[[Float[Array, " p"]], TriangularFlow]:
-        return ravel_pytree(self.flow(problem.grid.ndim, jax.random.key(0)))[1]
+        return ravel_pytree(self.flow(problem.domain.ndim, jax.random.key(0)))[1]
 
-    def _interval(self, problem: Problem, frame: Frame, labels: Swarm, sources: Swarm) -> Interval:
+    def _interval(self, problem: Problem, frame: Frame, labels: Samples, sources: Samples) -> Interval:
         """An interval that starts from labels and sources in the units of the problem."""
         return Interval(
             Attraction.of(problem),
             frame,
             frame.inside(labels),
             frame.inside(sources),
-            self.field if problem.continuum.signals else None,
+            self.force if problem.continuum.signals else None,
             self.wavelengths,
             gauss_nodes(self.degree),
             self._unravel(problem),
         )
 
-    def _next(self, problem: Problem, march: March, until: Array) -> tuple[Frame, Bool[Array, ""]]:
+    def _next(self, problem: Problem, state: FlowState, until: Array) -> tuple[Frame, Bool[Array, ""]]:
         """The next interval: as long as the density and the fluid allow, in units of the core of the density.
 
         Also whether it is the last one before `until`.
         """
-        system, x = Attraction.of(problem), march.sources.place
-        longest = jnp.minimum(self.change / jnp.maximum(march.growth, jnp.finfo(x.dtype).tiny), march.ceiling)
+        system, x = Attraction.of(problem), state.sources.position
+        longest = jnp.minimum(self.change / jnp.maximum(state.growth, jnp.finfo(x.dtype).tiny), state.ceiling)
         if (fluid := system.advection) is not None:
             strains = jax.vmap(lambda x: jnp.linalg.norm(jax.jacfwd(fluid)(x)))(x)
             worst = jnp.maximum(jnp.quantile(strains, 0.9), jnp.finfo(x.dtype).tiny)
             longest = jnp.minimum(longest, self.strain / worst)
-        left = until - march.t
+        left = until - state.t
         pieces = jnp.maximum(jnp.ceil(left / longest - 1e-6), 1)
-        return Frame.of(march.sources, march.t, left / pieces), pieces == 1
+        return Frame.of(state.sources, state.t, left / pieces), pieces == 1
 
-    def _accepted(self, march: March, interval: Interval, end: Array, until: Array, found: Fit, rough: Array) -> March:
-        """The march after an interval that ends at `end`."""
+    def _accepted(
+        self, state: FlowState, interval: Interval, end: Array, until: Array, found: Fit, rough: Array
+    ) -> FlowState:
+        """The state after an interval that ends at `end`."""
         frame, flow, phases = (
             interval.frame,
             interval.unravel(found.parameters),
             interval.frame.phases(self.wavelengths),
         )
-        one = jnp.ones((), march.t.dtype)
+        one = jnp.ones((), state.t.dtype)
         labels, sources = interval.after(flow, interval.labels), interval.after(flow, interval.sources)
         rates = jax.vmap(lambda x: jax.jvp(lambda t: flow.transform_and_log_det(x, t, phases)[1], (one,), (one,))[1])(
-            interval.sources.place
+            interval.sources.position
         )
         growth = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration
         record = Past(frame, found.parameters, rough, found.solves)
-        past = jax.tree.map(lambda rows, row: rows.at[march.count].set(row), march.past, record)
+        past = jax.tree.map(lambda rows, row: rows.at[state.count].set(row), state.past, record)
         collapsing = self.change / growth < 1e-3 * (end - past.frame.start[0])
         result = RESULTS.where(collapsing, RESULTS.blow_up, RESULTS.successful)
-        full = (march.count + 1 == self.max_intervals) & (end < until)
+        full = (state.count + 1 == self.max_intervals) & (end < until)
         result = RESULTS.where(full, RESULTS.capacity_exceeded, result)
         result = RESULTS.where(rough <= 0.3, result, RESULTS.poor_fit)
-        finite = jnp.all(jnp.isfinite(sources.place)) & jnp.all(jnp.isfinite(sources.log_p))
+        finite = jnp.all(jnp.isfinite(sources.position)) & jnp.all(jnp.isfinite(sources.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
-        never, none = jnp.full_like(end, jnp.inf), jnp.zeros_like(march.halvings)
-        return March(
-            end, labels, sources, march.seeds, found.parameters, growth, never, none, past, march.count + 1, result
+        never, none = jnp.full_like(end, jnp.inf), jnp.zeros_like(state.halvings)
+        return FlowState(
+            end, labels, sources, state.seeds, found.parameters, growth, never, none, past, state.count + 1, result
         )

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from jaxchemo._numerics import exponential_integral
 from jaxchemo.flows import TriangularFlow
 from jaxchemo.initial import AbstractProfile, Random
-from jaxchemo.methods.base import place
-from jaxchemo.methods.flows.labels import Frame, Swarm, initial_profile, swarm_of
+from jaxchemo.methods.base import cartesian
+from jaxchemo.methods.flows.labels import Frame, Samples, initial_profile, samples_of
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.particles.mean_field import AbstractMeanField
 from jaxchemo.problem import Problem
@@ -24,14 +24,14 @@ class AbstractPath(eqx.Module):
 
     **Fields:**
 
-    - `problem`: what is solved; `field`: how the force is made of the sources.
+    - `problem`: what is solved; `estimator`: how the force is made of the sources.
     """
 
     problem: eqx.AbstractVar[Problem]
-    field: eqx.AbstractVar[AbstractMeanField]
+    estimator: eqx.AbstractVar[AbstractMeanField]
 
     @abc.abstractmethod
-    def at(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
+    def at(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> tuple[Samples, Float[Array, "n d"]]:
         """What is known of points of a time, and their velocities."""
 
     @abc.abstractmethod
@@ -39,23 +39,23 @@ class AbstractPath(eqx.Module):
         """Independent points of the density of a time."""
 
     @abc.abstractmethod
-    def sources(self, t: Float[Array, ""]) -> Swarm:
+    def sources(self, t: Float[Array, ""]) -> Samples:
         """The sources of the field at a time."""
 
-    def force(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, "n d"]:
+    def force(self, samples: Samples, t: Float[Array, ""]) -> Float[Array, "n d"]:
         """`F * p` at points of a time."""
         sources = self.sources(t)
         frame = Frame.of(sources, t)
-        inside, others = frame.inside(swarm), frame.inside(sources)
-        found = self.field(inside.place, inside.log_p, inside.score, others.place)
-        return found * frame.scale ** (1 - swarm.place.shape[1])
+        inside, others = frame.inside(samples), frame.inside(sources)
+        found = self.estimator(inside.position, inside.log_p, inside.score, others.position)
+        return found * frame.scale ** (1 - samples.position.shape[1])
 
-    def potential(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, " n"]:
+    def potential(self, samples: Samples, t: Float[Array, ""]) -> Float[Array, " n"]:
         """The solution of `-lap u = p` at points of a time: in two dimensions up to a constant, with `-ln |x| / 2 pi`
         far away."""
         sources = self.sources(t)
         frame = Frame.of(sources, t)
-        ndim, inside, others = swarm.place.shape[1], frame.inside(swarm), frame.inside(sources).place
+        ndim, inside, others = samples.position.shape[1], frame.inside(samples), frame.inside(sources).position
         width = 3 * len(others) ** (-1 / ndim)
 
         def one(x: Array) -> Array:
@@ -68,16 +68,16 @@ class AbstractPath(eqx.Module):
             far = erf(jnp.sqrt(q)) / jnp.sqrt(safe)
             return jnp.mean(jnp.where(square > 0, far, math.sqrt(2 / math.pi) / width)) / (4 * math.pi)
 
-        smeared = jax.lax.map(one, inside.place) + 0.5 * width**2 * jnp.exp(inside.log_p)
+        smeared = jax.lax.map(one, inside.position) + 0.5 * width**2 * jnp.exp(inside.log_p)
         if ndim == 2:
             return smeared - jnp.log(frame.scale) / (2 * math.pi)
         return smeared / frame.scale
 
-    def asked(self, swarm: Swarm, t: Float[Array, ""]) -> Float[Array, "n d"]:
-        """The velocity that the density of a time asks for, `U[p]`."""
+    def drift(self, samples: Samples, t: Float[Array, ""]) -> Float[Array, "n d"]:
+        """The drift velocity of the density at a time, `U[p]`."""
         system = Attraction.of(self.problem)
-        found = system.pull * self.force(swarm, t) - system.mobility * swarm.score
-        return found if system.advection is None else found + system.advection(swarm.place)
+        found = system.pull * self.force(samples, t) - system.mobility * samples.score
+        return found if system.advection is None else found + system.advection(samples.position)
 
 
 class FlowPath(AbstractPath):
@@ -85,7 +85,7 @@ class FlowPath(AbstractPath):
 
     **Fields:**
 
-    - `problem`: whose initial density the labels have; `field`: how the force is made of the sources.
+    - `problem`: whose initial density the labels have; `estimator`: how the force is made of the sources.
     - `frames`: the intervals `(k,)`; those not reached start at infinity, and leave everything where it is.
     - `flows`: their couplings, stacked.
     - `wavelengths`: of the waves among their features.
@@ -93,7 +93,7 @@ class FlowPath(AbstractPath):
     """
 
     problem: Problem
-    field: AbstractMeanField
+    estimator: AbstractMeanField
     frames: Frame
     flows: TriangularFlow
     wavelengths: Float[Array, " f"]
@@ -104,18 +104,20 @@ class FlowPath(AbstractPath):
         """The density at the start."""
         return initial_profile(self.problem)
 
-    def carried(self, swarm: Swarm, t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
+    def carried(self, samples: Samples, t: Float[Array, ""]) -> tuple[Samples, Float[Array, "n d"]]:
         """Points of the initial time at a later one, with what is known of them; and their velocities there."""
 
-        def interval(now: tuple[Swarm, Array], part: tuple[Frame, TriangularFlow]) -> tuple[tuple[Swarm, Array], None]:
-            (swarm, velocity), (frame, flow) = now, part
-            inside, passed, phases = frame.inside(swarm), frame.passed(t), frame.phases(self.wavelengths)
-            moved = jax.vmap(flow.carry, (0, 0, None, None))(inside.place, inside.score, passed, phases)
-            after = frame.outside(Swarm(moved.place, inside.log_p - moved.log_det, moved.score))
+        def interval(
+            now: tuple[Samples, Array], part: tuple[Frame, TriangularFlow]
+        ) -> tuple[tuple[Samples, Array], None]:
+            (samples, velocity), (frame, flow) = now, part
+            inside, passed, phases = frame.inside(samples), frame.passed(t), frame.phases(self.wavelengths)
+            moved = jax.vmap(flow.carry, (0, 0, None, None))(inside.position, inside.score, passed, phases)
+            after = frame.outside(Samples(moved.position, inside.log_p - moved.log_det, moved.score))
             begun = frame.start <= t
             return (after, jnp.where(begun, frame.scale / frame.duration * moved.velocity, velocity)), None
 
-        start = swarm, jnp.zeros_like(swarm.place)
+        start = samples, jnp.zeros_like(samples.position)
         return jax.lax.scan(interval, start, (self.frames, self.flows))[0]
 
     def labels(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> Float[Array, "n d"]:
@@ -130,12 +132,12 @@ class FlowPath(AbstractPath):
 
         return jax.lax.scan(interval, x, (self.frames, self.flows), reverse=True)[0]
 
-    def at(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> tuple[Swarm, Float[Array, "n d"]]:
-        return self.carried(swarm_of(self.initial, place(self.problem), self.labels(x, t)), t)
+    def at(self, x: Float[Array, "n d"], t: Float[Array, ""]) -> tuple[Samples, Float[Array, "n d"]]:
+        return self.carried(samples_of(self.initial, cartesian(self.problem), self.labels(x, t)), t)
 
     def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
-        z = self.initial.sample(key, n, place(self.problem), Random())
-        return self.carried(swarm_of(self.initial, place(self.problem), z), t)[0].place
+        z = self.initial.sample(key, n, cartesian(self.problem), Random())
+        return self.carried(samples_of(self.initial, cartesian(self.problem), z), t)[0].position
 
-    def sources(self, t: Float[Array, ""]) -> Swarm:
-        return self.carried(swarm_of(self.initial, place(self.problem), self.seeds), t)[0]
+    def sources(self, t: Float[Array, ""]) -> Samples:
+        return self.carried(samples_of(self.initial, cartesian(self.problem), self.seeds), t)[0]

@@ -11,10 +11,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 from jaxchemo import _checks
 from jaxchemo.flows import AbstractBijection, krnet, later
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import place
+from jaxchemo.methods.base import cartesian
 from jaxchemo.methods.flows.base import AbstractFlow, Past
-from jaxchemo.methods.flows.labels import Frame, Swarm, initial_profile, swarm_of
-from jaxchemo.methods.flows.prior_path import PriorPath, swarm_at
+from jaxchemo.methods.flows.labels import Frame, Samples, initial_profile, samples_of
+from jaxchemo.methods.flows.prior_path import PriorPath, samples_at
 from jaxchemo.methods.flows.prior_training import Misfit, divergence, misfit, prior, trained
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.particles.mean_field import AbstractMeanField, Debiased
@@ -22,7 +22,7 @@ from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 
-class PriorMarch(eqx.Module):
+class PriorState(eqx.Module):
     """Where a run stands.
 
     **Fields:**
@@ -36,7 +36,7 @@ class PriorMarch(eqx.Module):
     """
 
     t: Float[Array, ""]
-    sources: Swarm
+    sources: Samples
     seeds: Float[Array, "s d"]
     random: UInt32[Array, "..."]
     parameters: Float[Array, " p"]
@@ -79,7 +79,7 @@ class PriorFlow(AbstractFlow):
     - `depth`, `width`: couplings of the KRnet in a stage, and hidden units of their networks. Default 6 and 24.
     - `bins`: of its last layer, 32 as published; with 0 it is left out, which trains far better. Default 0.
     - `rotations`: whether its stages begin with a linear layer. Default no.
-    - `field`: `Debiased()` (default) or `Richardson()`.
+    - `force`: `Debiased()` (default) or `Richardson()`.
     - `num_seeds`: points that stand for the density at the end of an interval. Default 4,096.
     - `tolerance`: residual over velocity, root mean squares, beyond which a run ends as `poor_fit`. Default 0.3.
 
@@ -99,7 +99,7 @@ class PriorFlow(AbstractFlow):
     width: int = eqx.field(static=True)
     bins: int = eqx.field(static=True)
     rotations: bool = eqx.field(static=True)
-    field: AbstractMeanField
+    force: AbstractMeanField
     num_seeds: int = eqx.field(static=True)
     tolerance: Float[Array, ""]
 
@@ -117,7 +117,7 @@ class PriorFlow(AbstractFlow):
         width: int = 24,
         bins: int = 0,
         rotations: bool = False,
-        field: AbstractMeanField = Debiased(),
+        force: AbstractMeanField = Debiased(),
         num_seeds: int = 4_096,
         tolerance: float = 0.3,
     ):
@@ -132,7 +132,7 @@ class PriorFlow(AbstractFlow):
         for name, value in (("depth", self.depth), ("bins", self.bins)):
             if value % 2:
                 raise ValueError(f"`{name}` must be even, got {value}.")
-        self.field = _checks.instance("field", field, AbstractMeanField, "Debiased() or Richardson()")
+        self.force = _checks.instance("force", force, AbstractMeanField, "Debiased() or Richardson()")
         self.tolerance = _checks.positive("tolerance", tolerance)
 
     @property
@@ -145,12 +145,12 @@ class PriorFlow(AbstractFlow):
         size = {"depth": self.depth, "width": self.width, "bins": self.bins, "rotations": self.rotations}
         return krnet(ndim, key=key, **size)
 
-    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> PriorMarch:
+    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> PriorState:
         """Where a run begins: with the flow fitted to the initial density."""
-        space, initial = place(problem), initial_profile(problem)
+        space, initial = cartesian(problem), initial_profile(problem)
         ndim, keys = space.ndim, jax.random.split(key, 4)
         x = initial.sample(keys[0], self.num_seeds, space, Sobol())
-        sources = swarm_of(initial, space, x)
+        sources = samples_of(initial, space, x)
         center = jnp.mean(x, axis=0)
         scale = jnp.sqrt(jnp.mean((x - center) ** 2))
         k, zero = self.intervals, jnp.zeros((), x.dtype)
@@ -167,21 +167,21 @@ class PriorFlow(AbstractFlow):
         parameters, _ = trained(loss, parameters, keys[2], steps=self.steps, rate=self.rate)
         seeds, random = prior(keys[3], self.num_seeds, ndim), jax.random.key_data(keys[2])
         count = jnp.zeros((), jnp.int32)
-        return PriorMarch(zero + t0, sources, seeds, random, parameters, zero, past, count, RESULTS.successful)
+        return PriorState(zero + t0, sources, seeds, random, parameters, zero, past, count, RESULTS.successful)
 
-    def path(self, problem: Problem, march: PriorMarch) -> PriorPath:
-        """The flows of all intervals of a march, to be asked for densities and the like."""
-        _, unravel = ravel_pytree(self.flow(problem.grid.ndim, jax.random.key(0)))
-        flows = jax.vmap(unravel)(march.past.parameters)
-        return PriorPath(problem, self.field, march.past.frame, flows, march.seeds)
+    def path(self, problem: Problem, state: PriorState) -> PriorPath:
+        """The flows of all intervals of a run, to evaluate densities and the like."""
+        _, unravel = ravel_pytree(self.flow(problem.domain.ndim, jax.random.key(0)))
+        flows = jax.vmap(unravel)(state.past.parameters)
+        return PriorPath(problem, self.force, state.past.frame, flows, state.seeds)
 
-    def advance(self, problem: Problem, march: PriorMarch, until: Float[Array, ""]) -> PriorMarch:
+    def advance(self, problem: Problem, state: PriorState, until: Float[Array, ""]) -> PriorState:
         """One interval more; `until` is the final time."""
-        duration = (until - march.t) / jnp.maximum(self.intervals - march.count, 1)
-        every = march.past.frame
-        frame = Frame(march.t, duration, every.scale[0], every.center[0])
-        system, ndim, before = Attraction.of(problem), march.seeds.shape[1], frame.inside(march.sources)
-        field = self.field if problem.continuum.signals else None
+        duration = (until - state.t) / jnp.maximum(self.intervals - state.count, 1)
+        every = state.past.frame
+        frame = Frame(state.t, duration, every.scale[0], every.center[0])
+        system, ndim, before = Attraction.of(problem), state.seeds.shape[1], frame.inside(state.sources)
+        force = self.force if problem.continuum.signals else None
         _, unravel = ravel_pytree(self.flow(ndim, jax.random.key(0)))
         # Velocities count in units of mobility over length.
         weight = (frame.scale**2 / (system.mobility * duration)) ** 2
@@ -191,7 +191,7 @@ class PriorFlow(AbstractFlow):
             t = (n + jax.random.uniform(jitter)) / self.num_times
             # Sources of their own: a label that attracts itself would be nearer than any other.
             labels, others = prior(mine, self.num_labels, ndim), prior(other, self.num_sources, ndim)
-            return misfit(flow, system, field, frame, t, labels, others)
+            return misfit(flow, system, force, frame, t, labels, others)
 
         def loss(parameters: Array, key: PRNGKeyArray) -> tuple[Array, Misfit]:
             flow, (now, past) = unravel(parameters), jax.random.split(key)
@@ -199,35 +199,35 @@ class PriorFlow(AbstractFlow):
             found = jax.tree.map(jnp.mean, jax.vmap(functools.partial(at_a_time, flow))(*times))
             return weight * found.residual + self.anchor * divergence(flow, self._some(before, past)), found
 
-        key = jax.random.fold_in(jax.random.wrap_key_data(march.random), march.count)
-        parameters, course = trained(loss, march.parameters, key, steps=self.steps, rate=self.rate)
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.random), state.count)
+        parameters, course = trained(loss, state.parameters, key, steps=self.steps, rate=self.rate)
         last: Misfit = jax.tree.map(lambda rows: jnp.mean(rows[-max(1, self.steps // 10) :]), course)
         rough = jnp.sqrt(last.residual / jnp.maximum(last.speed, jnp.finfo(duration.dtype).tiny))
-        t = jnp.where(march.count + 1 < self.intervals, march.t + duration, until)
-        return self._arrived(march, t, frame, unravel(parameters), parameters, rough)
+        t = jnp.where(state.count + 1 < self.intervals, state.t + duration, until)
+        return self._arrived(state, t, frame, unravel(parameters), parameters, rough)
 
-    def tied(self, problem: Problem, march: PriorMarch, key: PRNGKeyArray) -> PriorMarch:
-        """Refuses, in a sentence, to differentiate a march in the problem."""
+    def differentiable(self, problem: Problem, state: PriorState, key: PRNGKeyArray) -> PriorState:
+        """Refuses, in a sentence, to differentiate a state in the problem."""
         raise TypeError("`method`: a PriorFlow is not differentiated in its problem; a LagrangianFlow is.")
 
-    def _some(self, swarm: Swarm, key: PRNGKeyArray) -> Swarm:
-        """Some points of a swarm, as many as there are labels in a step."""
-        chosen = jax.random.randint(key, (self.num_labels * self.num_times,), 0, swarm.log_p.shape[0])
-        return jax.tree.map(lambda rows: rows[chosen], swarm)
+    def _some(self, samples: Samples, key: PRNGKeyArray) -> Samples:
+        """Some points of a samples, as many as there are labels in a step."""
+        chosen = jax.random.randint(key, (self.num_labels * self.num_times,), 0, samples.log_p.shape[0])
+        return jax.tree.map(lambda rows: rows[chosen], samples)
 
     def _arrived(
-        self, march: PriorMarch, t: Array, frame: Frame, flow: AbstractBijection, parameters: Array, rough: Array
-    ) -> PriorMarch:
-        """The march after an interval."""
+        self, state: PriorState, t: Array, frame: Frame, flow: AbstractBijection, parameters: Array, rough: Array
+    ) -> PriorState:
+        """The state after an interval."""
         one = jnp.ones((), parameters.dtype)
         moving = jax.vmap(lambda z: jax.jvp(lambda t: flow.inverse_and_log_det(z, t), (one,), (one,)))
-        (x, _), (_, rates) = moving(march.seeds)
-        sources = frame.outside(swarm_at(flow, x, one))
+        (x, _), (_, rates) = moving(state.seeds)
+        sources = frame.outside(samples_at(flow, x, one))
         record = Past(frame, parameters, rough, jnp.asarray(self.steps, jnp.int32))
-        past = jax.tree.map(lambda rows, row: rows.at[march.count].set(row), march.past, record)
+        past = jax.tree.map(lambda rows, row: rows.at[state.count].set(row), state.past, record)
         result = RESULTS.where(rough <= self.tolerance, RESULTS.successful, RESULTS.poor_fit)
-        result = RESULTS.where(march.count < self.intervals, result, RESULTS.capacity_exceeded)
+        result = RESULTS.where(state.count < self.intervals, result, RESULTS.capacity_exceeded)
         finite = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(sources.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
         growth, on = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration, ravel_pytree(later(flow))[0]
-        return PriorMarch(t, sources, march.seeds, march.random, on, growth, past, march.count + 1, result)
+        return PriorState(t, sources, state.seeds, state.random, on, growth, past, state.count + 1, result)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxchemo.flows import AbstractBijection
-from jaxchemo.methods.flows.labels import Frame, Swarm
+from jaxchemo.methods.flows.labels import Frame, Samples
 from jaxchemo.methods.flows.path import AbstractPath
 from jaxchemo.particles.mean_field import AbstractMeanField
 from jaxchemo.problem import Problem
@@ -23,56 +23,56 @@ def log_prob(flow: AbstractBijection, x: Float[Array, " d"], t: Float[Array, ""]
 def moved(
     flow: AbstractBijection, z: Float[Array, " d"], t: Float[Array, ""]
 ) -> tuple[Float[Array, " d"], Float[Array, " d"]]:
-    """The place of a label of the prior at a time, and its velocity: one pass forward through the inverse."""
+    """The position of a label of the prior at a time, and its velocity: one pass forward through the inverse."""
     return jax.jvp(lambda t: flow.inverse_and_log_det(z, t)[0], (t,), (jnp.ones_like(t),))
 
 
-def placed(flow: AbstractBijection, z: Float[Array, "n d"], t: Float[Array, ""]) -> Float[Array, "n d"]:
-    """The places of labels at a time."""
+def positions(flow: AbstractBijection, z: Float[Array, "n d"], t: Float[Array, ""]) -> Float[Array, "n d"]:
+    """The positions of labels at a time."""
     return jax.vmap(lambda z: flow.inverse_and_log_det(z, t)[0])(z)
 
 
-def swarm_at(flow: AbstractBijection, x: Float[Array, "n d"], t: Float[Array, ""]) -> Swarm:
+def samples_at(flow: AbstractBijection, x: Float[Array, "n d"], t: Float[Array, ""]) -> Samples:
     """Points of a time, with their log density and its gradient."""
     values, scores = jax.vmap(jax.value_and_grad(lambda x: log_prob(flow, x, t)))(x)
-    return Swarm(x, values, scores)
+    return Samples(x, values, scores)
 
 
 class PriorPath(AbstractPath):
-    """The flows of all intervals, each of them from the prior. At a joint, the one that ends there is asked.
+    """The flows of all intervals, each of them from the prior. At a joint, the one that ends there is taken.
 
     **Fields:**
 
-    - `problem`: what is solved; `field`: how the force is made of the sources.
+    - `problem`: what is solved; `estimator`: how the force is made of the sources.
     - `frames`: the intervals `(k,)`; those not reached start at infinity.
     - `flows`: from points to labels, stacked.
     - `seeds`: labels of the sources, from the prior.
     """
 
     problem: Problem
-    field: AbstractMeanField
+    estimator: AbstractMeanField
     frames: Frame
     flows: AbstractBijection
     seeds: Float[Array, "s d"]
 
     def at(self, x, t):
-        frame, flow = self._asked(t)
+        frame, flow = self._interval(t)
         tau = frame.passed(t)
         inside = (x - frame.center) / frame.scale
         labels = jax.vmap(lambda x: flow.transform_and_log_det(x, tau)[0])(inside)
         velocity = jax.vmap(lambda z: moved(flow, z, tau)[1])(labels)
-        return frame.outside(swarm_at(flow, inside, tau)), frame.scale / frame.duration * velocity
+        return frame.outside(samples_at(flow, inside, tau)), frame.scale / frame.duration * velocity
 
     def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
-        frame, flow = self._asked(t)
+        frame, flow = self._interval(t)
         z = jax.random.normal(key, (n, self.seeds.shape[1]), self.seeds.dtype)
-        return frame.center + frame.scale * placed(flow, z, frame.passed(t))
+        return frame.center + frame.scale * positions(flow, z, frame.passed(t))
 
     def sources(self, t):
-        frame, flow = self._asked(t)
-        return frame.outside(swarm_at(flow, placed(flow, self.seeds, frame.passed(t)), frame.passed(t)))
+        frame, flow = self._interval(t)
+        return frame.outside(samples_at(flow, positions(flow, self.seeds, frame.passed(t)), frame.passed(t)))
 
-    def _asked(self, t: Array) -> tuple[Frame, AbstractBijection]:
+    def _interval(self, t: Array) -> tuple[Frame, AbstractBijection]:
         """The interval of a time, and its flow."""
         # A joint is known to rounding only.
         k = jnp.maximum(jnp.sum(self.frames.start + 1e-5 * self.frames.duration < t) - 1, 0)

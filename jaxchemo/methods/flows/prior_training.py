@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxchemo.flows import AbstractBijection
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.flows.labels import Frame, Swarm
-from jaxchemo.methods.flows.prior_path import log_prob, moved, placed, swarm_at
+from jaxchemo.methods.flows.labels import Frame, Samples
+from jaxchemo.methods.flows.prior_path import log_prob, moved, positions, samples_at
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.particles.mean_field import AbstractMeanField
 
@@ -34,19 +34,19 @@ def misfit(
 ) -> Misfit:
     """The Lagrangian loss at a time of an interval; `others` are the labels of the sources, which make the field."""
     x, velocity = jax.vmap(lambda z: moved(flow, z, t))(labels)
-    swarm = swarm_at(flow, x, t)
+    samples = samples_at(flow, x, t)
     force = jnp.zeros_like(x)
     if field is not None:
-        force = field(x, swarm.log_p, swarm.score, placed(flow, others, t))
-    asked = frame.velocity(system, x, swarm.score, force)
+        force = field(x, samples.log_p, samples.score, positions(flow, others, t))
+    asked = frame.velocity(system, x, samples.score, force)
     return Misfit(jnp.mean(jnp.sum((velocity - asked) ** 2, axis=-1)), jnp.mean(jnp.sum(asked**2, axis=-1)))
 
 
-def divergence(flow: AbstractBijection, points: Swarm) -> Float[Array, ""]:
+def divergence(flow: AbstractBijection, points: Samples) -> Float[Array, ""]:
     """KL(p | flow) at the start of an interval, from points of the density p, in units of the frame."""
     zero = jnp.zeros((), points.log_p.dtype)
-    more = jax.vmap(lambda x: log_prob(flow, x, zero))(points.place) - points.log_p
-    # The mean of `exp(more) - 1` is zero. With it every term is least, and nought, where the densities agree: the
+    more = jax.vmap(lambda x: log_prob(flow, x, zero))(points.position) - points.log_p
+    # The mean of `exp(more) - 1` is zero. With it every term is least, and zero, where the densities agree: the
     # gradient has no noise there.
     return jnp.mean(jnp.expm1(more) - more)
 

@@ -11,7 +11,7 @@ from jaxchemo import _checks
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.features import Feature
 from jaxchemo.fields import AbstractFlux, ScharfetterGummel, face_fluxes
-from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.base import AbstractFixedStep, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.grids.collapse import blows_up, core, highest, unresolved
 from jaxchemo.methods.grids.resolution import warn_if_coarse
 from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
@@ -31,7 +31,7 @@ class CollapsingState(eqx.Module):
     start: Float[Array, ""]
 
 
-class FiniteVolume(AbstractStepwise):
+class FiniteVolume(AbstractFixedStep):
     """Second-order finite volumes on a `Grid` or a `RadialGrid`.
 
     By default the flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel
@@ -125,7 +125,7 @@ class FiniteVolume(AbstractStepwise):
     def step(self, problem, state, n, t, dt, *, key=None):
         system = self._system(problem)
         before = FieldState(state.density, state.signal)
-        after, went_well = self.stepper.advance(system, before, t, dt)
+        after, went_well = self.stepper.step(system, before, t, dt)
         deficit = self._deficit(system, after)
         collapse = self._collapse(problem, system, *jax.lax.stop_gradient((state, after)), t + dt)
         if isinstance(self.stepper, Adaptive):
@@ -211,7 +211,7 @@ class FiniteVolume(AbstractStepwise):
 
         def fails(trial: tuple[Array, Array]) -> Array:
             def step(now: FieldState, k: Array) -> tuple[FieldState, Array]:
-                now, _ = self.stepper.advance(system, now, k * trial[0], trial[0])
+                now, _ = self.stepper.step(system, now, k * trial[0], trial[0])
                 return now, self._deficit(system, now)
 
             lacking = jax.lax.scan(step, state, jnp.arange(TRIALS))[1]
@@ -232,4 +232,4 @@ def _below_zero(field: Array, solved: bool) -> Array:
 
 def _cells(problem: Problem) -> AbstractGrid:
     """The grid, which a finite-volume scheme cannot do without."""
-    return _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...) or RadialGrid(...)")
+    return _checks.instance("domain", problem.domain, AbstractGrid, "cells, Grid.box(...) or RadialGrid(...)")

@@ -23,7 +23,7 @@ def spike_width(problem: Problem) -> float | None:
     species that climbs, linearly, one signal that it makes, for even states that are stable, for wide spikes, and
     where the numbers are not known yet (inside `jit`).
     """
-    grid, model = problem.grid, problem.continuum
+    grid, model = problem.domain, problem.continuum
     if not isinstance(grid, Grid) or grid.ndim != 1 or len(model.species) != 1 or len(model.signals) != 1:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
@@ -61,8 +61,8 @@ def warn_if_coarse(problem: Problem) -> None:
     width = spike_width(problem)
     if width is None:
         return
-    assert isinstance(problem.grid, Grid)
-    spacing, cells = problem.grid.spacing[0], problem.grid.cells[0]
+    assert isinstance(problem.domain, Grid)
+    spacing, cells = problem.domain.spacing[0], problem.domain.cells[0]
     if spacing > width:
         enough = math.ceil(2 * cells * spacing / width - 1e-6)
         warnings.warn(

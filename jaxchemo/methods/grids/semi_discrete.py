@@ -235,7 +235,7 @@ class SemiDiscrete(AbstractSystem):
             # What decays at one rate everywhere is solved with the spreading; the rest, where it is more, beside it.
             uniform = jnp.min(loss) if jnp.ndim(loss) else loss
             faster = jnp.exp(-0.5 * (loss - uniform) * one.paced(dt)) if jnp.ndim(loss) else 1.0
-            spread = self._spreading(spreading).advance(
+            spread = self._spreading(spreading).diffuse(
                 faster * value, gain, uniform, one.diffusivity, one.paced(dt), self.grid, name=name, t=middle
             )
             return faster * spread

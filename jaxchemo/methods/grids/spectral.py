@@ -14,7 +14,7 @@ from jaxchemo import _checks
 from jaxchemo._numerics import phi
 from jaxchemo.domain import Grid
 from jaxchemo.features import Feature
-from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, by_kind
+from jaxchemo.methods.base import AbstractFixedStep, Snapshot, StepInfo, by_kind
 from jaxchemo.methods.grids.resolution import warn_if_coarse
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
@@ -39,7 +39,7 @@ class AbstractExponential(eqx.Module):
         """Order of accuracy in the step [dimensionless]."""
 
     @abc.abstractmethod
-    def advance(self, linear: Any, nonlinear: Any, state: ModesState, dt: ArrayLike) -> ModesState:
+    def step(self, linear: Any, nonlinear: Any, state: ModesState, dt: ArrayLike) -> ModesState:
         """The state one step later; `linear` has a rate for each mode, `nonlinear` maps states to rates of change."""
 
 
@@ -50,7 +50,7 @@ class ETDRK2(AbstractExponential):
     def order(self) -> int:
         return 2
 
-    def advance(self, linear, nonlinear, state, dt):
+    def step(self, linear, nonlinear, state, dt):
         z = jax.tree.map(lambda rate: dt * rate, linear)
         first = nonlinear(state)
         ahead = jax.tree.map(lambda z, w, n: jnp.exp(z) * w + dt * phi(z, 1)[1] * n, z, state, first)
@@ -65,7 +65,7 @@ class ETDRK4(AbstractExponential):
     def order(self) -> int:
         return 4
 
-    def advance(self, linear, nonlinear, state, dt):
+    def step(self, linear, nonlinear, state, dt):
         z = jax.tree.map(lambda rate: dt * rate, linear)
 
         def half(start, rates):
@@ -85,7 +85,7 @@ class ETDRK4(AbstractExponential):
         return jax.tree.map(combine, z, state, at_start, at_a, at_b, at_c)
 
 
-class Spectral(AbstractStepwise):
+class Spectral(AbstractFixedStep):
     """Fourier modes on a periodic `Grid`: errors fall faster than any power of the spacing where all is smooth.
 
     Diffusion and decay are exact; products are taken on the grid, and so is what a `motility` adds to a mobility. Mass
@@ -148,7 +148,7 @@ class Spectral(AbstractStepwise):
 
     def step(self, problem, state, n, t, dt, *, key=None):
         equations = _equations(problem, self.kept)
-        state = self.stepper.advance(equations.linear(state), equations.nonlinear, state, dt)
+        state = self.stepper.step(equations.linear(state), equations.nonlinear, state, dt)
         fields = [equations.averages(modes) for modes in state.density.values()]
         lowest = jnp.min(jnp.stack([jnp.min(u) + 1e-6 * jnp.max(jnp.abs(u)) for u in fields]))
         total = sum(jnp.sum(jnp.abs(modes)) for modes in jax.tree.leaves(state))
@@ -183,8 +183,8 @@ class Spectral(AbstractStepwise):
 
 
 def _equations(problem: Problem, kept: float) -> "_Equations":
-    assert isinstance(problem.grid, Grid)
-    return _Equations(problem.continuum, problem.grid, kept)
+    assert isinstance(problem.domain, Grid)
+    return _Equations(problem.continuum, problem.domain, kept)
 
 
 class _Equations(eqx.Module):

@@ -37,7 +37,7 @@ class AbstractSystem(eqx.Module):
     ) -> State:
         """Everything else over a time `dt` from `t`: growth, kinetics, and signals that spread.
 
-        `reverse` asks for the opposite order of its parts.
+        `reverse` takes the opposite order of its parts.
         """
 
     @abc.abstractmethod
@@ -82,9 +82,7 @@ class AbstractStepper(eqx.Module):
         """The rates of loss that limit a step [1 / time]."""
 
     @abc.abstractmethod
-    def advance(
-        self, system: AbstractSystem, state: State, t: Scalar, dt: Scalar
-    ) -> tuple[State, Bool[Array, ""] | bool]:
+    def step(self, system: AbstractSystem, state: State, t: Scalar, dt: Scalar) -> tuple[State, Bool[Array, ""] | bool]:
         """The state one step later, and whether the step itself went well."""
 
 
@@ -128,7 +126,7 @@ class AbstractRungeKutta(AbstractStepper):
     def fastest(self, system, state, t):
         return system.loss_rates(state, t, explicit=True)
 
-    def advance(self, system, state, t, dt):
+    def step(self, system, state, t, dt):
         return self.stages(system.rates, state, t, dt, system.complete), True
 
 
@@ -202,7 +200,7 @@ class Strang(AbstractStepper):
     def fastest(self, system, state, t):
         return system.loss_rates(state, t, explicit=False)
 
-    def advance(self, system, state, t, dt):
+    def step(self, system, state, t, dt):
         half = 0.5 * dt
         state = system.react(state, t, half, self.spreading, reverse=False)
         state = self.inner.stages(system.transport, state, t, dt, system.complete)
@@ -233,7 +231,7 @@ class IMEXEuler(AbstractIMEX):
     def order(self) -> int:
         return 1
 
-    def advance(self, system, state, t, dt):
+    def step(self, system, state, t, dt):
         rates = system.implicit(system.rates(state, t), state, dt)
         return system.complete(_moved(state, (dt, rates)), t + dt), True
 
@@ -248,7 +246,7 @@ class IMEXRosenbrock(AbstractIMEX):
     def order(self) -> int:
         return 2
 
-    def advance(self, system, state, t, dt):
+    def step(self, system, state, t, dt):
         part = (1 - math.sqrt(0.5)) * dt
         first = system.implicit(system.rates(state, t), state, part)
         ahead = system.complete(_moved(state, (dt, first)), t + dt)
@@ -305,7 +303,7 @@ class Adaptive(AbstractStepper):
     def fastest(self, system, state, t):
         return system.loss_rates(state, t, explicit=False)
 
-    def advance(self, system, state, t, dt):
+    def step(self, system, state, t, dt):
         import diffrax
 
         end = diffrax.diffeqsolve(

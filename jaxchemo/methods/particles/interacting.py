@@ -11,7 +11,7 @@ from jaxchemo import _checks
 from jaxchemo.domain import Components
 from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractStepwise, Snapshot, StepInfo, place, stream
+from jaxchemo.methods.base import INIT, NOISE, AbstractFixedStep, Snapshot, StepInfo, cartesian, stream
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.particles.blobs import AbstractBlob, GaussianBlob, attraction
 from jaxchemo.results import RESULTS
@@ -23,7 +23,7 @@ class Crowd(eqx.Module):
     positions: Components
 
 
-class InteractingParticles(AbstractStepwise):
+class InteractingParticles(AbstractFixedStep):
     """`dX = v dt - (strength mass / P) sum_j F(X - X_j) dt + sqrt(2 mobility) dW`: every pair, no grid.
 
     For Keller-Segel models whose signal spreads at once (`relaxation=0`, no decay), in `FreeSpace`, with or without
@@ -88,7 +88,7 @@ class InteractingParticles(AbstractStepwise):
 
     def init(self, problem, *, key=None):
         (start,) = problem.density.values()
-        return Crowd(tuple(start.sample(stream(key, INIT), self.num_particles, place(problem), self.points).T))
+        return Crowd(tuple(start.sample(stream(key, INIT), self.num_particles, cartesian(problem), self.points).T))
 
     def step(self, problem, state, n, t, dt, *, key=None):
         system, x = Attraction.of(problem), jnp.stack(state.positions, axis=1)

@@ -11,8 +11,8 @@ from jaxchemo import _checks
 from jaxchemo.domain import Components, Grid
 from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractStepwise, Snapshot, StepInfo, box, by_kind, stream
-from jaxchemo.methods.particles.field_updates import AbstractFieldUpdate, Exposure
+from jaxchemo.methods.base import INIT, NOISE, AbstractFixedStep, Snapshot, StepInfo, box, by_kind, stream
+from jaxchemo.methods.particles.signal_updates import AbstractSignalUpdate, Exposure
 from jaxchemo.particles import bspline, deposit, mollify
 from jaxchemo.particles.increments import AbstractIncrements, Normal
 from jaxchemo.particles.interpolators import AbstractInterpolator, AbstractMollifier, Histospline, Sampling
@@ -35,12 +35,12 @@ class ParticleState(eqx.Module):
     stored: dict[str, Any]
 
 
-class ParticleField(AbstractStepwise):
+class ParticleField(AbstractFixedStep):
     """Particles `dX = sensitivity grad c dt + sqrt(2 mobility) dW`, whose deposit changes the signal on the grid.
 
     Mass is exact by construction. Sources: the NSIPF paper (arXiv 2510.13199) for the particle-field system; its own
-    variant is `ParticleField(P, deposit_order=0, field=Explicit(), interpolator=CubicSpline())`. What is solved is the
-    system regularised over the width of the deposit kernel, and of the `mollifier` where one is given.
+    variant is `ParticleField(P, deposit_order=0, update=ExplicitUpdate(), interpolator=CubicSpline())`. What is solved
+    is the system regularised over the width of the deposit kernel, and of the `mollifier` where one is given.
 
     Gradients are pathwise, for a fixed key. With `deposit_order=0` the histogram has no derivative with respect to the
     positions, so the pathwise gradient misses how particles change the signal and is biased; with `BSpline(0)` as
@@ -50,7 +50,8 @@ class ParticleField(AbstractStepwise):
 
     - `num_particles`: particles per species. Default 20,000.
     - `deposit_order`: B-spline order of the deposit, 0 (histogram) to 3. Default 1, cloud in cell.
-    - `field`: how the signal is stored and consumed: `Exposure()` (default), `Exponential()` or `Explicit()`.
+    - `update`: how the signal is stored and consumed: `Exposure()` (default), `ExponentialUpdate()` or
+      `ExplicitUpdate()`.
     - `interpolator`: how particles see the field: `Histospline()` (default), `CubicSpline()`, `BSpline(order)`, or a
       network such as `jc.nn.pretrained("phks-3d")`.
     - `increments`: Brownian increments: `Normal()` (default), `ThreePoint()`, `Antithetic()`.
@@ -79,7 +80,7 @@ class ParticleField(AbstractStepwise):
 
     num_particles: int = eqx.field(static=True)
     deposit_order: int = eqx.field(static=True)
-    field: AbstractFieldUpdate
+    update: AbstractSignalUpdate
     interpolator: AbstractInterpolator
     increments: AbstractIncrements
     points: AbstractPoints
@@ -90,7 +91,7 @@ class ParticleField(AbstractStepwise):
         num_particles: int = 20_000,
         *,
         deposit_order: int = 1,
-        field: AbstractFieldUpdate = Exposure(),
+        update: AbstractSignalUpdate = Exposure(),
         interpolator: AbstractInterpolator = Histospline(),
         increments: AbstractIncrements = Normal(),
         points: AbstractPoints = Sobol(),
@@ -98,7 +99,9 @@ class ParticleField(AbstractStepwise):
     ):
         self.num_particles = _checks.natural("num_particles", num_particles)
         self.deposit_order = bspline.checked("deposit_order", deposit_order)
-        self.field = _checks.instance("field", field, AbstractFieldUpdate, "Exposure(), Exponential() or Explicit()")
+        self.update = _checks.instance(
+            "update", update, AbstractSignalUpdate, "Exposure(), ExponentialUpdate() or ExplicitUpdate()"
+        )
         self.interpolator = _checks.instance("interpolator", interpolator, AbstractInterpolator, "an interpolator")
         self.increments = _checks.instance("increments", increments, AbstractIncrements, "Normal() or the like")
         self.points = _checks.instance("points", points, AbstractPoints, "Sobol() or Random()")
@@ -119,7 +122,7 @@ class ParticleField(AbstractStepwise):
         finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
         self.interpolator.check(grid, finest)
         for name, signal in problem.model.signals.items():
-            self.field.check(name, signal)
+            self.update.check(name, signal)
         for name, condition in problem.density.items():
             if isinstance(condition, Particles) and condition.positions.shape[0] != self.num_particles:
                 raise ValueError(
@@ -136,13 +139,13 @@ class ParticleField(AbstractStepwise):
             positions[name] = tuple(x.T)
             weight = jnp.asarray(condition.mass_in(grid) / self.num_particles, x.dtype)
             weights[name] = jnp.full(self.num_particles, weight) if grid.absorbing else weight
-        stored = {name: self.field.init(condition, grid) for name, condition in problem.signal.items()}
+        stored = {name: self.update.init(condition, grid) for name, condition in problem.signal.items()}
         return ParticleState(positions, weights, stored)
 
     def step(self, problem, state, n, t, dt, *, key=None):
         grid, model = box(problem), problem.continuum
         key = jax.random.fold_in(stream(key, NOISE), n)
-        stored = self.field.update(
+        stored = self.update.step(
             state.stored, state.positions, state.weights, model.signals, grid, dt, self.deposit_order, self._width(grid)
         )
         samplings = self._samplings(problem, state.weights, (jnp.asarray(n) + 1) * dt)
@@ -179,7 +182,7 @@ class ParticleField(AbstractStepwise):
             for name, x in state.positions.items()
         }
         signal = {
-            name: self.field.on_grid(stored, problem.signal[name], problem.model.signals[name], grid, width)
+            name: self.update.on_grid(stored, problem.signal[name], problem.model.signals[name], grid, width)
             for name, stored in state.stored.items()
         }
         positions = {name: jnp.stack(x, axis=1) for name, x in state.positions.items()}
@@ -210,7 +213,7 @@ class ParticleField(AbstractStepwise):
         grid, model = box(problem), problem.continuum
         drift: tuple[Any, ...] = (0.0,) * grid.ndim
         for signal, law in model.species[name].taxis.items():
-            value, gradient = self.field.felt(
+            value, gradient = self.update.at_particles(
                 stored[signal],
                 problem.signal[signal],
                 model.signals[signal],
@@ -223,8 +226,8 @@ class ParticleField(AbstractStepwise):
             strength = law.strength(value, gradient)
             if law.response is not None:
                 density = deposit(x, weights / grid.cell_volume, grid, self.deposit_order)
-                felt = self.interpolator.at(self.interpolator.prepare(density, grid, None), x, grid)[0]
-                strength = strength * law.response(felt)
+                at_particles = self.interpolator.at(self.interpolator.prepare(density, grid, None), x, grid)[0]
+                strength = strength * law.response(at_particles)
             drift = tuple(v + strength * g for v, g in zip(drift, gradient, strict=True))
         return drift
 

@@ -13,20 +13,20 @@ from jaxchemo import _checks
 from jaxchemo.domain import FreeSpace, Grid
 from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
-from jaxchemo.methods.base import INIT, NOISE, AbstractStepwise, Snapshot, StepInfo, box, place, stream
+from jaxchemo.methods.base import INIT, NOISE, AbstractFixedStep, Snapshot, StepInfo, box, cartesian, stream
 from jaxchemo.methods.swimmers.events import AbstractEvents, OnceAStep
 from jaxchemo.methods.swimmers.headings import anywhere
-from jaxchemo.methods.swimmers.state import Cells, end_rate
+from jaxchemo.methods.swimmers.state import Swimmers, end_rate
 from jaxchemo.methods.swimmers.surroundings import Surroundings, check_signals, shown
-from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.run_and_tumble import DENSITY
 from jaxchemo.particles import bspline, deposit
 from jaxchemo.problem import Problem
 
 
-class Agents(AbstractStepwise):
+class Agents(AbstractFixedStep):
     """`RunAndTumble` cells one by one.
 
-    Cells may differ: each number of the model may be one for all, or an array `(num_cells,)`.
+    Swimmers may differ: each number of the model may be one for all, or an array `(num_agents,)`.
 
     On a CPU, many cells that meet a formula go faster in blocks of some 20,000, which fit into its cache:
     `jax.lax.map(lambda key: jc.solve(problem, Agents(20_000), key=key, ...), jax.random.split(key, blocks))`.
@@ -36,7 +36,7 @@ class Agents(AbstractStepwise):
 
     **Arguments:**
 
-    - `num_cells`: how many. Default 20,000.
+    - `num_agents`: how many. Default 20,000.
     - `points`: initial positions: `Sobol()` (default) or `Random()`.
     - `events`: when they tumble: `OnceAStep()` (default), second order in the step, or `Thinning(bound)`, exact.
     - `deposit_order`: B-spline order of the density that cells make on the grid, 0 to 3. Default 1.
@@ -65,20 +65,20 @@ class Agents(AbstractStepwise):
         }
     )
 
-    num_cells: int = eqx.field(static=True)
+    num_agents: int = eqx.field(static=True)
     points: AbstractPoints
     events: AbstractEvents
     deposit_order: int = eqx.field(static=True)
 
     def __init__(
         self,
-        num_cells: int = 20_000,
+        num_agents: int = 20_000,
         *,
         points: AbstractPoints = Sobol(),
         events: AbstractEvents = OnceAStep(),
         deposit_order: int = 1,
     ):
-        self.num_cells = _checks.natural("num_cells", num_cells)
+        self.num_agents = _checks.natural("num_agents", num_agents)
         self.points = _checks.instance("points", points, AbstractPoints, "Sobol() or Random()")
         self.events = _checks.instance("events", events, AbstractEvents, "OnceAStep() or Thinning(bound)")
         self.deposit_order = bspline.checked("deposit_order", deposit_order)
@@ -92,27 +92,29 @@ class Agents(AbstractStepwise):
         return "agents"
 
     def check_parts(self, problem):
-        model, grid = problem.swimmers, place(problem)
+        model, grid = problem.swimmers, cartesian(problem)
         check_signals(problem)
         if grid.ndim == 1 and model.rotational_diffusion is not None:
             raise ValueError("`rotational_diffusion` has no meaning in one dimension: leave it out.")
         self.events.check(problem)
-        if (shape := model.shape(grid.ndim)) not in ((), (self.num_cells,)):
-            raise ValueError(f"Numbers that differ between cells must have the shape ({self.num_cells},), got {shape}.")
-        condition = problem.density[CELLS]
+        if (shape := model.shape(grid.ndim)) not in ((), (self.num_agents,)):
+            raise ValueError(
+                f"Numbers that differ between cells must have the shape ({self.num_agents},), got {shape}."
+            )
+        condition = problem.density[DENSITY]
         if isinstance(condition, Particles):
-            if condition.positions.shape[0] != self.num_cells:
+            if condition.positions.shape[0] != self.num_agents:
                 raise ValueError(
-                    f"`num_cells` is {self.num_cells}, but the initial condition has {condition.positions.shape[0]}."
+                    f"`num_agents` is {self.num_agents}, but the initial condition has {condition.positions.shape[0]}."
                 )
         elif isinstance(grid, FreeSpace) and not condition.unbounded:
             raise TypeError(f"In FreeSpace, `density` must be known everywhere, as a Gaussian is, got {condition!r}.")
 
     def init(self, problem, *, key=None):
-        model, grid = problem.swimmers, place(problem)
+        model, grid = problem.swimmers, cartesian(problem)
         key = stream(key, INIT)
         places, directions, speeds, tumbles = jax.random.split(key, 4)
-        condition, n = problem.density[CELLS], self.num_cells
+        condition, n = problem.density[DENSITY], self.num_agents
         if isinstance(condition, Particles):
             x = tuple(jnp.asarray(condition.positions).T)
             weight = jnp.asarray(condition.mass / n, x[0].dtype)
@@ -126,7 +128,7 @@ class Agents(AbstractStepwise):
             width = jnp.sqrt(jnp.log1p(model.speed_spread**2))
             pace = jnp.exp(width * jax.random.normal(speeds, (n,), x[0].dtype) - 0.5 * width**2)
         weights = jnp.full(n, weight) if absorbing else weight
-        cells = Cells(x, headings, None, None, pace, weights, Surroundings.of(problem))
+        cells = Swimmers(x, headings, None, None, pace, weights, Surroundings.of(problem))
         cells = dataclasses.replace(cells, memory=model.tumble_rate.rest(cells.cue(problem)))
         now = cells.moment(problem)
         if (ends := end_rate(problem, now)) is None:
@@ -138,7 +140,7 @@ class Agents(AbstractStepwise):
         if state.surroundings.fields:
             later = state.surroundings.after(problem, self._density(problem, state), t, dt)
             state = dataclasses.replace(state, surroundings=later)
-        state, result = self.events.advance(problem, state, dt, jax.random.fold_in(stream(key, NOISE), n))
+        state, result = self.events.tumble(problem, state, dt, jax.random.fold_in(stream(key, NOISE), n))
         return state, StepInfo(result)
 
     def stable_dt(self, problem, state):
@@ -148,10 +150,10 @@ class Agents(AbstractStepwise):
         return jnp.minimum(longest, 0.5 * shortest / jnp.max(state.speed(problem)))
 
     def snapshot(self, problem, state):
-        density = self._density(problem, state) if isinstance(problem.grid, Grid) else None
+        density = self._density(problem, state) if isinstance(problem.domain, Grid) else None
         positions, headings = (jnp.stack(part, axis=1) for part in (state.positions, state.headings))
         return Snapshot(density, shown(problem, state.surroundings), positions, state.weights, headings, state.memory)
 
-    def _density(self, problem: Problem, state: Cells) -> Array:
+    def _density(self, problem: Problem, state: Swimmers) -> Array:
         grid = box(problem)
         return deposit(state.positions, state.weights / grid.cell_volume, grid, self.deposit_order)

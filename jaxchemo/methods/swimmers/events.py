@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Int8, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo._show import Shown
 from jaxchemo.methods.swimmers import headings
-from jaxchemo.methods.swimmers.state import Cells, end_rate, kept_by_diffusion
+from jaxchemo.methods.swimmers.state import Swimmers, end_rate, kept_by_diffusion
 from jaxchemo.models.tumbling import Cue
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -24,7 +24,7 @@ class AbstractEvents(Shown):
         """Refuses, in a sentence, cells whose events cannot be found so."""
 
     @abc.abstractmethod
-    def advance(self, problem: Problem, cells: Cells, dt: Any, key: PRNGKeyArray) -> tuple[Cells, RESULTS]:
+    def tumble(self, problem: Problem, cells: Swimmers, dt: Any, key: PRNGKeyArray) -> tuple[Swimmers, RESULTS]:
         """The cells a time `dt` later, in the surroundings that they have now, and how it went."""
 
     @abc.abstractmethod
@@ -40,7 +40,7 @@ class OnceAStep(AbstractEvents):
     free velocity autocorrelations exact. In one dimension it is the exact two-state transition.
     """
 
-    def advance(self, problem, cells, dt, key):
+    def tumble(self, problem, cells, dt, key):
         law, count = problem.swimmers.tumble_rate, cells.positions[0].shape[0]
         cells = cells.after(problem, 0.5 * dt)
         x, cue = cells.positions, cells.cue(problem)
@@ -54,7 +54,7 @@ class OnceAStep(AbstractEvents):
         cells = dataclasses.replace(cells, positions=x, memory=now.memory)
         rate = jnp.asarray(now.rate)
         word = headings.words(key, count)
-        # The highest bits say whether a cell turns; the others, mixed anew, whither.
+        # The highest bits say whether a cell turns; the others, mixed anew, in which direction.
         drawn = headings.uniform(word >> 8, 24, x[0].dtype)
         ends, tumbling, word = end_rate(problem, now), cells.tumbling, headings.mixed(word)
         if tumbling is None or ends is None:
@@ -77,7 +77,7 @@ class OnceAStep(AbstractEvents):
 
 
 class Thinning(AbstractEvents):
-    """Cells tumble at the very moments of the process, whatever the step: exact for rates that depend on no memory.
+    """Swimmers tumble at the very moments of the process, whatever the step: exact for rates that depend on no memory.
 
     Candidates come at the rate `bound`, and each is accepted with the share of it that the rate has there (Lewis and
     Shedler 1979). What cells remember is followed from one candidate to the next, to second order: a higher bound makes
@@ -100,7 +100,7 @@ class Thinning(AbstractEvents):
         if problem.swimmers.rotational_diffusion is not None:
             raise ValueError("`events`: Thinning has no exact runs where directions diffuse; OnceAStep() would do.")
 
-    def advance(self, problem, cells, dt, key):
+    def tumble(self, problem, cells, dt, key):
         left = jnp.full_like(cells.positions[0], dt)
         start = _Candidate(jnp.zeros((), jnp.int32), cells, left, jnp.zeros((), jnp.int8))
         done = jax.lax.while_loop(
@@ -143,10 +143,10 @@ class Thinning(AbstractEvents):
 
 
 class _Candidate(NamedTuple):
-    """Cells at their candidates of one number, the time that each has left, and the worst that went wrong."""
+    """Swimmers at their candidates of one number, the time that each has left, and the worst that went wrong."""
 
     number: Array
-    cells: Cells
+    cells: Swimmers
     left: Array
     worst: Array
 
@@ -171,7 +171,7 @@ def _within(rate: Array, dt: Any) -> Array:
     return 1 - jnp.exp(-rate * dt)
 
 
-def _worst(cells: Cells, rate: Array, bound: Array | float) -> Int8[Array, ""]:
+def _worst(cells: Swimmers, rate: Array, bound: Array | float) -> Int8[Array, ""]:
     """0 where all is well; 1 for a rate above the bound, 2 for a negative one, 3 for cells that are nowhere."""
     wrong = jnp.where(rate <= bound, 0, 1)
     wrong = jnp.where(rate < 0, 2, wrong)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxchemo.features import Feature
 from jaxchemo.fields import fitted_flux
-from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, box
+from jaxchemo.methods.base import AbstractFixedStep, Snapshot, StepInfo, box
 from jaxchemo.methods.grids.collapse import highest, unresolved
 from jaxchemo.methods.swimmers.surroundings import (
     Surroundings,
@@ -18,7 +18,7 @@ from jaxchemo.methods.swimmers.surroundings import (
     makes_what_it_senses,
     shown,
 )
-from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.run_and_tumble import DENSITY
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -30,7 +30,7 @@ class Population(eqx.Module):
     surroundings: Surroundings
 
 
-class FokkerPlanck(AbstractStepwise):
+class FokkerPlanck(AbstractFixedStep):
     """The density of `RunAndTumble` cells that have tumbled often, by exponentially fitted finite volumes, in 1D to 3D.
 
     In one dimension the flux is `(v / S) ((a- - a+) p - d_x (v p))` with the rates a+ and a- at which the two streams
@@ -38,7 +38,7 @@ class FokkerPlanck(AbstractStepwise):
     linear response: `(v / d L) ( - (1 - a) r p - grad (v p))`, where r is the change of the tumble rate for cells that
     swim along an axis, a the mean cosine of a turn, and L the rate at which the direction is forgotten.
 
-    Positive up to `stable_dt`, with exact mass. Cells that climb, in two or three dimensions, a signal which they make
+    Positive up to `stable_dt`, with exact mass. Swimmers that climb, in two or three dimensions, a signal they make
     may collapse: a grid that no longer resolves it ends the run as `RESULTS.unresolved`, as in `FiniteVolume`.
     """
 
@@ -73,7 +73,7 @@ class FokkerPlanck(AbstractStepwise):
         check_signals(problem)
 
     def init(self, problem, *, key=None):
-        return Population(problem.fields()[0][CELLS], Surroundings.of(problem))
+        return Population(problem.fields()[0][DENSITY], Surroundings.of(problem))
 
     def step(self, problem, state, n, t, dt, *, key=None):
         density = state.density
@@ -133,7 +133,7 @@ class FokkerPlanck(AbstractStepwise):
                 nearer = jnp.ones(shape[axis]).at[jnp.array((0, -1))].set(0.5)
                 nearer = jnp.broadcast_to(nearer.reshape([-1 if a == axis else 1 for a in range(grid.ndim)]), shape)
                 w, conductance = w.reshape(shape) * nearer, conductance.reshape(shape) / nearer
-            found.append((w.reshape(shape), conductance.reshape(shape), grid.closed(axis, CELLS)))
+            found.append((w.reshape(shape), conductance.reshape(shape), grid.closed(axis, DENSITY)))
         return found
 
     def _narrow(self, problem: Problem, before: Array, after: Array, laws: list[tuple[Array, Array, Any]]) -> Any:
@@ -155,7 +155,7 @@ class FokkerPlanck(AbstractStepwise):
         speed = problem.swimmers.speed_at(tuple(grid.centers.reshape(-1, grid.ndim).T))
         held = density * (speed.reshape(grid.shape) if speed.ndim else speed)
         for axis, (w, conductance, closed) in enumerate(laws):
-            padded = jnp.moveaxis(grid.pad(held, axis, name=CELLS), axis, 0)
+            padded = jnp.moveaxis(grid.pad(held, axis, name=DENSITY), axis, 0)
             if not grid.periodic[axis]:  # the value at the wall itself
                 padded = padded.at[0].set(0.5 * (padded[0] + padded[1])).at[-1].set(0.5 * (padded[-1] + padded[-2]))
             flux = fitted_flux(padded[:-1], padded[1:], jnp.moveaxis(w, axis, 0), jnp.moveaxis(conductance, axis, 0))

@@ -8,9 +8,9 @@ from jaxtyping import Array, Float
 
 from jaxchemo._numerics import mean_exponential
 from jaxchemo.features import Feature
-from jaxchemo.methods.base import AbstractStepwise, Snapshot, StepInfo, box
+from jaxchemo.methods.base import AbstractFixedStep, Snapshot, StepInfo, box
 from jaxchemo.methods.swimmers.surroundings import Surroundings, check_signals, faces, shown
-from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.run_and_tumble import DENSITY
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -23,7 +23,7 @@ class Streams(eqx.Module):
     surroundings: Surroundings
 
 
-class Kinetic(AbstractStepwise):
+class Kinetic(AbstractFixedStep):
     """The two-stream equations of `RunAndTumble` in one dimension, by well-balanced finite volumes.
 
     ```
@@ -64,7 +64,7 @@ class Kinetic(AbstractStepwise):
         check_signals(problem)
 
     def init(self, problem, *, key=None):
-        density = problem.fields()[0][CELLS]
+        density = problem.fields()[0][DENSITY]
         return Streams(0.5 * density, 0.5 * density, Surroundings.of(problem))
 
     def step(self, problem, state, n, t, dt, *, key=None):
@@ -102,7 +102,7 @@ class Kinetic(AbstractStepwise):
         cue = surroundings.cue(problem, x, (jnp.ones_like(x[0]),), speed)
         flips = 0.5 * (1 - model.turning.mean_cosine(1)) * grid.spacing[0] / speed
         rates = [jnp.broadcast_to(model.tumble_rate.rate(one), x[0].shape) for one in (cue, cue.turned())]
-        closed, ring = grid.closed(0, CELLS), grid.periodic[0]
+        closed, ring = grid.closed(0, DENSITY), grid.periodic[0]
         # At a wall there is only half a cell to cross.
         share = jnp.ones_like(x[0]) if ring else jnp.ones_like(x[0]).at[jnp.array((0, -1))].set(0.5)
         from_right, from_left = (share * flips * rate for rate in rates)

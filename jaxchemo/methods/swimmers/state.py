@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, UInt32
 
 from jaxchemo.domain import Components
-from jaxchemo.methods.base import place
+from jaxchemo.methods.base import cartesian
 from jaxchemo.methods.swimmers import headings
 from jaxchemo.methods.swimmers.surroundings import Surroundings
 from jaxchemo.models.tumbling import Cue, Moment
 from jaxchemo.problem import Problem
 
 
-class Cells(eqx.Module):
+class Swimmers(eqx.Module):
     """Swimming cells and their surroundings.
 
     **Fields:**
@@ -56,16 +56,16 @@ class Cells(eqx.Module):
         cue = self.cue(problem)
         return problem.swimmers.tumble_rate.live(cue, self.memory, 0.0, lambda: jnp.zeros_like(cue.signal))
 
-    def after(self, problem: Problem, dt: Float[Array, "..."] | float) -> "Cells":
+    def after(self, problem: Problem, dt: Float[Array, "..."] | float) -> "Swimmers":
         """The cells after a straight run of this time, one for all or one each; what walls absorb has no weight."""
-        grid, speed = place(problem), self.velocity(problem)
+        grid, speed = cartesian(problem), self.velocity(problem)
         moved = tuple((x + dt * speed * p).astype(x.dtype) for x, p in zip(self.positions, self.headings, strict=True))
         # What a wall folds it reflects: the slope of the fold is the sign of the heading.
         folded, reflected = jax.jvp(lambda *x: grid.fold(x), moved, self.headings)
         weights = self.weights * grid.keeps(moved) if self.weights.ndim else self.weights
         return dataclasses.replace(self, positions=folded, headings=reflected, weights=weights)
 
-    def turned(self, problem: Problem, turns: Bool[Array, " P"], word: UInt32[Array, " P"], dt: Any) -> "Cells":
+    def turned(self, problem: Problem, turns: Bool[Array, " P"], word: UInt32[Array, " P"], dt: Any) -> "Swimmers":
         """The cells after the tumbles of some, and after the diffusion of the directions of the others that run."""
         model, p = problem.swimmers, self.headings
         if len(p) == 1:
@@ -88,4 +88,4 @@ def end_rate(problem: Problem, now: Moment) -> Float[Array, "..."] | None:
 def kept_by_diffusion(problem: Problem, dt: Any) -> Array | float:
     """Mean cosine of the turn that rotational diffusion makes in a time."""
     diffusion = problem.swimmers.rotational_diffusion
-    return 1.0 if diffusion is None else jnp.exp(-(place(problem).ndim - 1) * diffusion * dt)
+    return 1.0 if diffusion is None else jnp.exp(-(cartesian(problem).ndim - 1) * diffusion * dt)

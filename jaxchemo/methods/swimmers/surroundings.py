@@ -14,7 +14,7 @@ from jaxchemo.initial import AbstractProfile
 from jaxchemo.methods.base import box, by_kind
 from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
 from jaxchemo.models import Model, Species
-from jaxchemo.models.run_and_tumble import CELLS
+from jaxchemo.models.run_and_tumble import DENSITY
 from jaxchemo.models.tumbling import Cue
 from jaxchemo.particles import gather
 from jaxchemo.problem import Problem
@@ -38,7 +38,7 @@ class Surroundings(eqx.Module):
         """Those a time `dt` later, in which cells of this density produced and consumed; formulas stay as they are."""
         if not self.fields:
             return self
-        state = FieldState({CELLS: density}, self.fields)
+        state = FieldState({DENSITY: density}, self.fields)
         later = _system(problem).react(state, t, dt, None, reverse=False).signal
         return Surroundings(later, jax.tree.map(lambda new, old: (new - old) / dt, later, self.fields))
 
@@ -73,26 +73,26 @@ def makes_what_it_senses(problem: Problem) -> bool:
     name = problem.swimmers.sensed
     if name is None or not on_grid(problem):
         return False
-    signal, density = problem.swimmers.signals[name], {CELLS: jnp.zeros(())}
+    signal, density = problem.swimmers.signals[name], {DENSITY: jnp.zeros(())}
     made = signal.gain_and_loss(density, dict.fromkeys(problem.swimmers.signals, jnp.zeros(())), name)[0]
-    return isinstance(made, jax.Array) and not (problem.grid.ndim == 1 and signal.diffuses)
+    return isinstance(made, jax.Array) and not (problem.domain.ndim == 1 and signal.diffuses)
 
 
 def check_signals(problem: Problem) -> None:
     """Refuses, in a sentence, signals that cannot be sensed or solved for."""
     if not on_grid(problem):
         return
-    if isinstance(problem.grid, FreeSpace):
+    if isinstance(problem.domain, FreeSpace):
         raise TypeError(
-            "`grid` must be a box for signals that change or are given on one; in FreeSpace give a formula, such as "
+            "`domain` must be a box for signals that change or are given on one; in FreeSpace give a formula, such as "
             "jc.initial.function(...)."
         )
     _system(problem).check()
 
 
 def _system(problem: Problem) -> SemiDiscrete:
-    grid = _checks.instance("grid", problem.grid, AbstractGrid, "cells, Grid.box(...)")
-    return SemiDiscrete(Model({CELLS: Species(1.0)}, problem.swimmers.signals), grid)
+    grid = _checks.instance("domain", problem.domain, AbstractGrid, "cells, Grid.box(...)")
+    return SemiDiscrete(Model({DENSITY: Species(1.0)}, problem.swimmers.signals), grid)
 
 
 def faces(grid: Grid, axis: int) -> Components:
@@ -107,6 +107,6 @@ def faces(grid: Grid, axis: int) -> Components:
 def shown(problem: Problem, surroundings: Surroundings) -> Any:
     """The signals of a snapshot: an array, a dict by name where there are several, `None` where there is none."""
     fields = surroundings.fields
-    if not fields and isinstance(problem.grid, AbstractGrid):
-        fields = {name: one.on_grid(problem.grid) for name, one in problem.signal.items()}
+    if not fields and isinstance(problem.domain, AbstractGrid):
+        fields = {name: one.on_grid(problem.domain) for name, one in problem.signal.items()}
     return by_kind(fields)

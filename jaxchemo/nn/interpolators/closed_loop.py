@@ -14,7 +14,7 @@ from jaxchemo.domain import Grid
 from jaxchemo.initial import Sobol, function, particles
 from jaxchemo.integrate import Direct, solve
 from jaxchemo.methods import Exposure, ParticleField
-from jaxchemo.methods.particles.field_updates import AbstractFieldUpdate
+from jaxchemo.methods.particles.signal_updates import AbstractSignalUpdate
 from jaxchemo.models import phks
 from jaxchemo.nn.interpolators.radial import END, Numbers, Profiles, Shell, solve_radial
 from jaxchemo.particles.increments import AbstractIncrements
@@ -93,20 +93,20 @@ def final_error(
     """`Case.error` at the end of a run with an interpolator, differentiable in its parameters."""
     place, move = jax.random.split(key)
     problem = case.problem(num_particles, num_cells, place)
-    method = ParticleField(num_particles, field=Bounded(Exposure()), interpolator=interpolator, increments=increments)
+    method = ParticleField(num_particles, update=Bounded(Exposure()), interpolator=interpolator, increments=increments)
     run = solve(problem, method, t1=END, dt=END / STEPS, key=move, adjoint=Direct(), throw=False)
     return case.error(run.final.positions)
 
 
-class Bounded(AbstractFieldUpdate):
-    """Another field update, with bounded derivatives by the positions at which it is felt; its values are the same.
+class Bounded(AbstractSignalUpdate):
+    """Another field update, with bounded derivatives by the positions of the particles; its values are the same.
 
     Where food is convex, paths part exponentially, and in strong food a few of them outweigh all others in a gradient
     through a run. Here what comes back through the drift of a particle is scaled down to `limit` times the median over
     all particles: gradients of different seeds then point the same way more often.
     """
 
-    inner: AbstractFieldUpdate
+    inner: AbstractSignalUpdate
     limit: float = eqx.field(static=True, default=0.3)
 
     def check(self, name, signal):
@@ -115,11 +115,11 @@ class Bounded(AbstractFieldUpdate):
     def init(self, condition, grid):
         return self.inner.init(condition, grid)
 
-    def update(self, stored, x, *rest):
-        return self.inner.update(stored, x, *rest)
+    def step(self, stored, x, *rest):
+        return self.inner.step(stored, x, *rest)
 
-    def felt(self, stored, condition, signal, x, *rest):
-        return self.inner.felt(stored, condition, signal, _bounded(self.limit, x), *rest)
+    def at_particles(self, stored, condition, signal, x, *rest):
+        return self.inner.at_particles(stored, condition, signal, _bounded(self.limit, x), *rest)
 
     def on_grid(self, *args):
         return self.inner.on_grid(*args)

@@ -98,7 +98,7 @@ class ScaleMixing(AbstractInterpolator):
     def prepare(self, field, grid, sampling):
         if sampling is None:
             raise ValueError(
-                "ScaleMixing must know how many particles made a field: use ParticleField(..., field=Exposure())."
+                "ScaleMixing must know how many particles made a field: use ParticleField(..., update=Exposure())."
             )
         size = math.prod(grid.spacing) ** (1 / grid.ndim)
         smooth = [field if scale == 0 else mollify(field, grid, scale * size) for scale in self.scales]

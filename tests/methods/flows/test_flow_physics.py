@@ -11,7 +11,7 @@ from shared import attracting
 import jaxchemo as jc
 from jaxchemo.analysis import energy_distance, sliced_wasserstein
 from jaxchemo.initial import AbstractProfile, Sobol
-from jaxchemo.methods.flows.labels import swarm_of
+from jaxchemo.methods.flows.labels import samples_of
 from jaxchemo.models import Model, Species, keller_segel
 from jaxchemo.particles.mean_field import AbstractMeanField
 from jaxchemo.references import radial_collapse
@@ -29,14 +29,14 @@ def posed(pull, start=None, ndim=2, **more):
 @eqx.filter_jit
 def carried(path, seeds, t):
     """Points of the initial time at a later one, with log density, score, and the field and the velocity there."""
-    swarm, velocity = path.carried(swarm_of(path.initial, path.problem.grid, seeds), t)
-    return swarm, velocity, path.force(swarm, t), path.asked(swarm, t)
+    samples, velocity = path.carried(samples_of(path.initial, path.problem.domain, seeds), t)
+    return samples, velocity, path.force(samples, t), path.asked(samples, t)
 
 
 def cloud(solution, t, key=7, n=2048):
     """As `carried`, of points that neither labels nor sources have seen."""
     path = solution.path
-    seeds = path.initial.sample(jax.random.key(key), n, path.problem.grid, Sobol())
+    seeds = path.initial.sample(jax.random.key(key), n, path.problem.domain, Sobol())
     return carried(path, seeds, jnp.asarray(t))
 
 
@@ -75,7 +75,7 @@ def test_springs_keep_a_gaussian_one(std, pull):
     ndim, mobility, t1 = len(std), 0.7, 0.1 * len(std) * np.mean(std) ** 2
     center = np.array([0.5, -1.0, 0.3][:ndim])
     problem = posed(pull, ndim=ndim, mobility=mobility, std=std, center=center)
-    method = jc.LagrangianFlow(num_labels=64, num_sources=4096, width=4, field=Harmonic(), change=0.25)
+    method = jc.LagrangianFlow(num_labels=64, num_sources=4096, width=4, force=Harmonic(), change=0.25)
     solution = jc.solve(problem, method, t1=t1)
 
     def rate(t, v):
@@ -142,13 +142,13 @@ class TestStationaryStates:
         # Spreading and attraction, each of them, are as large as the score.
         size = np.sqrt(np.mean(squared(now.score)))
         assert np.sqrt(np.mean(squared(velocity))) < 0.01 * size
-        seeds = swarm_of(start, problem.grid, start.sample(jax.random.key(1), 512, problem.grid, Sobol()))
-        for swarm, t in ((seeds, 0.0), (path.carried(seeds, t1)[0], t1)):
-            assert np.sqrt(np.mean(squared(path.asked(swarm, jnp.asarray(t))))) < 0.01 * size
+        seeds = samples_of(start, problem.domain, start.sample(jax.random.key(1), 512, problem.domain, Sobol()))
+        for samples, t in ((seeds, 0.0), (path.carried(seeds, t1)[0], t1)):
+            assert np.sqrt(np.mean(squared(path.asked(samples, jnp.asarray(t))))) < 0.01 * size
 
     @pytest.mark.slow
     def test_rest_is_no_poor_fit(self):
-        """Ornstein and Uhlenbeck at rest: a residual of round-off, beside a velocity of nought."""
+        """Ornstein and Uhlenbeck at rest: a residual of round-off, beside a velocity of zero."""
         model = Model({"rho": Species(1.0)}, advection=lambda x: -x)
         problem = jc.Problem(model, jc.FreeSpace(2), jc.initial.gaussian(mass=1.0, std=1.0))
         solution = jc.solve(problem, jc.LagrangianFlow(num_labels=64, num_sources=256, width=4), t1=0.5)
@@ -175,11 +175,11 @@ class TestLaws:
 
         def energy(t):
             one, other = cloud(solution, t)[0], cloud(solution, t, key=8)[0]
-            potential = -np.mean(np.log(distances(one.place, other.place))) / (2 * np.pi)
+            potential = -np.mean(np.log(distances(one.position, other.position))) / (2 * np.pi)
             return 0.5 * float(jnp.mean(one.log_p) + jnp.mean(other.log_p)) - 0.5 * pull * potential
 
         # The solution's own signal, of which only differences count, is that of all pairs.
-        one, other = cloud(solution, 0.1)[0].place[:256], cloud(solution, 0.1, key=8)[0].place
+        one, other = cloud(solution, 0.1)[0].position[:256], cloud(solution, 0.1, key=8)[0].position
         pairs = -np.mean(np.log(distances(one, other)), axis=1) * pull / (2 * np.pi)
         np.testing.assert_allclose(solution.signal(one, 0.1), pairs, atol=0.01 * pull / (2 * np.pi))
 
@@ -191,15 +191,15 @@ class TestLaws:
     def test_the_second_moment(self, run):
         """Its slope is `4 mobility - pull / 2 pi`; the field's share of it is right at any time."""
         pull, solution = run
-        ends = [np.mean(squared(cloud(solution, t)[0].place)) for t in (0.0, 0.1)]
+        ends = [np.mean(squared(cloud(solution, t)[0].position)) for t in (0.0, 0.1)]
         slope = 4 - pull / (2 * np.pi)
         assert ends[1] - ends[0] == pytest.approx(0.1 * slope, abs=2e-3)
         for t in (0.0, 0.05, 0.1):
-            swarm, velocity, force, _ = cloud(solution, t)
-            assert 2 * pull * float(jnp.mean(jnp.sum(swarm.place * force, axis=1))) == pytest.approx(
+            samples, velocity, force, _ = cloud(solution, t)
+            assert 2 * pull * float(jnp.mean(jnp.sum(samples.position * force, axis=1))) == pytest.approx(
                 slope - 4, rel=0.01
             )
-            assert 2 * float(jnp.mean(jnp.sum(swarm.place * velocity, axis=1))) == pytest.approx(slope, abs=0.08)
+            assert 2 * float(jnp.mean(jnp.sum(samples.position * velocity, axis=1))) == pytest.approx(slope, abs=0.08)
 
     @pytest.mark.slow
     def test_the_second_moment_in_three_dimensions(self):
@@ -209,9 +209,9 @@ class TestLaws:
 
         def near(t):
             one, other = cloud(solution, t)[0], cloud(solution, t, key=8)[0]
-            return np.mean(1 / distances(one.place, other.place))
+            return np.mean(1 / distances(one.position, other.position))
 
-        ends = [np.mean(squared(cloud(solution, t)[0].place)) for t in (0.0, t1)]
+        ends = [np.mean(squared(cloud(solution, t)[0].position)) for t in (0.0, t1)]
         assert near(0.0) == pytest.approx(1 / np.sqrt(np.pi), rel=5e-3)
         assert ends[1] - ends[0] == pytest.approx(6 * t1 - pull / (4 * np.pi) * integral(near, t1), abs=3e-3)
 
@@ -229,7 +229,7 @@ def test_a_jet_carries_the_mean(strength):
     solution = jc.solve(problem, method, t1=0.1)
 
     def place(t):
-        return np.asarray(cloud(solution, t, n=8192)[0].place)
+        return np.asarray(cloud(solution, t, n=8192)[0].position)
 
     def wind(t):
         return np.array([strength * np.mean(np.exp(-(place(t)[:, 1] ** 2))), 0.0])

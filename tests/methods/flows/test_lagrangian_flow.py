@@ -106,7 +106,7 @@ class TestCollapse:
         assert np.sqrt(np.mean(np.sum(np.asarray(solution.residual(x, t)) ** 2, axis=1))) < 0.05 * asked
         # Stein's identity: the score alone.
         y = solution.path.sources(jnp.asarray(t))
-        assert -float(jnp.mean(jnp.sum(y.place * y.score, axis=1))) == pytest.approx(2, rel=2e-3)
+        assert -float(jnp.mean(jnp.sum(y.position * y.score, axis=1))) == pytest.approx(2, rel=2e-3)
         np.testing.assert_allclose(solution.ys.positions[-1], solution.final.positions, atol=1e-10)
         drawn = solution.sample(jax.random.key(0), 4000, t)
         assert float(jnp.mean(jnp.sum(drawn**2, axis=1))) == pytest.approx(2 - 4 * t, rel=0.1)
@@ -158,7 +158,7 @@ def test_a_flow_that_cannot_follow_says_so():
     followed = jc.solve(problem, method, t1=0.02)
     # The fluid carries along x where the sine of z is positive, and so on around: by `d/dt <x sin 2 pi z> = 1/2`, of
     # which some diffuses away, and no more than at the rate of the wave. A flow without waves would know nothing of it.
-    before, after = (np.asarray(followed.path.sources(jnp.asarray(t)).place) for t in (0.0, 0.02))
+    before, after = (np.asarray(followed.path.sources(jnp.asarray(t)).position) for t in (0.0, 0.02))
     gained = np.subtract(*(np.mean(x * np.sin(2 * np.pi * np.roll(x, 1, axis=1)), axis=0) for x in (after, before)))
     rate = 4 * np.pi**2
     assert np.all((0.5 / rate * (1 - np.exp(-0.02 * rate)) < gained) & (gained < 0.5 * 0.02))

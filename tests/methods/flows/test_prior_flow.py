@@ -38,7 +38,7 @@ def asked(path, x, t, block=1000):
 
 @eqx.filter_jit
 def _sources(path, t):
-    return path.sources(t).place
+    return path.sources(t).position
 
 
 class TestPath:
@@ -116,9 +116,9 @@ def test_the_initial_density_is_met():
     )
     problem = collapsing().replace(density=bumps)
     method = PriorFlow(num_labels=64, num_seeds=2048, steps=600)
-    march = eqx.filter_jit(method.start)(problem, jnp.asarray(0.0), jax.random.key(0))
-    path = method.path(problem, eqx.tree_at(lambda m: m.past.parameters, march, march.parameters[None].repeat(5, 0)))
-    x = np.asarray(bumps.sample(jax.random.key(1), 4000, problem.grid))
+    state = eqx.filter_jit(method.start)(problem, jnp.asarray(0.0), jax.random.key(0))
+    path = method.path(problem, eqx.tree_at(lambda m: m.past.parameters, state, state.parameters[None].repeat(5, 0)))
+    x = np.asarray(bumps.sample(jax.random.key(1), 4000, problem.domain))
     exact = np.log(np.asarray(bumps(x)) / 4.0)
     variance = np.mean(np.var(x, axis=0))
     round_ = -np.sum((x - x.mean(axis=0)) ** 2, axis=1) / (2 * variance) - np.log(2 * np.pi * variance)
@@ -171,7 +171,7 @@ def test_bad_input_is_refused():
         with pytest.raises(ValueError, match=f"`{name}`"):
             PriorFlow(**{name: value})
     with pytest.raises(TypeError, match="`field` must be"):
-        PriorFlow(field=jc.GaussianBlob(0.1))
+        PriorFlow(force=jc.GaussianBlob(0.1))
     with pytest.raises(TypeError, match="`density` must be positive and smooth everywhere"):
         ball = jc.initial.ball(mass=1.0, center=(0.0, 0.0), radius=1.0)
         PriorFlow().check(collapsing().replace(density=ball))

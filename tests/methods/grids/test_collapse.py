@@ -76,10 +76,10 @@ class TestUnresolved:
         assert found.result == jc.RESULTS.unresolved
         k = int(found.stats["failed_step"]) // 10
         assert k > least * 160  # of the time of the collapse
-        radii, value = np.asarray(fine.grid.radii), np.asarray(reference.ys.density[k])
-        exact = coarse.grid.average(lambda x: jnp.interp(jnp.linalg.norm(x, axis=-1), radii, value), order=6)
+        radii, value = np.asarray(fine.domain.radii), np.asarray(reference.ys.density[k])
+        exact = coarse.domain.average(lambda x: jnp.interp(jnp.linalg.norm(x, axis=-1), radii, value), order=6)
         off = jnp.abs(found.ys.density[k] - exact)
-        assert float(coarse.grid.integrate(off)) < 0.05 * 100
+        assert float(coarse.domain.integrate(off)) < 0.05 * 100
 
     @pytest.mark.slow
     def test_under_jit_vmap_and_grad(self):
@@ -143,7 +143,7 @@ class TestUnresolved:
 def spreading():
     """What starts narrower than a cell, or uneven, and only spreads or stays."""
     rng = np.random.default_rng(0)
-    grid = cloud(24).grid
+    grid = cloud(24).domain
     point = np.zeros((24, 24))
     point[12, 12] = 36 * 4 * np.pi
     yield "a point", cloud(24).replace(density=jc.initial.array(point))

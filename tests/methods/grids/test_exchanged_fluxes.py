@@ -37,7 +37,7 @@ def test_order_in_space_against_the_exact_solution(flux, order):
     for n in cells:
         problem = in_a_hollow(n)
         end = jc.solve(problem, jc.FiniteVolume(flux=flux), t1=t, dt=0.5 * (8 / n) ** 2 / 2).final
-        exact = problem.grid.average(
+        exact = problem.domain.average(
             lambda x: jnp.exp(-((x[..., 0] - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
         )
         errors.append(float(jnp.max(jnp.abs(end.density - exact))))
@@ -79,9 +79,9 @@ def test_each_solves_what_finite_volumes_solve(name, flux):
     problem = SOLVED[name]
     steppers = STEPPERS if name == "diffusing signal" else STEPPERS[:2]
     ends = [jc.solve(problem, jc.FiniteVolume(one, flux), t1=0.1, dt="auto").final.density for one in steppers]
-    mass = problem.grid.integrate(problem.density["rho"].on_grid(problem.grid))
+    mass = problem.domain.integrate(problem.density["rho"].on_grid(problem.domain))
     for end in ends:
-        assert float(problem.grid.integrate(end)) == pytest.approx(float(mass), rel=1e-13)
+        assert float(problem.domain.integrate(end)) == pytest.approx(float(mass), rel=1e-13)
         np.testing.assert_allclose(end, ends[0], atol=0.02 * float(ends[0].max()))
     usual = jc.solve(problem, jc.FiniteVolume(), t1=0.1, dt="auto").final.density
     np.testing.assert_allclose(ends[0], usual, atol=0.15 * float(usual.max()))

@@ -60,7 +60,7 @@ def wave_problem(wave, n):
 def wave_error(wave, n, method, dt):
     problem = wave_problem(wave, n)
     end = jc.solve(problem, method, t1=DISTANCE, dt=dt).final
-    rho, c = (problem.grid.average(lambda x, k=k: wave(x[..., 0], DISTANCE)[k]) for k in (0, 1))
+    rho, c = (problem.domain.average(lambda x, k=k: wave(x[..., 0], DISTANCE)[k]) for k in (0, 1))
     return float(jnp.max(jnp.abs(end.density - rho))), float(jnp.max(jnp.abs(end.signal - c)))
 
 
@@ -270,7 +270,7 @@ class TestIdentities:
     def test_mass_over_ten_thousand_steps(self, dtype, bound):
         base = two_blobs(24)
         start = {
-            k: jc.initial.array(getattr(base, k)[name].on_grid(base.grid).astype(dtype))
+            k: jc.initial.array(getattr(base, k)[name].on_grid(base.domain).astype(dtype))
             for k, name in (("density", "rho"), ("signal", "c"))
         }
         end = jc.solve(base.replace(**start), jc.FiniteVolume(), t1=20.0, dt=0.002).final
@@ -282,7 +282,7 @@ class TestIdentities:
     @pytest.mark.parametrize("stepper", [jc.Euler(), jc.SSPRK2(), jc.SSPRK3(), jc.Strang()], ids=repr)
     def test_positive_and_conservative_at_cell_peclet_100(self, boundary, stepper):
         problem = two_blobs(24, boundary, model=jc.models.phks(1e-3, 1.0))
-        potential = np.asarray(problem.signal["c"].on_grid(problem.grid))
+        potential = np.asarray(problem.signal["c"].on_grid(problem.domain))
         assert np.max(np.abs(np.diff(potential, axis=0))) / 1e-3 > 100
         run = jc.solve(problem, jc.FiniteVolume(stepper), t1=0.5, dt="auto", saveat=jc.SaveAt(every=1))
         assert np.all(run.ys.density >= 0)
@@ -334,6 +334,6 @@ class TestWhatGoesWrong:
 
     def test_refuses_free_space_and_what_is_no_stepper(self):
         with pytest.raises(TypeError, match=r"the whole space: a large `jc.Grid.box\(...\)` stands for it"):
-            jc.solve(two_blobs(grid=jc.FreeSpace(2)), jc.FiniteVolume(), t1=1.0, dt=0.1)
+            jc.solve(two_blobs(domain=jc.FreeSpace(2)), jc.FiniteVolume(), t1=1.0, dt=0.1)
         with pytest.raises(TypeError, match="`stepper`"):
             jc.FiniteVolume("rk4")

@@ -15,7 +15,7 @@ from jaxchemo import initial, models
 BOX = jc.Grid.box((-1.0, -0.8), (1.0, 1.2), (6, 5))
 PHKS = jc.Problem(
     model=jc.models.phks(0.1, 1.5, consumption=0.8),
-    grid=BOX,
+    domain=BOX,
     density=initial.gaussian(mass=1.3, center=(0.2, -0.1), std=(0.4, 0.5)),
     signal=initial.mixture([initial.gaussian(amplitude=2.0, center=0.3, std=0.5), initial.uniform(amplitude=0.4)]),
 )
@@ -42,7 +42,7 @@ EVERYTHING = jc.Problem(
             "n": models.Signal(models.Consumption("v", 0.9)),
         },
     ),
-    grid=jc.Grid.box(
+    domain=jc.Grid.box(
         (-1.0, -0.8), (1.0, 1.2), (5, 4), (jc.Periodic(), (jc.NoFlux(), jc.Dirichlet({"u": 0.7, "b": 0.9, "a": 0.2})))
     ),
     density={
@@ -56,7 +56,7 @@ EVERYTHING = jc.Problem(
     },
 )
 SHELLS = PHKS.replace(
-    grid=jc.RadialGrid(2.0, 8, ndim=3, stretching=1.0),
+    domain=jc.RadialGrid(2.0, 8, ndim=3, stretching=1.0),
     density=initial.gaussian(mass=1.3, std=0.5),
     signal=initial.gaussian(amplitude=2.0, std=0.9),
 )

@@ -28,7 +28,7 @@ def smooth(n, relaxation=1.0, **changes):
     waves = jc.initial.function(lambda x: 1 + 0.5 * jnp.cos(np.pi / 2 * x[..., 0]) * jnp.sin(2 * np.pi / 3 * x[..., 1]))
     model = jc.models.keller_segel(0.5, 1.5, relaxation, decay=0.7, diffusivity=0.3)
     return jc.Problem(
-        **({"model": model, "grid": grid, "density": waves, "signal": waves if relaxation else None} | changes)
+        **({"model": model, "domain": grid, "density": waves, "signal": waves if relaxation else None} | changes)
     )
 
 
@@ -141,7 +141,7 @@ class TestRefusals:
     def test_walls(self):
         box = jc.Grid.box((0.0, 0.0), (4.0, 3.0), (8, 8), [jc.Periodic(), jc.NoFlux()])
         with pytest.raises(TypeError, match=r"problems with walls: FiniteVolume would do; .*Periodic\(\)"):
-            final(smooth(8, grid=box), jc.Spectral(), 0.1)
+            final(smooth(8, domain=box), jc.Spectral(), 0.1)
 
     def test_a_slaved_signal_that_is_consumed(self):
         model = Model({"rho": Species(1.0, {"c": Linear(1.0)})}, {"c": Signal(Consumption("rho"), 1.0, 0)})

@@ -96,7 +96,7 @@ def test_bad_input_is_refused():
     )
     box = jc.Problem(keller_segel(1.0, 1.0, relaxation=0), jc.Grid.box(-1.0, 1.0, 8), jc.initial.uniform(mass=1.0))
     with pytest.raises(
-        TypeError, match="`grid`: InteractingParticles does not solve problems with a box, nor with walls: Fin"
+        TypeError, match="`domain`: InteractingParticles does not solve problems with a box, nor with walls: Fin"
     ):
         solve(box)
     with pytest.raises(TypeError, match=r"signals that decay, .*, and no other method does in the whole space"):

@@ -50,7 +50,7 @@ class TestNoTaxis:
     @pytest.mark.slow
     def test_the_error_falls_as_one_over_the_root_of_the_number_of_particles(self):
         problem = self.problem(32)
-        exact = self.exact(problem.grid)
+        exact = self.exact(problem.domain)
         numbers = [500, 2_000, 8_000, 32_000]
         errors = []
         for number in numbers:
@@ -65,7 +65,7 @@ class TestNoTaxis:
     def test_the_error_is_first_order_in_the_step(self):
         # A histogram has the cell averages of the exposure in the mean, so that what is left is the error of the step.
         problem = self.problem(128)
-        total = float(np.sum(self.exact(problem.grid)))
+        total = float(np.sum(self.exact(problem.domain)))
         steps = [0.2, 0.1, 0.05]
         method = jc.ParticleField(2**16, deposit_order=0)
         errors = [float(jnp.mean(ensemble(problem, method, self.t1, dt, 4).signal.sum((1, 2)))) - total for dt in steps]
@@ -77,7 +77,7 @@ class TestNoTaxis:
 
         grid = jc.Grid.box((-3,) * 3, (3,) * 3, (48,) * 3)
         problem = self.problem(32).replace(
-            grid=grid, density=jc.initial.gaussian(mass=3.0, std=0.5), signal=jc.initial.uniform(amplitude=1.0)
+            domain=grid, density=jc.initial.gaussian(mass=3.0, std=0.5), signal=jc.initial.uniform(amplitude=1.0)
         )
         r = np.sqrt(np.sum(np.asarray(grid.centers) ** 2, axis=-1))
         late = np.sqrt(0.25 + 2 * 0.1 * 0.5)
@@ -103,61 +103,62 @@ def test_agrees_with_finite_volumes_ever_better_as_particles_become_many():
     problem = two_blobs(64)
     # On the particles' own grid finite volumes err by 1.5%, more than many particles do: so on a finer one.
     fine = jc.solve(two_blobs(256), jc.FiniteVolume(), t1=0.5, dt=0.00125).final.density
-    reference = mollify(fine.reshape(64, 4, 64, 4).mean((1, 3)), problem.grid, 0.25)
+    reference = mollify(fine.reshape(64, 4, 64, 4).mean((1, 3)), problem.domain, 0.25)
     distances = []
     for number in (1_000, 8_000, 64_000):
         method = jc.ParticleField(number, points=jc.initial.Random())
         ends = ensemble(problem, method, 0.5, 0.005, 3)
         # Finite volumes hold cell averages, so the particles are counted in cells.
-        counted = [jc.initial.particles(x, mass=3.0).on_grid(problem.grid) for x in ends.positions]
-        distances.append(np.mean([distance(mollify(u, problem.grid, 0.25), reference) for u in counted]))
+        counted = [jc.initial.particles(x, mass=3.0).on_grid(problem.domain) for x in ends.positions]
+        distances.append(np.mean([distance(mollify(u, problem.domain, 0.25), reference) for u in counted]))
         assert distances[-1] < 2.5 * number**-0.5  # as many independent samples of this density err by 2 / sqrt(P)
     assert exponent([1_000, 8_000, 64_000], distances) == pytest.approx(-0.5, abs=0.15)
 
 
-@pytest.mark.parametrize("field", [jc.Exposure(), jc.Exponential(), jc.Explicit()], ids=lambda f: type(f).__name__)
-def test_all_forms_of_the_field_agree_where_steps_are_small(field):
+@pytest.mark.parametrize("update", [jc.Exposure(), jc.ExponentialUpdate(), jc.ExplicitUpdate()], ids=repr)
+def test_all_forms_of_the_field_agree_where_steps_are_small(update):
     problem = two_blobs()
-    end = jc.solve(problem, jc.ParticleField(4_000, field=field, interpolator=jc.BSpline(1)), t1=0.2, dt=0.001, key=KEY)
+    method = jc.ParticleField(4_000, update=update, interpolator=jc.BSpline(1))
+    end = jc.solve(problem, method, t1=0.2, dt=0.001, key=KEY)
     other = jc.solve(problem, jc.ParticleField(4_000, interpolator=jc.BSpline(1)), t1=0.2, dt=0.001, key=KEY)
     assert distance(end.final.signal, other.final.signal) < 5e-3
 
 
-@pytest.mark.parametrize("field", [jc.Exposure(), jc.Exponential()], ids=lambda f: type(f).__name__)
+@pytest.mark.parametrize("update", [jc.Exposure(), jc.ExponentialUpdate()], ids=repr)
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
-def test_food_only_falls_and_mass_is_exact(field, order):
+def test_food_only_falls_and_mass_is_exact(update, order):
     problem = two_blobs()
-    method = jc.ParticleField(500, deposit_order=order, field=field)
+    method = jc.ParticleField(500, deposit_order=order, update=update)
     run = jc.solve(problem, method, t1=0.5, dt=0.05, key=KEY, saveat=jc.SaveAt(every=1))
     assert np.all(np.diff(run.ys.signal, axis=0) <= 0) and np.all(run.ys.signal >= 0)
-    masses = run.ys.density.sum((1, 2)) * problem.grid.cell_volume
+    masses = run.ys.density.sum((1, 2)) * problem.domain.cell_volume
     assert np.allclose(masses, 3.0, rtol=1e-13)
     assert np.all(np.abs(run.ys.positions) <= 4)
 
 
 def test_a_gridded_initial_signal_is_felt_as_its_formula_is():
     problem = two_blobs(64)
-    gridded = problem.replace(signal=jc.initial.array(problem.signal["c"].on_grid(problem.grid)))
+    gridded = problem.replace(signal=jc.initial.array(problem.signal["c"].on_grid(problem.domain)))
     a, b = (jc.solve(p, jc.ParticleField(2_000), t1=0.2, dt=0.01, key=KEY).final.positions for p in (problem, gridded))
     assert np.max(np.abs(a - b)) < 1e-4
 
 
 def test_a_mollifier_spreads_the_density_and_its_width_is_what_it_says():
     problem = two_blobs(64, density=jc.initial.gaussian(mass=1.0, std=0.3))
-    x = problem.grid.centers
+    x = problem.domain.centers
     for mollifier in (jc.FixedWidth(0.4), jc.ModerateInteraction(40.0, beta=0.9)):
         width = mollifier.width(10_000, 2)
         state = jc.ParticleField(10_000, mollifier=mollifier).init(problem, key=KEY)
         density = jc.ParticleField(10_000, mollifier=mollifier).snapshot(problem, state).density
-        second = problem.grid.integrate(density * jnp.sum(x**2, -1)) / problem.grid.integrate(density)
-        cells = problem.grid.spacing[0] ** 2 * 2 / 6  # the variance of the deposit kernel itself
+        second = problem.domain.integrate(density * jnp.sum(x**2, -1)) / problem.domain.integrate(density)
+        cells = problem.domain.spacing[0] ** 2 * 2 / 6  # the variance of the deposit kernel itself
         assert float(second) == pytest.approx(2 * (0.3**2 + width**2) + cells, rel=0.03)
     assert jc.ModerateInteraction(1.0, 0.5).width(10_000, 2) == pytest.approx(0.1)
 
 
 def test_absorbing_walls_take_mass_out():
     grid = jc.Grid.box((-1, -1), (1, 1), (16, 16), boundary=jc.Dirichlet(0.0))
-    problem = two_blobs(grid=grid, density=jc.initial.uniform(mass=1.0), signal=jc.initial.uniform(amplitude=0.0))
+    problem = two_blobs(domain=grid, density=jc.initial.uniform(mass=1.0), signal=jc.initial.uniform(amplitude=0.0))
     fields = jc.solve(problem, jc.FiniteVolume(), t1=0.5, dt=0.005).final.density
     end = jc.solve(problem, jc.ParticleField(5_000), t1=0.5, dt=0.001, key=KEY).final
     assert float(end.weights.sum()) < 0.75
@@ -168,7 +169,7 @@ def test_absorbing_walls_take_mass_out():
 def test_walls_reflect_and_periodic_axes_wrap():
     for boundary in (jc.NoFlux(), jc.Periodic()):
         grid = jc.Grid.box((-1, -1), (1, 1), (16, 16), boundary=boundary)
-        problem = two_blobs(grid=grid, density=jc.initial.uniform(mass=1.0), signal=jc.initial.uniform(amplitude=1.0))
+        problem = two_blobs(domain=grid, density=jc.initial.uniform(mass=1.0), signal=jc.initial.uniform(amplitude=1.0))
         end = jc.solve(problem, jc.ParticleField(20_000), t1=1.0, dt=0.05, key=KEY).final
         assert np.all(np.abs(end.positions) <= 1)
         counts = np.histogram(np.asarray(end.positions)[:, 0], 8, (-1, 1))[0]
@@ -205,8 +206,8 @@ class TestGradients:
     @pytest.mark.parametrize(
         "method",
         [
-            jc.ParticleField(200, deposit_order=2, field=jc.Exponential(), interpolator=jc.CubicSpline()),
-            jc.ParticleField(200, deposit_order=3, field=jc.Explicit(), interpolator=jc.BSpline(3)),
+            jc.ParticleField(200, deposit_order=2, update=jc.ExponentialUpdate(), interpolator=jc.CubicSpline()),
+            jc.ParticleField(200, deposit_order=3, update=jc.ExplicitUpdate(), interpolator=jc.BSpline(3)),
             jc.ParticleField(200, mollifier=jc.FixedWidth(0.3), increments=jc.ThreePoint()),
         ],
         ids=["exponential", "explicit", "mollified"],
@@ -235,7 +236,7 @@ class TestGradients:
         self.check(f, jnp.array([3.0, 0.5, 0.4, 4.0, 0.9]), np.eye(5))
 
     def test_in_the_initial_positions(self):
-        start = two_blobs().density["rho"].sample(jax.random.key(5), 100, two_blobs().grid)
+        start = two_blobs().density["rho"].sample(jax.random.key(5), 100, two_blobs().domain)
         direction = jax.random.normal(jax.random.key(3), start.shape)
         self.check(lambda x: self.functional(two_blobs(density=jc.initial.particles(x, mass=3.0))), start, [direction])
 
@@ -246,7 +247,7 @@ class TestGradients:
             density = jc.initial.gaussian(mass=3.0, center=(v, 0.0), std=0.4)
             method = jc.ParticleField(200, deposit_order=order)
             end = jc.solve(two_blobs(density=density), method, t1=0.1, dt=0.02, key=KEY).final
-            return jnp.sum(end.signal * two_blobs().grid.centers[..., 0])
+            return jnp.sum(end.signal * two_blobs().domain.centers[..., 0])
 
         histogram, cloud = (float(jax.grad(food)(jnp.array(0.3), order)) for order in (0, 1))
         numeric = (food(0.3 + 1e-6, 1) - food(0.3 - 1e-6, 1)) / 2e-6
@@ -281,7 +282,9 @@ def test_two_species_may_share_one_food():
     problem = two_blobs(model=model, density=density)
     with pytest.raises(TypeError, match=r"Exposure\(\) represents a signal that is only consumed"):
         jc.solve(problem, jc.ParticleField(100), t1=0.1, dt=0.1, key=KEY)
-    particles = jc.solve(problem, jc.ParticleField(20_000, field=jc.Exponential()), t1=0.2, dt=0.005, key=KEY).final
+    particles = jc.solve(
+        problem, jc.ParticleField(20_000, update=jc.ExponentialUpdate()), t1=0.2, dt=0.005, key=KEY
+    ).final
     fields = jc.solve(problem, jc.FiniteVolume(), t1=0.2, dt=0.005).final
     assert set(particles.density) == {"a", "b"}
     assert distance(particles.signal, fields.signal) < 0.02
@@ -294,12 +297,12 @@ class TestRefuses:
 
     def test_a_radial_grid(self):
         problem = two_blobs(
-            grid=jc.RadialGrid(4.0, 32, 2),
+            domain=jc.RadialGrid(4.0, 32, 2),
             density=jc.initial.gaussian(mass=1.0, std=0.4),
             signal=jc.initial.uniform(amplitude=1),
         )
         with pytest.raises(
-            TypeError, match="`grid`: ParticleField does not solve problems with a radial grid: FiniteVolume would do"
+            TypeError, match="`domain`: ParticleField does not solve problems with a radial grid: FiniteVolume would do"
         ):
             jc.solve(problem, jc.ParticleField(10), t1=1.0, dt=0.1, key=KEY)
 
@@ -318,7 +321,7 @@ class TestRefuses:
     def test_walls_that_do_not_absorb_particles(self, wall, what):
         grid = jc.Grid.box((-4, -4), (4, 4), (32, 32), boundary=wall)
         with pytest.raises(TypeError, match=f"walls that {what}.*: FiniteVolume would do"):
-            jc.solve(two_blobs(grid=grid), jc.ParticleField(10), t1=1.0, dt=0.1, key=KEY)
+            jc.solve(two_blobs(domain=grid), jc.ParticleField(10), t1=1.0, dt=0.1, key=KEY)
 
     def test_another_number_of_particles_than_the_initial_condition_has(self):
         problem = two_blobs(density=jc.initial.particles(np.zeros((7, 2))))

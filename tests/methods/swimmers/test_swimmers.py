@@ -23,7 +23,7 @@ from jaxchemo.models import (
     SaturatingResponse,
     Signal,
     celani_vergassola,
-    pathway_c,
+    fu,
 )
 
 KEY = jax.random.key(0)
@@ -179,7 +179,7 @@ class TestStationaryLaws:
         for n in (25, 50, 100):
             problem, law = self.problem(name, n)
             end = jc.solve(problem, method, t1=300.0, dt="auto", adjoint=jc.Forward()).final.density
-            x = np.asarray(problem.grid.axes[0])
+            x = np.asarray(problem.domain.axes[0])
             fine = x[:, None] + 200 / n * (np.arange(20) / 20 - 0.475)
             wanted = law(fine).mean(axis=1)
             errors.append(np.max(np.abs(np.asarray(end) / (wanted / wanted.sum() * n / 200) - 1)))
@@ -322,7 +322,7 @@ class TestGradients:
             assert float(both(at)[1][k]) == pytest.approx(numeric, rel=1e-6), k
 
 
-class TestDoors:
+class TestRefusals:
     def problem(self, cells, grid=None, signal=None):
         grid = jc.Grid.box(0.0, 10.0, 20) if grid is None else grid
         return jc.Problem(cells, grid, jc.initial.uniform(mass=1.0), signal)
@@ -359,7 +359,7 @@ class TestDoors:
             jc.solve(self.problem(cells, plane), jc.Kinetic(), t1=1.0, dt=0.1)
         with pytest.raises(TypeError, match="tumbles that take time: Agents or FokkerPlanck would do"):
             jc.solve(self.problem(RunAndTumble(1.0, 1.0, tumble_duration=0.1)), jc.Kinetic(), t1=1.0, dt=0.1)
-        sensing = self.problem(RunAndTumble(1.0, jc.models.pathway_a()), signal=jc.initial.uniform(amplitude=1.0))
+        sensing = self.problem(RunAndTumble(1.0, jc.models.kalinin()), signal=jc.initial.uniform(amplitude=1.0))
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
             with pytest.raises(TypeError, match=r"cells that remember: Agents would do; `model.to_keller_segel\(\)`"):
                 jc.solve(sensing, method, t1=1.0, dt=0.1)
@@ -473,7 +473,7 @@ class TestCellsThatDiffer:
 
     def test_each_has_its_own_pathway(self):
         bias = jnp.where(jnp.arange(20_000) < 10_000, 0.05, 0.3)
-        cells = RunAndTumble(25.0, pathway_c(bias), Persistent(0.33), rotational_diffusion=0.062)
+        cells = RunAndTumble(25.0, fu(bias), Persistent(0.33), rotational_diffusion=0.062)
         even = jc.initial.function(lambda x: 100.0 + 0 * x[..., 0])
         problem = jc.Problem(cells, jc.FreeSpace(3), at_origin(20_000, 3), even)
         state = jc.Agents(20_000).init(problem, key=KEY)

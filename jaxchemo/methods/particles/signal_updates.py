@@ -18,10 +18,10 @@ from jaxchemo.particles.interpolators import AbstractInterpolator, Sampling
 
 Positions = dict[str, Components]
 Weights = dict[str, Float[Array, "..."]]
-Felt = tuple[Float[Array, " p"], Components]
+Sensed = tuple[Float[Array, " p"], Components]
 
 
-class AbstractFieldUpdate(eqx.Module):
+class AbstractSignalUpdate(eqx.Module):
     """A signal that particles consume: what is stored of it, how a step changes it, and how particles feel it."""
 
     @abc.abstractmethod
@@ -33,7 +33,7 @@ class AbstractFieldUpdate(eqx.Module):
         """What is stored of the signal at the initial time."""
 
     @abc.abstractmethod
-    def update(
+    def step(
         self,
         stored: dict[str, Any],
         x: Positions,
@@ -47,7 +47,7 @@ class AbstractFieldUpdate(eqx.Module):
         """What is stored one step later, for particles at `x` that carry `weights` [mass]."""
 
     @abc.abstractmethod
-    def felt(
+    def at_particles(
         self,
         stored: Any,
         condition: AbstractInitial,
@@ -70,7 +70,7 @@ class AbstractFieldUpdate(eqx.Module):
         """The signal on the grid."""
 
 
-class Exposure(AbstractFieldUpdate):
+class Exposure(AbstractSignalUpdate):
     """The grid holds the exposure, the time integral of density, and the signal is `s0(x) exp(-rate * exposure)`.
 
     Exact in time for the density it is given, so `0 <= s <= s0` wherever the exposure is not negative; the initial
@@ -88,7 +88,7 @@ class Exposure(AbstractFieldUpdate):
             return blank, None
         return blank, prefilter(condition.on_grid(grid), grid, 3, deposit_order=0)  # cell averages
 
-    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+    def step(self, stored, x, weights, signals, grid, dt, deposit_order, width):
         def one(name: str, kept: Any) -> Any:
             species = _consumption(name, signals[name]).species
             amount = weights[species] * (dt / grid.cell_volume)
@@ -96,7 +96,7 @@ class Exposure(AbstractFieldUpdate):
 
         return {name: one(name, kept) for name, kept in stored.items()}
 
-    def felt(self, stored, condition, signal, x, grid, interpolator, samplings, width):
+    def at_particles(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         exposure, coefficients = stored
         eaten = _consumption("s", signal)
         rate = signal.paced(eaten.rate)
@@ -113,7 +113,7 @@ class Exposure(AbstractFieldUpdate):
         return condition.on_grid(grid) * jnp.exp(-rate * mollify(stored[0], grid, width))
 
 
-class Prescribed(AbstractFieldUpdate):
+class Prescribed(AbstractSignalUpdate):
     """An exposure that is given, step by step, whatever the particles do: they are then independent of one another.
 
     These are the limit particles of propagation of chaos: with the same key, they take the same random steps as the
@@ -142,10 +142,10 @@ class Prescribed(AbstractFieldUpdate):
         _checks.instance("signal", condition, AbstractProfile, "an initial condition given by a formula")
         return jnp.zeros((), jnp.int32)
 
-    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+    def step(self, stored, x, weights, signals, grid, dt, deposit_order, width):
         return {name: step + 1 for name, step in stored.items()}
 
-    def felt(self, stored, condition, signal, x, grid, interpolator, samplings, width):
+    def at_particles(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         assert isinstance(condition, AbstractProfile)
         exposure = gather(self._now(stored), x, self.grid, 3)
         return _left(_value_and_gradient(condition, x), exposure, signal.paced(_consumption("s", signal).rate))
@@ -160,11 +160,11 @@ class Prescribed(AbstractFieldUpdate):
         return jnp.where(step > 0, self.coefficients[step - 1], 0)
 
 
-class AbstractOnGrid(AbstractFieldUpdate):
+class AbstractOnGrid(AbstractSignalUpdate):
     """The grid holds the signal itself, and each step advances its kinetics with the density frozen."""
 
     @abc.abstractmethod
-    def advance(self, value: Array, production: Array | float, loss_rate: Array | float, dt: Array | float) -> Array:
+    def integrate(self, value: Array, production: Array | float, loss_rate: Array | float, dt: Array | float) -> Array:
         """`value` after a time `dt` of `production - loss_rate * value`."""
 
     def check(self, name, signal):
@@ -173,7 +173,7 @@ class AbstractOnGrid(AbstractFieldUpdate):
     def init(self, condition, grid):
         return condition.on_grid(grid)
 
-    def update(self, stored, x, weights, signals, grid, dt, deposit_order, width):
+    def step(self, stored, x, weights, signals, grid, dt, deposit_order, width):
         densities = {
             name: mollify(deposit(xs, weights[name] / grid.cell_volume, grid, deposit_order), grid, width)
             for name, xs in x.items()
@@ -184,31 +184,31 @@ class AbstractOnGrid(AbstractFieldUpdate):
             if kinetics is None:
                 return value
             gain, loss = kinetics.production(densities, stored, name), kinetics.loss_rate(densities, stored, name)
-            return self.advance(value, gain, loss, signals[name].paced(dt))
+            return self.integrate(value, gain, loss, signals[name].paced(dt))
 
         return {name: one(name, value) for name, value in stored.items()}
 
-    def felt(self, stored, condition, signal, x, grid, interpolator, samplings, width):
+    def at_particles(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)
 
     def on_grid(self, stored, condition, signal, grid, width):
         return stored
 
 
-class Exponential(AbstractOnGrid):
+class ExponentialUpdate(AbstractOnGrid):
     """Solves the kinetics of each step exactly, with the density frozen: the signal stays positive always."""
 
-    def advance(self, value, production, loss_rate, dt):
+    def integrate(self, value, production, loss_rate, dt):
         return exponential_step(value, production, loss_rate, dt)
 
 
-class Explicit(AbstractOnGrid):
+class ExplicitUpdate(AbstractOnGrid):
     """An explicit Euler step of the kinetics, as in the NSIPF paper.
 
     It keeps the signal positive only while `dt * max(density) <= 1`; a histogram of few particles has a large maximum.
     """
 
-    def advance(self, value, production, loss_rate, dt):
+    def integrate(self, value, production, loss_rate, dt):
         return value + dt * (production - loss_rate * value)
 
 
@@ -217,17 +217,17 @@ def _consumption(name: str, signal: Signal) -> Consumption:
     if not isinstance(signal.kinetics, Consumption):
         raise TypeError(
             f"Exposure() represents a signal that is only consumed, Consumption(...); signal {name!r} has "
-            f"{signal.kinetics!r}. ParticleField(..., field=Exponential()) would do."
+            f"{signal.kinetics!r}. ParticleField(..., update=ExponentialUpdate()) would do."
         )
     if signal.kinetics.rate.ndim:
         raise ValueError(
             f"Exposure() represents a signal that is consumed at one rate everywhere; that of {name!r} has the shape "
-            f"{signal.kinetics.rate.shape}. ParticleField(..., field=Exponential()) would do."
+            f"{signal.kinetics.rate.shape}. ParticleField(..., update=ExponentialUpdate()) would do."
         )
     return signal.kinetics
 
 
-def _left(start: Felt, exposure: Felt, rate: Array) -> Felt:
+def _left(start: Sensed, exposure: Sensed, rate: Array) -> Sensed:
     """What is left of a signal, and its gradient, from those of the initial signal and of the exposure."""
     left = jnp.exp(-rate * exposure[0])
     slopes = zip(start[1], exposure[1], strict=True)
