@@ -90,7 +90,7 @@ def run_times(
 
 
 def tumble_information(rates: Float[ArrayLike, "t p"]) -> Estimate:
-    """Most information that tumbles can carry of what changes their rate: `mean(rate ln(rate / mean rate))` [nats / time].
+    """Most that tumbles can say of what changes their rate: mean of `rate ln(rate / mean rate)` [nats / time].
 
     It is the information rate of a Poisson process with these rates, less what its own past tells of them (which is
     why it is a bound); so it also bounds the information that tumbles carry of a gradient. Over ln 2, bits.

@@ -51,7 +51,7 @@ class FlowState(eqx.Module):
 
 
 class LagrangianFlow(AbstractFlow):
-    """A flow of triangular couplings, advanced over intervals: on each it is trained to move at the drift velocity of its density.
+    """A flow of triangular couplings, over intervals: each is trained to move at the drift velocity of its density.
 
     ```
     d X / d t = U[p](X, t) = v - mobility grad ln p + strength mass (F * p)
