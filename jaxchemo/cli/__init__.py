@@ -1,4 +1,4 @@
-"""The command line: `jaxchemo list`, `run NAME`, `compare NAME`, `train NAME`. Names live here, and only here."""
+"""The command line: `jaxchemo list`, `run NAME`, `compare NAME`, `train NAME`."""
 
 import contextlib
 import sys
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxchemo.cli import options
+from jaxchemo.cli.errors import Failed, Refused
 from jaxchemo.cli.folder import Place
 from jaxchemo.cli.interrupt import Interruption, watched
-from jaxchemo.cli.options import Failed, Refused
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,23 +2,24 @@
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jaxchemo import _progress
+from jaxchemo.cli.errors import Failed, Refused
+from jaxchemo.cli.fields import configured, flag
 from jaxchemo.cli.folder import Options, Place, Results, results
 from jaxchemo.cli.limits import check_memory, check_steps, need
-from jaxchemo.cli.methods import Parts, find_methods, known_methods
-from jaxchemo.cli.options import Failed, Refused
+from jaxchemo.cli.methods import NETWORK, find_methods, known_methods, solving
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from typing_extensions import TypeIs
+    from rich.table import Table
 
-    from jaxchemo.experiments import Experiment, Study
+    from jaxchemo.experiments import Experiment, Posed
+    from jaxchemo.problem import Problem
 
 
 def list_all() -> None:
@@ -31,12 +32,12 @@ def list_all() -> None:
 
     console = _console()
     table = Table("experiment", "what it shows", "dimensions", title="Experiments", title_justify="left")
-    for one in EXPERIMENTS:
-        table.add_row(one.name, one.title, ", ".join(map(str, one.dimensions)))
+    for experiment in EXPERIMENTS:
+        table.add_row(experiment.name, experiment.title, ", ".join(map(str, experiment.dimensions)))
     console.print(table)
     table = Table("method", "what it is", title="Methods", title_justify="left")
-    for name, one in known_methods().items():
-        table.add_row(name, one.about)
+    for name, method in known_methods().items():
+        table.add_row(name, method.about)
     console.print(table)
     table = Table("network", "what it is", "dimensions", title="Networks", title_justify="left")
     for recipe in RECIPES:
@@ -45,27 +46,27 @@ def list_all() -> None:
 
 
 def run(place: Place, given: Options) -> None:
-    """Runs an experiment by one method, and leaves its solution, a summary and figures in a folder."""
-    experiment, method = _experiment(place.name), given.pop("method")
-    if _is_simulation(experiment):
-        return _simulate(experiment, place, {"methods": None if method is None else [method], **given}, ["fv"])
-    unused = {"method": method, **{option: given.pop(option) for option in ("ndim", "particles", "t1", "network")}}
-    for option in (option for option, value in unused.items() if value is not None):
-        raise Refused(f"`--{option}` does not apply to {place.name!r}: it takes --shape, --dt, --seed and --out.")
-    return _study(experiment, place, given)
+    """Runs an experiment, or has its problem solved by a method; leaves a summary and figures in a folder."""
+    from jaxchemo.experiments import Simulation, find
+
+    experiment, method = find(place.name), given.pop("method", None)
+    methods = None if method is None else [method]
+    _perform(experiment, place, {"methods": methods, **given}, int(isinstance(experiment, Simulation)))
 
 
 def compare(place: Place, given: Options) -> None:
-    """Runs an experiment by several methods and compares them, in a table and in figures."""
-    experiment, names = _experiment(place.name), given["methods"]
-    if not _is_simulation(experiment):
+    """Has the problem of an experiment solved by several methods, and compares them in a table and in figures."""
+    from jaxchemo.experiments import Posed, find
+
+    experiment, names = find(place.name), given.get("methods")
+    if not isinstance(experiment, Posed):
         alone = f"jaxchemo run {place.name}"
         raise Refused(f"{place.name!r} makes its own runs, and is not one run by several methods: `{alone}` would do.")
     if names is not None:
         given["methods"] = [*dict.fromkeys(part.strip() for part in names.split(",") if part.strip())]
         if not given["methods"]:
             raise Refused(f"`--methods` must name at least one method, got {names!r}.")
-    return _simulate(experiment, place, given, ["fv", "sipf"])
+    _perform(experiment, place, given, 2)
 
 
 def train(place: Place, given: Options) -> None:
@@ -106,102 +107,93 @@ def train(place: Place, given: Options) -> None:
     _say_where(console, place)
 
 
-def _simulate(experiment: "Experiment", place: Place, given: Options, default: list[str]) -> None:
-    need("rich", "zarr", "matplotlib", "imageio")
-    from jaxchemo.experiments.figures import draw
-    from jaxchemo.experiments.outcome import Outcome, describe, measure, surroundings
-    from jaxchemo.plotting import comparison_table
+def _perform(experiment: "Experiment[Any]", place: Place, given: Options, most: int) -> None:
+    """Runs an experiment: by methods of its own, or by those that are given; by default by `most` that solve it."""
+    need("rich", "matplotlib", "imageio")
+    from jaxchemo.experiments import Posed
+    from jaxchemo.experiments.outcome import describe, surroundings
 
     def complete(given: Options) -> Options:
         with _refusing(place):
-            return _all_options(experiment, given, default)
+            return _all_options(experiment, given, most)
 
+    with results(place, given, complete) as made, _refusing(place):
+        experiment, seed = configured(experiment, made.options), made.options["seed"]
+        console = _begin(place, made, experiment.title)
+        if made.options["methods"]:
+            assert isinstance(experiment, Posed)
+            numbers, table = _solve(experiment, place, made, console)
+        else:
+            with _progress.stages(experiment.name) as report:
+                outcome = experiment.run(seed, report)
+                report("drawing")
+                experiment.draw(outcome, made.new)
+            numbers, table = experiment.numbers(outcome), "\n".join(experiment.lines(outcome))
+        made.summarise({**describe(experiment, seed), **numbers, "resumed": made.resumed, **surroundings()})
+    console.print(table)
+    _say_where(console, place)
+
+
+def _solve(experiment: "Posed", place: Place, made: Results, console: "Console") -> "tuple[Options, Table]":
+    """Has the problem solved by each method and draws it: what there is for the summary, and a table to print."""
+    from jaxchemo.experiments.figures import draw
+    from jaxchemo.experiments.outcome import Outcome, measure
+    from jaxchemo.plotting import comparison_table
+
+    options, seed = made.options, made.options["seed"]
+    network = None if options["network"] is None else Path(options["network"])
+    problem, named = experiment.problem(seed), find_methods(options["methods"], experiment)
+    console.print(f"in {problem.domain.ndim}D, by {', '.join(named)}:")
+    console.print(_equations(problem), style="cyan", highlight=False)
     outcomes: dict[str, Outcome] = {}
-    with results(place, given, complete) as made, _refusing(place):
-        options = made.options
-        ndim, shape, seed = options["ndim"], tuple(options["shape"]), options["seed"]
-        parts = Parts(options["particles"], ndim, options["network"] and Path(options["network"]))
-        problem = experiment.problem(ndim, shape, seed)
-        methods = {name: one.build(parts) for name, one in find_methods(options["methods"]).items()}
-        console = _begin(place, made, f"{experiment.title}, in {ndim}D")
-        console.print(problem.model.equations(), style="cyan", highlight=False)
-        for name, method in methods.items():
-            store = made.store("solution.zarr" if len(methods) == 1 else f"solution_{name}.zarr")
-            solution = experiment.solve(
-                method,
-                ndim=ndim,
-                shape=shape,
-                t1=options["t1"],
-                dt=options["dt"],
-                seed=seed,
-                store=store,
-                checkpoint=made.checkpoint(name),
-                resume=True,
-                overwrite=True,
-                progress=f"{name:>10}",
-            )
-            outcomes[name] = Outcome(problem, method, solution)
-        runs = measure(outcomes)
-        with _progress.stages(experiment.name) as report:
-            draw(experiment, problem, {name: one.solution for name, one in outcomes.items()}, made.new, report)
-        numbers = {"runs": runs} if len(runs) > 1 else next(iter(runs.values()))
-        about = {**describe(experiment, problem), "ndim": ndim, "seed": seed, "resumed": made.resumed}
-        made.summarise({**about, **numbers, **surroundings()})
-    console.print(comparison_table(runs))
-    _say_where(console, place)
+    for name, method in {name: one.build(experiment, network) for name, one in named.items()}.items():
+        solution = experiment.solve(
+            method,
+            seed=seed,
+            store=made.store("solution.zarr" if len(named) == 1 else f"solution_{name}.zarr"),
+            checkpoint=made.checkpoint(name),
+            resume=True,
+            overwrite=True,
+            progress=f"{name:>10}",
+        )
+        outcomes[name] = Outcome(problem, method, solution)
+    runs = measure(outcomes)
+    with _progress.stages(place.name) as report:
+        draw(experiment, outcomes, made.new, report)
+    numbers = {"runs": runs} if len(runs) > 1 else next(iter(runs.values()))
+    about = {"equations": _equations(problem).splitlines(), "domain": repr(problem.domain), "ndim": problem.domain.ndim}
+    return about | numbers, comparison_table(runs)
 
 
-def _all_options(experiment: "Experiment", given: Options, default: list[str]) -> Options:
-    """Every option of a simulation, as it will be run, after a look at each."""
-    from jaxchemo import nn
+def _all_options(experiment: "Experiment[Any]", given: Options, most: int) -> Options:
+    """Every option of a run, as it will be, after a look at each."""
+    from jaxchemo.experiments import Posed, Simulation
 
-    named = find_methods(given["methods"] or default)
-    particles, network = given["particles"], given["network"]
-    if not any(one.particles for one in named.values()):
-        if particles is not None:
-            raise Refused(f"`--particles` does not apply to {', '.join(named)}: it has none.")
-    elif particles is None:
-        particles = experiment.num_particles
+    experiment = configured(experiment, given)
+    names = given.get("methods") or solving(experiment)[:most]
+    network, named = given.get("network"), {}
+    if isinstance(experiment, Posed):
+        named = find_methods(names, experiment)
     if network is not None:
-        if "nsipf" not in named:
-            raise Refused("`--network` is for the method nsipf, which is not among those chosen.")
-        nn.load(network)
-    shape = experiment.shape(given["ndim"], given["shape"])
-    ndim, t1 = len(shape), given["t1"] or experiment.t1
-    check_memory(ndim * (particles or 0), "--particles")
-    check_memory(2 * math.prod(shape), "--shape")  # a density and a signal
-    dt = given["dt"] or experiment.step(ndim, shape, t1)
-    check_steps(t1, dt)
-    check_memory(2 * math.prod(shape) * round(min(experiment.frames, t1 / dt) + 1), "--shape")
-    numbers = {"ndim": ndim, "shape": shape, "particles": particles, "t1": t1, "dt": dt, "seed": given["seed"] or 0}
-    return {"methods": [*named], **numbers, "network": network}
+        from jaxchemo import nn
 
-
-def _study(study: "Study", place: Place, given: Options) -> None:
-    need("rich", "matplotlib", "imageio")
-    from jaxchemo.experiments.outcome import surroundings
-
-    shape = given["shape"]
-    if shape is not None and len(set(shape)) > 1:
-        raise Refused(f"`--shape` must be one number for {study.name!r}, got {' '.join(map(str, shape))}.")
-
-    def complete(given: Options) -> Options:
-        return _filled(given, {"shape": [study.cells], "dt": study.dt, "seed": 0})
-
-    with results(place, given, complete) as made, _refusing(place):
-        cells, dt, seed = made.options["shape"][0], made.options["dt"], made.options["seed"]
-        check_memory(cells**study.axes, "--shape")
-        study = study.resized(cells, dt)
-        console = _begin(place, made, study.title)
-        with _progress.stages(study.name) as report:
-            found = study.run(seed, report)
-            report("drawing")
-            study.draw(found, made.new)
-        named = {"experiment": study.name, "title": study.title, "parameters": dataclasses.asdict(study)}
-        made.summarise({**named, "seed": seed, **study.numbers(found), **surroundings()})
-    for line in study.lines(found):
-        console.print(line)
-    _say_where(console, place)
+        if NETWORK not in named:
+            raise Refused(f"`--network` is for the method {NETWORK}, which is not among those chosen.")
+        nn.load(Path(network))
+    if named:
+        of_methods = {option for method in known_methods().values() for option in method.uses}
+        used = {option for method in named.values() for option in method.uses}
+        for option in sorted(of_methods - used):
+            if given.get(option) is not None:
+                raise Refused(f"`{flag(option)}` does not apply to {', '.join(named)}: it has no use for it.")
+    values = dataclasses.asdict(experiment)
+    for option, size in experiment.sizes.items():
+        check_memory(size, flag(option))
+    if isinstance(experiment, Simulation):
+        check_steps(experiment.t1, experiment.step)
+    elif {"t1", "dt"} <= values.keys():
+        check_steps(values["t1"], values["dt"])
+    return {"methods": [*named], **values, "seed": given["seed"] or 0, "network": network}
 
 
 @contextlib.contextmanager
@@ -233,26 +225,16 @@ def _refusing(place: Place) -> Iterator[None]:
         raise Refused(error) from error
 
 
-_TOO_LARGE = "there is not enough memory for that: a smaller `--shape` or fewer `--particles` would do."
+_TOO_LARGE = "there is not enough memory for that: a smaller `--shape` or fewer particles would do."
 
 
 def _filled(given: Options, defaults: Options) -> Options:
     return {name: defaults[name] if value is None else value for name, value in given.items()}
 
 
-def _experiment(name: str) -> "Experiment | Study":
-    from jaxchemo.experiments import find
-
-    try:
-        return find(name)
-    except ValueError as error:
-        raise Refused(error) from error
-
-
-def _is_simulation(experiment: "Experiment | Study") -> "TypeIs[Experiment]":
-    from jaxchemo.experiments import Experiment
-
-    return isinstance(experiment, Experiment)
+def _equations(problem: "Problem") -> str:
+    """What is solved, as text."""
+    return problem.model.equations()
 
 
 def _begin(place: Place, made: Results, title: str) -> "Console":

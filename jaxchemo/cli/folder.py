@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxchemo.cli.errors import Failed, Refused
 from jaxchemo.cli.interrupt import Interruption
-from jaxchemo.cli.options import Failed, Refused
 from jaxchemo.io.claim import claimed
 from jaxchemo.io.errors import StoreError
 from jaxchemo.io.store import check_ours
@@ -214,7 +214,10 @@ def _other(folder: Path, there: Any, asked: Any) -> str:
         what = f"an unfinished `jaxchemo {there['command']} {there['name']}`"
     else:
         names = [n for n in asked["options"] if there["options"].get(n) != asked["options"][n]]
-        differ = (f"--{n} is {_said(there['options'].get(n))} there, {_said(asked['options'][n])} here" for n in names)
+        differ = (
+            f"--{n.replace('_', '-')} is {_said(there['options'].get(n))} there, {_said(asked['options'][n])} here"
+            for n in names
+        )
         what = f"an unfinished run with other options ({', '.join(differ)})"
     return (
         f"`--out`: {str(folder)!r} holds {what}: `{again}` goes on with it, `--afresh` discards it, and another folder "
@@ -223,6 +226,8 @@ def _other(folder: Path, there: Any, asked: Any) -> str:
 
 
 def _said(value: Any) -> str:
+    if value is None:
+        return "not given"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

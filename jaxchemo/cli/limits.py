@@ -3,7 +3,7 @@
 import importlib.util
 import os
 
-from jaxchemo.cli.options import Refused
+from jaxchemo.cli.errors import Refused
 
 _MOST_STEPS = 2**31 - 1  # that are counted in whole numbers of single precision
 _EXTRAS = {"rich": "cli", "zarr": "io", "xarray": "io", "matplotlib": "viz", "imageio": "viz"}

@@ -1,14 +1,14 @@
-"""Named, ready-to-run experiments: a problem with every number written down, and what is worth drawing of it."""
+"""Named, ready-to-run experiments: every number is an option with a default, and all say what is worth drawing."""
 
 from jaxchemo.experiments.bands.study import GrowthExpansion as GrowthExpansion
 from jaxchemo.experiments.bands.study import TravellingBand as TravellingBand
 from jaxchemo.experiments.base import Experiment as Experiment
-from jaxchemo.experiments.base import Study as Study
+from jaxchemo.experiments.base import options as options
 from jaxchemo.experiments.catalogue import EXPERIMENTS as EXPERIMENTS
 from jaxchemo.experiments.catalogue import find as find
 from jaxchemo.experiments.catalogue import nearest as nearest
 from jaxchemo.experiments.chaos import PropagationOfChaos as PropagationOfChaos
-from jaxchemo.experiments.flows.base import FlowStudy as FlowStudy
+from jaxchemo.experiments.flows.base import FlowExperiment as FlowExperiment
 from jaxchemo.experiments.flows.collapse import Lagrangian3DGaussian as Lagrangian3DGaussian
 from jaxchemo.experiments.flows.collapse import LagrangianGaussian as LagrangianGaussian
 from jaxchemo.experiments.flows.collapse import LagrangianSubcritical as LagrangianSubcritical
@@ -19,9 +19,12 @@ from jaxchemo.experiments.food import Annuli as Annuli
 from jaxchemo.experiments.food import OneBlob as OneBlob
 from jaxchemo.experiments.food import TwoBlobs as TwoBlobs
 from jaxchemo.experiments.invasion import Invasion as Invasion
+from jaxchemo.experiments.options import option as option
 from jaxchemo.experiments.outcome import Outcome as Outcome
 from jaxchemo.experiments.patterns import KellerSegel1D as KellerSegel1D
 from jaxchemo.experiments.patterns import KellerSegel2D as KellerSegel2D
+from jaxchemo.experiments.posed import Posed as Posed
+from jaxchemo.experiments.posed import Simulation as Simulation
 from jaxchemo.experiments.recover.study import RecoverParameters as RecoverParameters
 from jaxchemo.experiments.recover.study import Recovery as Recovery
 from jaxchemo.experiments.stability.study import StabilityMap as StabilityMap

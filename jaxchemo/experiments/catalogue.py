@@ -1,9 +1,10 @@
 """All experiments, and how one is found by its name."""
 
 import difflib
+from typing import Any
 
 from jaxchemo.experiments.bands.study import GrowthExpansion, TravellingBand
-from jaxchemo.experiments.base import Experiment, Study
+from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.flows.collapse import Lagrangian3DGaussian, LagrangianGaussian, LagrangianSubcritical
 from jaxchemo.experiments.flows.kolmogorov import LagrangianKolmogorov
@@ -15,7 +16,7 @@ from jaxchemo.experiments.recover.study import RecoverParameters
 from jaxchemo.experiments.stability.study import StabilityMap
 from jaxchemo.experiments.swimming.study import AgentsVsPDE, GradientClimbing3D, RunAndTumble1D
 
-EXPERIMENTS: tuple[Experiment | Study, ...] = (
+EXPERIMENTS: tuple[Experiment[Any], ...] = (
     OneBlob(),
     TwoBlobs(),
     Annuli(),
@@ -39,12 +40,12 @@ EXPERIMENTS: tuple[Experiment | Study, ...] = (
 )
 
 
-def find(name: str) -> Experiment | Study:
+def find(name: str) -> Experiment[Any]:
     """The experiment of this name.
 
     **Raises:** `ValueError` that names the nearest one.
     """
-    known = {one.name: one for one in EXPERIMENTS}
+    known = {experiment.name: experiment for experiment in EXPERIMENTS}
     if name not in known:
         raise ValueError(f"There is no experiment {name!r}. {nearest(name, list(known))}")
     return known[name]

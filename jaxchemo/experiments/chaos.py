@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxchemo import _checks
 from jaxchemo._progress import Report, silent
 from jaxchemo.domain import Grid
-from jaxchemo.experiments.base import Study
+from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.food import TwoBlobs
+from jaxchemo.experiments.options import final_time, grid_cells, option, positive, several, whole
 from jaxchemo.initial import Random
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import ParticleField
@@ -50,12 +50,12 @@ class Decay:
 class Chaos:
     """What was measured: the numbers of particles, and one `Decay` per mollifier."""
 
-    particles: tuple[int, ...]
+    counts: tuple[int, ...]
     decays: tuple[Decay, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PropagationOfChaos(Study):
+class PropagationOfChaos(Experiment[Chaos]):
     """Interacting and limit particles of `two-blobs` in 2D, which start alike and take the same random steps.
 
     With a kernel of fixed width the limit field is that of the regularised system, and the distance falls as
@@ -64,13 +64,12 @@ class PropagationOfChaos(Study):
 
     **Arguments:**
 
-    - `system`: the experiment; its own numbers.
-    - `cells`: of the grid along each axis.
+    - `shape`: grid cells along each axis.
     - `dt`, `t1`: time step and final time [time].
-    - `particles`: numbers of them; `reference`: of those that make the limit field.
-    - `seeds`: runs for each.
-    - `width`: of the fixed kernel [length].
-    - `scale`, `betas`: of the kernels that narrow [length], [dimensionless].
+    - `counts`: numbers of particles; `num_reference`: of those that make the limit field.
+    - `num_seeds`: runs for each.
+    - `kernel_width`: of the fixed kernel [length].
+    - `kernel_scale`, `betas`: of the kernels that narrow [length], [dimensionless].
     """
 
     name: ClassVar[str] = "propagation-of-chaos"
@@ -82,34 +81,36 @@ class PropagationOfChaos(Study):
     )
 
     dimensions: ClassVar[tuple[int, ...]] = (2,)
-    axes: ClassVar[int] = 2
 
-    system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
-    cells: int = 64
-    dt: float = 0.01
-    t1: float = 0.3
-    particles: tuple[int, ...] = (500, 2_000, 8_000, 32_000)
-    reference: int = 2**20
-    seeds: int = 4
-    width: float = 0.3
-    scale: float = 1.0
-    betas: tuple[float, ...] = (0.3, 0.6)
+    shape: tuple[int, ...] = grid_cells((64,))
+    dt: float = option(0.01, positive, "time step", "time")
+    t1: float = final_time(0.3)
+    counts: tuple[int, ...] = option(
+        (500, 2_000, 8_000, 32_000), several(whole(), at_least=2), "numbers of particles that are compared"
+    )
+    num_reference: int = option(2**20, whole(), "number of particles that make the limit field")
+    num_seeds: int = option(4, whole(2), "number of runs for each number of particles")
+    kernel_width: float = option(0.3, positive, "of the kernel of fixed width", "length")
+    kernel_scale: float = option(1.0, positive, "of the kernels that narrow, scale P^(-beta / 2)", "length")
+    betas: tuple[float, ...] = option((0.3, 0.6), several(positive), "of the kernels that narrow")
+
+    @property
+    def system(self) -> TwoBlobs:
+        """What the particles move in."""
+        return TwoBlobs(ndim=2, shape=self.shape, t1=self.t1, dt=self.dt)
 
     def run(self, seed: int = 0, report: Report = silent) -> Chaos:
         """Measures the distances.
 
-        **Raises:** `ValueError` if an argument is out of its range.
+        **Raises:** as `jc.solve`.
         """
-        _checks.natural("seeds", self.seeds, at_least=2)
-        if len(self.particles) < 2 or min(self.particles) < 1:
-            raise ValueError(f"`particles` must be two or more numbers, got {self.particles}.")
-        mollifiers: dict[str, AbstractMollifier] = {f"fixed width {self.width:g}": FixedWidth(self.width)}
+        mollifiers: dict[str, AbstractMollifier] = {f"fixed width {self.kernel_width:g}": FixedWidth(self.kernel_width)}
         for beta in self.betas:
-            mollifiers[f"width {self.scale:g} P^(-{beta:g}/2)"] = ModerateInteraction(self.scale, beta)
+            mollifiers[f"width {self.kernel_scale:g} P^(-{beta:g}/2)"] = ModerateInteraction(self.kernel_scale, beta)
         decays = tuple(self._decay(label, mollifier, seed, report) for label, mollifier in mollifiers.items())
-        return Chaos(tuple(self.particles), decays)
+        return Chaos(self.counts, decays)
 
-    def numbers(self, found: Chaos) -> dict[str, Any]:
+    def numbers(self, outcome: Chaos) -> dict[str, Any]:
         """For each kernel its widths, the distances, and the fitted exponent with its error, ready for JSON."""
         decays = {
             decay.label: {
@@ -118,19 +119,19 @@ class PropagationOfChaos(Study):
                 "widths": decay.widths,
                 "distances": decay.mean.tolist(),
             }
-            for decay in found.decays
+            for decay in outcome.decays
         }
-        return {"particles": list(found.particles), "decays": decays}
+        return {"particles": list(outcome.counts), "decays": decays}
 
-    def lines(self, found: Chaos) -> list[str]:
-        return [f"{one.label:>24}: distance ~ P^({one.exponent:.2f} ± {one.error:.2f})" for one in found.decays]
+    def lines(self, outcome: Chaos) -> list[str]:
+        return [f"{one.label:>24}: distance ~ P^({one.exponent:.2f} ± {one.error:.2f})" for one in outcome.decays]
 
-    def draw(self, found: Chaos, folder: Path) -> Path:
+    def draw(self, outcome: Chaos, folder: Path) -> Path:
         from jaxchemo import plotting
 
-        curves = {f"{one.label}: {one.exponent:.2f} ± {one.error:.2f}": one.distances for one in found.decays}
+        curves = {f"{one.label}: {one.exponent:.2f} ± {one.error:.2f}": one.distances for one in outcome.decays}
         figure = plotting.decays(
-            found.particles,
+            outcome.counts,
             curves,
             xlabel="number of particles",
             ylabel="distance to the limit particles [length]",
@@ -140,32 +141,34 @@ class PropagationOfChaos(Study):
         return folder / "distances.png"
 
     def _decay(self, label: str, mollifier: AbstractMollifier, seed: int, report: Report) -> Decay:
-        problem = self.system.problem(2, self.cells)
-        report(f"{label}: the limit field, of {self.reference} particles")
-        limit = self._limit(self.width if isinstance(mollifier, FixedWidth) else 0.0)
-        distances = np.empty((len(self.particles), self.seeds))
-        for i, number in enumerate(self.particles):
+        problem = self.system.problem()
+        report(f"{label}: the limit field, of {self.num_reference} particles")
+        limit = self._limit(self.kernel_width if isinstance(mollifier, FixedWidth) else 0.0)
+        distances = np.empty((len(self.counts), self.num_seeds))
+        for i, number in enumerate(self.counts):
             report(f"{label}: {number} particles")
             real = ParticleField(number, mollifier=mollifier, points=Random())
             free = ParticleField(number, update=limit, points=Random())
-            for k in range(self.seeds):
-                key = jax.random.key(seed * self.seeds + k)
+            for k in range(self.num_seeds):
+                key = jax.random.key(seed * self.num_seeds + k)
                 ends = [
                     solve(problem, method, t1=self.t1, dt=self.dt, key=key, adjoint=Forward()).final.positions
                     for method in (real, free)
                 ]
                 distances[i, k] = float(jnp.sqrt(jnp.mean(jnp.sum((ends[0] - ends[1]) ** 2, axis=1))))
-        slopes = [np.polyfit(np.log(self.particles), np.log(column), 1)[0] for column in distances.T]
-        widths = [mollifier.width(number, 2) for number in self.particles]
-        return Decay(label, widths, distances, float(np.mean(slopes)), float(np.std(slopes, ddof=1) / self.seeds**0.5))
+        slopes = [np.polyfit(np.log(self.counts), np.log(column), 1)[0] for column in distances.T]
+        widths = [mollifier.width(number, 2) for number in self.counts]
+        return Decay(
+            label, widths, distances, float(np.mean(slopes)), float(np.std(slopes, ddof=1) / self.num_seeds**0.5)
+        )
 
     def _limit(self, width: float) -> Prescribed:
         """The exposures of a great many particles, which take the same steps in time as the few."""
-        problem = self.system.problem(2, self.cells)
+        problem = self.system.problem()
         grid = problem.domain
         assert isinstance(grid, Grid)
         mollifier = FixedWidth(width) if width > 0 else None
-        method = ParticleField(self.reference, mollifier=mollifier, increments=Antithetic(), points=Random())
+        method = ParticleField(self.num_reference, mollifier=mollifier, increments=Antithetic(), points=Random())
         saveat = SaveAt(every=1, fn=lambda now: now.density)
         key = jax.random.key(2**31)  # not that of any other run
         densities = solve(problem, method, t1=self.t1, dt=self.dt, key=key, saveat=saveat, adjoint=Forward()).ys

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
@@ -11,25 +11,26 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo.domain import Grid, NoFlux
-from jaxchemo.experiments.base import Experiment
+from jaxchemo.experiments.options import final_time, non_negative, one_of, option, positive, snapshots, whole
+from jaxchemo.experiments.posed import Simulation
 from jaxchemo.initial import function, gaussian, uniform
 from jaxchemo.models import invasion
 from jaxchemo.problem import Problem
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Invasion(Experiment):
+class Invasion(Simulation):
     """A round colony in an uneven matrix, which its enzyme degrades: haptotaxis draws the cells into what is left.
 
     The numbers are ours, dimensionless.
 
-    **Arguments:** those of `Experiment`, and
+    **Arguments:** those of `Simulation`, and
 
+    - `ndim`: dimensions of the space, 2 or 3.
     - `mobility`, `sensitivity`: of the cells, along the matrix; `degradation`: of the matrix by the enzyme;
       `diffusivity`, `production`, `decay`: of the enzyme.
-    - `width`: standard deviation of the colony; `half_width`: the box is `[-half_width, half_width]^d`.
+    - `colony_width`: standard deviation of the colony; `half_width`: the box is `[-half_width, half_width]^d`.
     - `clumps`, `clump_width`: how many clumps the matrix has, and their standard deviation.
-    - `cells_2d`, `cells_3d`, `dt_2d`, `dt_3d`: cells along each axis, and time steps on those grids.
     """
 
     name: ClassVar[str] = "invasion"
@@ -38,29 +39,31 @@ class Invasion(Experiment):
         "Cells secrete an enzyme that degrades the matrix around them, and climb what is left of it: a ring of cells "
         "leaves the colony and advances through the matrix, uneven as the matrix is."
     )
-    show_times: ClassVar[tuple[float, ...]] = (0.0, 5.0, 10.0, 20.0)
-    dimensions: ClassVar[tuple[int, ...]] = (3, 2)
+    show_times: ClassVar[tuple[float, ...] | None] = (0.0, 5.0, 10.0, 20.0)
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
+    own: ClassVar[Mapping[int, tuple[int, float]]] = {2: (160, 0.1), 3: (64, 0.1)}  # cells and step, by dimension
 
-    t1: float = 20.0
-    frames: int = 40
-    mobility: float = 2e-4
-    sensitivity: float = 5e-3
-    degradation: float = 10.0
-    diffusivity: float = 5e-4
-    production: float = 0.1
-    decay: float = 0.0
-    width: float = 0.12
-    half_width: float = 1.0
-    clumps: int = 60
-    clump_width: float = 0.12
-    cells_2d: int = 160
-    cells_3d: int = 64
-    dt_2d: float = 0.1
-    dt_3d: float = 0.1
+    ndim: int = option(2, one_of(*dimensions), "dimensions of the space, 2 or 3")
+    t1: float = final_time(20.0)
+    frames: int = snapshots(40)
+    mobility: float = option(2e-4, positive, "diffusivity of the population")
+    sensitivity: float = option(5e-3, non_negative, "drift per gradient of the matrix")
+    degradation: float = option(10.0, non_negative, "of the matrix by the enzyme")
+    diffusivity: float = option(5e-4, positive, "of the enzyme")
+    production: float = option(0.1, non_negative, "of the enzyme, per density")
+    decay: float = option(0.0, non_negative, "of the enzyme")
+    colony_width: float = option(0.12, positive, "standard deviation of the colony")
+    half_width: float = option(1.0, positive, "half of a side of the box")
+    clumps: int = option(60, whole(), "number of clumps in the matrix")
+    clump_width: float = option(0.12, positive, "standard deviation of a clump")
 
-    def problem(self, ndim: int | None = None, shape: int | Sequence[int] | None = None, seed: int = 0) -> Problem:
-        shape = self.shape(ndim, shape)
-        ndim = len(shape)
+    @property
+    def resolution(self) -> tuple[tuple[int, ...], float]:
+        num_cells, dt = self.own[self.ndim]
+        return (num_cells,) * self.ndim, dt
+
+    def problem(self, seed: int = 0) -> Problem:
+        shape, ndim = self.grid_shape, self.ndim
         rng = np.random.default_rng(seed)
         places = jnp.asarray(rng.uniform(-self.half_width, self.half_width, (self.clumps, ndim)))
         # In every dimension, half of the matrix is in clumps.
@@ -77,9 +80,6 @@ class Invasion(Experiment):
         return Problem(
             model=invasion(self.mobility, self.sensitivity, **numbers),
             domain=Grid.box((-self.half_width,) * ndim, (self.half_width,) * ndim, shape, NoFlux()),
-            density=gaussian(amplitude=1.0, center=(0.0,) * ndim, std=self.width),
+            density=gaussian(amplitude=1.0, center=(0.0,) * ndim, std=self.colony_width),
             signal={"matrix": function(matrix), "enzyme": uniform(amplitude=0.0)},
         )
-
-    def resolution(self, ndim: int) -> tuple[int, float]:
-        return (self.cells_2d, self.dt_2d) if ndim == 2 else (self.cells_3d, self.dt_3d)

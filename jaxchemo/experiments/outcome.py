@@ -1,4 +1,4 @@
-"""What came out of an experiment, in numbers: for tables, and for the summary that stays on disk."""
+"""What came out of a method on the problem of an experiment, in numbers: for tables, and for the summary on disk."""
 
 import dataclasses
 import os
@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxchemo.analysis import relative_distance
-from jaxchemo.analysis.invariants import signal_amounts
+from jaxchemo.analysis import relative_distance, second_moment
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.experiments.base import Experiment
-from jaxchemo.integrate import Solution
-from jaxchemo.methods import AbstractFixedStep
-from jaxchemo.plotting.diagnostics import history
+from jaxchemo.integrate import FlowSolution, Solution
+from jaxchemo.methods import AbstractMethod
+from jaxchemo.models import Model
+from jaxchemo.plotting.frames import Frames
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -26,11 +26,11 @@ WIDTH = 0.25  # densities are compared after both are mollified by a Gaussian th
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A problem, a method and the solution that `Experiment.solve` made of them."""
+    """A problem, a method and the solution that `Posed.solve` made of them."""
 
     problem: Problem
-    method: AbstractFixedStep
-    solution: Solution
+    method: AbstractMethod
+    solution: Solution | FlowSolution
 
     def numbers(self, reference: "Outcome | None" = None) -> dict[str, Any]:
         """How the run went, ready for JSON.
@@ -39,57 +39,70 @@ class Outcome:
 
         - `reference`: the outcome that the final density is compared with, on the same grid. Default: none.
 
-        **Returns:** the names and units are:
+        **Returns:** the names and units are below; what a method or a domain does not have is `None`.
 
         - `method`, `result`: the method's parts, and how it ended.
-        - `shape`, `num_particles`, `num_steps`, `dt`, `t1`: what was run; `None` where there are no particles.
+        - `shape`, `num_particles`, `num_steps`, `dt`, `t1`: what was run; `num_steps` counts the intervals of a flow.
         - `compile_seconds`, `seconds`, `milliseconds_per_step`: of what was computed now, not before an interruption;
           the last is `None` if that was nothing.
-        - `mass_drift`: largest relative change of mass, `None` where cells grow; `min_density`, over all saved frames
-          [mass / length^d].
+        - `mass_drift`: largest relative change of mass, `None` where the population grows; `min_density`, over all
+          saved frames [mass / length^d].
         - `mass`, `second_moment`: at the end [mass], [length^2].
         - `signal_left`: at the end [share of the start]; `None` where there was none, by name if there are several.
         - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
         """
         stats, grid = self.solution.stats, self.problem.domain
-        assert isinstance(grid, AbstractGrid)
-        found = history(self.problem, self.solution)
-        grows = any(one.growth is not None for one in self.problem.continuum.species.values())
-        amounts = {name: found[key] for name, key in signal_amounts(found).items()}
-        left = {name: float(amount[-1] / amount[0]) if amount[0] else None for name, amount in amounts.items()}
-        distance = None
-        if reference is not None:
-            densities = self.solution.final.density, reference.solution.final.density
-            distance = float(relative_distance(*densities, grid, WIDTH))
-        return {
+        step = stats.get("seconds_per_step")
+        steps = stats.get("num_steps", stats.get("num_intervals"))
+        numbers = {
             "method": repr(self.method),
             "result": RESULTS[self.solution.result],
-            "shape": list(grid.shape),
-            "num_particles": getattr(self.method, "num_particles", None),
-            "num_steps": int(stats["num_steps"]),
-            "dt": float(stats["dt"]),
+            "shape": list(grid.shape) if isinstance(grid, AbstractGrid) else None,
+            "num_particles": getattr(self.method, "num_particles", getattr(self.method, "num_agents", None)),
+            "num_steps": None if steps is None else int(steps),
+            "dt": _number(stats.get("dt")),
             "t1": float(self.solution.ts[-1]),
-            "compile_seconds": float(stats["compile_seconds"]),
-            "seconds": float(stats["seconds"]),
-            "milliseconds_per_step": 1e3 * float(stats["seconds_per_step"]) or None,
-            "mass_drift": None if grows else float(np.max(np.abs(found["mass"] / found["mass"][0] - 1))),
-            "min_density": float(np.min(found["minimum"])),
-            "mass": float(found["mass"][-1]),
-            "second_moment": float(found["second_moment"][-1]),
-            "signal_left": next(iter(left.values())) if len(left) == 1 else left,
-            "distance": distance,
+            "compile_seconds": _number(stats.get("compile_seconds")),
+            "seconds": _number(stats.get("seconds")),
+            "milliseconds_per_step": None if step is None else 1e3 * float(step) or None,
+            **(self._on_grid(grid) if isinstance(grid, AbstractGrid) else self._in_free_space()),
+            "distance": None,
+        }
+        if reference is not None and isinstance(grid, AbstractGrid):
+            densities = self.solution.final.density, reference.solution.final.density
+            numbers["distance"] = float(relative_distance(*densities, grid, WIDTH))
+        return numbers
+
+    def _on_grid(self, grid: AbstractGrid) -> dict[str, Any]:
+        assert isinstance(self.solution, Solution)
+        model, volumes = self.problem.model, np.asarray(grid.volumes)
+        frames = Frames.of(self.problem, self.solution)
+        masses = _integrals(frames.density, volumes)
+        grows = isinstance(model, Model) and any(kind.growth is not None for kind in model.species.values())
+        left = {}
+        for name in model.signals:
+            amounts = _integrals(Frames.of(self.problem, self.solution, signal=name).signal, volumes)
+            left[name] = float(amounts[-1] / amounts[0]) if amounts[0] else None
+        return {
+            "mass_drift": None if grows else float(np.max(np.abs(masses / masses[0] - 1))),
+            "min_density": float(np.min(frames.density)),
+            "mass": float(masses[-1]),
+            "second_moment": float(second_moment(jnp.asarray(frames.density[-1]), grid)),
+            "signal_left": next(iter(left.values())) if len(left) == 1 else left or None,
         }
 
+    def _in_free_space(self) -> dict[str, Any]:
+        """There is no grid to integrate over: the particles, or the samples of a flow, say where the mass is."""
+        positions = np.asarray(self.solution.ys.positions[-1], float)
+        spread = float(np.mean(np.sum(positions**2, axis=-1)))
+        unknown = dict.fromkeys(("mass_drift", "min_density", "mass", "signal_left"))
+        return {**unknown, "second_moment": spread}
 
-def describe(experiment: Experiment, problem: Problem) -> dict[str, Any]:
-    """The experiment and its problem, ready for JSON: every parameter, and the equations solved."""
-    return {
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "parameters": dataclasses.asdict(experiment),
-        "equations": problem.model.equations().splitlines(),
-        "domain": repr(problem.domain),
-    }
+
+def describe(experiment: Experiment[Any], seed: int) -> dict[str, Any]:
+    """The experiment, ready for JSON, with every option."""
+    parameters = dataclasses.asdict(experiment)
+    return {"experiment": experiment.name, "title": experiment.title, "parameters": parameters, "seed": seed}
 
 
 def surroundings() -> dict[str, Any]:
@@ -107,7 +120,17 @@ def surroundings() -> dict[str, Any]:
 def measure(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, Any]]:
     """The numbers of several outcomes by name, each with its distance to the first."""
     first = next(iter(outcomes.values()))
-    return {name: one.numbers(None if one is first else first) for name, one in outcomes.items()}
+    return {name: outcome.numbers(None if outcome is first else first) for name, outcome in outcomes.items()}
+
+
+def _integrals(frames: Any, volumes: np.ndarray) -> np.ndarray:
+    """The integral of each frame, summed in double precision: in single, the rounding is larger than the drift."""
+    weighted = np.asarray(frames) * volumes
+    return weighted.reshape(len(weighted), -1).sum(axis=1, dtype=np.float64)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _version(name: str) -> str | None:

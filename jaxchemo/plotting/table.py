@@ -31,12 +31,12 @@ def comparison_table(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> 
     for name, n in runs.items():
         row = [
             Text(name),
-            "×".join(map(str, n["shape"])),
+            "-" if n["shape"] is None else "×".join(map(str, n["shape"])),
             "-" if n["num_particles"] is None else f"{n['num_particles']:,}",
-            f"{n['compile_seconds']:.1f}",
+            "-" if n["compile_seconds"] is None else f"{n['compile_seconds']:.1f}",
             "-" if n["milliseconds_per_step"] is None else f"{n['milliseconds_per_step']:.2f}",
             "-" if n["mass_drift"] is None else f"{n['mass_drift']:.1e}",
-            f"{n['min_density']:.1e}",
+            "-" if n["min_density"] is None else f"{n['min_density']:.1e}",
         ]
         if len(runs) > 1:
             row.append("-" if n["distance"] is None else f"{n['distance']:.4f}")

@@ -9,14 +9,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxchemo import _checks
 from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import front
 from jaxchemo.domain import Grid, RadialGrid
-from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.experiments.base import Experiment
+from jaxchemo.experiments.options import (
+    even_steps,
+    final_time,
+    full_shape,
+    grid_cells,
+    option,
+    positive,
+    real,
+    snapshots,
+    time_step,
+    whole,
+)
+from jaxchemo.experiments.posed import Posed
 from jaxchemo.initial import function, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
-from jaxchemo.methods import FiniteVolume
+from jaxchemo.methods import AbstractFixedStep, AbstractFlow, FiniteVolume
 from jaxchemo.methods.base import by_name
 from jaxchemo.models import Model, growth_expansion, travelling_band
 from jaxchemo.problem import Problem
@@ -42,39 +54,40 @@ class Band(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TravellingBand(Study):
-    """The travelling band of Keller and Segel (1971), alone, of two phenotypes, and of cells with a receptor's limits.
+class TravellingBand(Experiment[list[Band]]):
+    """The travelling band of Keller and Segel (1971), alone, of two phenotypes, and with a receptor's limits.
 
     **Arguments** (lengths in micrometres, times in seconds, the signal in micromolar):
 
-    - `mobility`, `sensitivity`: of the cells; `consumption`: of the signal per cell and time.
-    - `amount`: cells per area; `ahead`: the signal far ahead.
+    - `mobility`, `sensitivity`: of the bacteria; `consumption`: of the signal, by each of them and time.
+    - `amount`: bacteria per area; `ahead`: the signal far ahead.
     - `offset`, `half`: in the last run, the concentrations of half the sensing and of half the uptake.
-    - `lower`, `upper`, `cells`: of the channel; `dt`, `t1`, `frames`: the step, the final time, snapshots.
+    - `lower`, `upper`: ends of the channel; `shape`: cells of its grid; `dt`, `t1`, `frames`: the step, the
+      final time, snapshots.
     """
 
     name: ClassVar[str] = "travelling-band"
-    title: ClassVar[str] = "Cells that follow what they eat travel in a band"
+    title: ClassVar[str] = "Bacteria that follow what they eat travel in a band"
     description: ClassVar[str] = (
-        "Cells climb the ratio of a signal that they consume. The band keeps its shape and moves at a speed that "
+        "Bacteria climb the ratio of a signal that they consume. The band keeps its shape and moves at a speed that "
         "depends on neither mobility nor sensitivity; two phenotypes share one band, the better climbers ahead; and "
-        "where cells sense no ratio of little, the band loses cells."
+        "where they sense no ratio of little, the band loses some."
     )
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
-    mobility: float = 300.0
-    sensitivity: float = 3000.0
-    consumption: float = 0.126
-    amount: float = 2400.0
-    ahead: float = 100.0
-    offset: float = 3.5
-    half: float = 0.5
-    lower: float = -8000.0
-    upper: float = 4000.0
-    cells: int = 1200
-    dt: float = 0.1
-    t1: float = 800.0
-    frames: int = 4
+    mobility: float = option(300.0, positive, "diffusivity of the bacteria", "μm² / s")
+    sensitivity: float = option(3000.0, positive, "drift per relative gradient of the signal", "μm² / s")
+    consumption: float = option(0.126, positive, "of the signal, by each bacterium", "μM μm² / s")
+    amount: float = option(2400.0, positive, "bacteria per area", "1 / μm²")
+    ahead: float = option(100.0, positive, "signal far ahead of the band", "μM")
+    offset: float = option(3.5, positive, "in the last run, signal at half the sensing", "μM")
+    half: float = option(0.5, positive, "in the last run, signal at half the uptake", "μM")
+    lower: float = option(-8000.0, real, "end of the channel behind the band", "μm")
+    upper: float = option(4000.0, real, "end of the channel ahead of the band", "μm")
+    shape: tuple[int, ...] = grid_cells((1200,), at_least=8)
+    dt: float = time_step(0.1, "s")
+    t1: float = final_time(800.0, "s")
+    frames: int = snapshots(4)
 
     def run(self, seed: int = 0, report: Report = silent) -> list[Band]:
         """The three bands, by finite volumes.
@@ -107,25 +120,25 @@ class TravellingBand(Study):
             self._travel(report, "with the limits of a receptor", limited, alone, None),
         ]
 
-    def numbers(self, found: list[Band]) -> dict[str, Any]:
+    def numbers(self, outcome: list[Band]) -> dict[str, Any]:
         """Speed and error of each band, ready for JSON."""
         theory = self.consumption * self.amount / self.ahead
-        runs = {band.title: {"speed": band.speed, "error": band.error} for band in found}
+        runs = {band.title: {"speed": band.speed, "error": band.error} for band in outcome}
         return {"speed_of_theory": theory, "bands": runs}
 
-    def lines(self, found: list[Band]) -> list[str]:
+    def lines(self, outcome: list[Band]) -> list[str]:
         theory = self.consumption * self.amount / self.ahead
         said = []
-        for band in found:
+        for band in outcome:
             error = f", L1 error {max(band.error.values()):.1e}" if band.error else ""
             said.append(f"{band.title}: speed {band.speed:.4g} (in theory {theory:.4g}){error}")
         return said
 
-    def draw(self, found: list[Band], folder: Path) -> Path:
+    def draw(self, outcome: list[Band], folder: Path) -> Path:
         from jaxchemo.experiments.bands import figures
 
         rows = []
-        for band in found:
+        for band in outcome:
             parts = []
             for names in ([n for n in band.fields if n != "c"], ["c"]):
                 fields = {n: band.fields[n] for n in names}
@@ -137,7 +150,7 @@ class TravellingBand(Study):
 
     def _travel(self, report: Report, title: str, model: Model, start, theory) -> Band:
         report(title)
-        grid = Grid.box(self.lower, self.upper, _checks.natural("cells", self.cells, at_least=8))
+        grid = Grid.box(self.lower, self.upper, full_shape(self.shape, 1))
         begin = {n: function(lambda x, n=n: start(x[..., 0], 0.0)[n]) for n in (*model.species, "c")}
         density = {n: begin[n] for n in model.species}
         steps = even_steps(self.t1, self.dt, self.frames)
@@ -169,15 +182,15 @@ class Colony(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GrowthExpansion(Study):
+class GrowthExpansion(Posed, Experiment[Colony]):
     """A drop of *E. coli* on soft agar: the colony grows, eats up the attractant, and follows it outwards.
 
     The constants are those of `jc.models.growth_expansion`, with lengths in millimetres and times in seconds.
 
     **Arguments:**
 
-    - `radius`, `cells`: of the dish [mm]; `dt`: the step [s]; `hours`: how long; `frames`: snapshots.
-    - `drop`, `density`: radius of the drop [mm], and its density [OD].
+    - `radius`: of the dish [mm]; `num_shells`: of its grid; `dt`, `t1`: step and final time [s]; `frames`: snapshots.
+    - `drop_radius`, `drop_density`: of the drop at the start [mm], [OD].
     - `nutrient`, `attractant`: concentrations at the start [mM].
     - `threshold`: density at the front [OD].
     """
@@ -185,31 +198,33 @@ class GrowthExpansion(Study):
     name: ClassVar[str] = "growth-expansion"
     title: ClassVar[str] = "A colony outruns its growth by following an attractant"
     description: ClassVar[str] = (
-        "Cells grow on a nutrient and eat up an attractant that they climb: a front of few cells leads, far faster "
+        "Bacteria grow on a nutrient and eat up an attractant that they climb: a thin front leads, far faster "
         "than growth and diffusion could, and the colony grows in behind it."
     )
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
-    radius: float = 20.0
-    cells: int = 500
-    dt: float = 2.0
-    hours: float = 8.0
-    frames: int = 32
-    drop: float = 1.0
-    density: float = 0.029
-    nutrient: float = 40.0
-    attractant: float = 0.1
-    threshold: float = 0.02
+    radius: float = option(20.0, positive, "of the dish", "mm")
+    num_shells: int = option(500, whole(8), "shells of the grid")
+    dt: float = time_step(2.0, "s")
+    t1: float = final_time(28_800.0, "s")
+    frames: int = snapshots(32)
+    drop_radius: float = option(1.0, positive, "of the drop at the start", "mm")
+    drop_density: float = option(0.029, positive, "of the drop at the start", "OD")
+    nutrient: float = option(40.0, positive, "at the start", "mM")
+    attractant: float = option(0.1, positive, "at the start", "mM")
+    threshold: float = option(0.02, positive, "density at the front", "OD")
 
-    def problem(self) -> Problem:
-        """What is solved, on shells."""
-        grid = RadialGrid(self.radius, _checks.natural("cells", self.cells, at_least=8), 2)
-        start = function(lambda x: jnp.where(jnp.sum(x**2, axis=-1) < self.drop**2, self.density, 0.0))
+    def problem(self, seed: int = 0) -> Problem:
+        grid = RadialGrid(self.radius, self.num_shells, 2)
+        start = function(lambda x: jnp.where(jnp.sum(x**2, axis=-1) < self.drop_radius**2, self.drop_density, 0.0))
         signals = {
             "attractant": uniform(amplitude=self.attractant),
             "nutrient": uniform(amplitude=self.nutrient),
         }
         return Problem(growth_expansion(), grid, start, signals)
+
+    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+        return self.t1, self.t1 / even_steps(self.t1, self.dt, self.frames), self.frames
 
     def run(self, seed: int = 0, report: Report = silent) -> Colony:
         """Solves it by finite volumes.
@@ -217,10 +232,9 @@ class GrowthExpansion(Study):
         **Raises:** as `jc.solve`.
         """
         report("a colony grows")
-        problem, t1 = self.problem(), 3600 * self.hours
-        steps = even_steps(t1, self.dt, self.frames)
-        saveat = SaveAt(every=steps // self.frames)
-        run = solve(problem, FiniteVolume(), t1=t1, dt=t1 / steps, saveat=saveat, adjoint=Forward())
+        problem, (t1, dt, frames) = self.problem(seed), self.span(FiniteVolume())
+        saveat = SaveAt(every=round(t1 / dt) // frames)
+        run = solve(problem, FiniteVolume(), t1=t1, dt=dt, saveat=saveat, adjoint=Forward())
         grid = problem.domain
         assert isinstance(grid, RadialGrid)
         density = np.asarray(run.ys.density, float)
@@ -228,43 +242,45 @@ class GrowthExpansion(Study):
         hours = np.asarray(run.ts, float) / 3600
         return Colony(np.asarray(grid.radii, float), hours, density, signals, front(density, grid, self.threshold))
 
-    def numbers(self, found: Colony) -> dict[str, Any]:
+    def numbers(self, outcome: Colony) -> dict[str, Any]:
         """Radius of the front at each time, the speed at the end and that of growth and diffusion, ready for JSON."""
         return {
-            "hours": found.ts.tolist(),
-            "front_mm": found.front.tolist(),
-            "speed_mm_per_h": self._speed(found),
+            "hours": outcome.ts.tolist(),
+            "front_mm": outcome.front.tolist(),
+            "speed_mm_per_h": self._speed(outcome),
             "growth_and_diffusion_mm_per_h": self._slow(),
-            "min_density": float(found.density.min()),
+            "min_density": float(outcome.density.min()),
         }
 
-    def lines(self, found: Colony) -> list[str]:
-        radii = ", ".join(f"{r:.2f} mm at {t:g} h" for t, r in zip(found.ts, found.front, strict=True) if t in (2, 6))
+    def lines(self, outcome: Colony) -> list[str]:
+        radii = ", ".join(
+            f"{r:.2f} mm at {t:g} h" for t, r in zip(outcome.ts, outcome.front, strict=True) if t in (2, 6)
+        )
         return [
-            f"front: {radii or f'{found.front[-1]:.2f} mm at the end'}",
-            f"speed at the end {self._speed(found):.2f} mm/h; growth and diffusion alone {self._slow():.2f} mm/h",
+            f"front: {radii or f'{outcome.front[-1]:.2f} mm at the end'}",
+            f"speed at the end {self._speed(outcome):.2f} mm/h; growth and diffusion alone {self._slow():.2f} mm/h",
         ]
 
-    def draw(self, found: Colony, folder: Path) -> Path:
+    def draw(self, outcome: Colony, folder: Path) -> Path:
         from jaxchemo.experiments.bands import figures
 
-        shown = np.linspace(0, len(found.ts) - 1, 5).round().astype(int)
-        title = "at " + ", ".join(f"{found.ts[k]:g}" for k in shown) + " h"
-        inside = found.r <= 1.15 * np.nanmax(found.front)
-        r, ts = found.r[inside], found.ts[shown]
-        density = figures.Profiles(title, r, ts, {"cells": found.density[shown][:, inside]}, {})
-        shares = {name: value[shown][:, inside] / value[0].max() for name, value in found.signals.items()}
+        shown = np.linspace(0, len(outcome.ts) - 1, 5).round().astype(int)
+        title = "at " + ", ".join(f"{outcome.ts[k]:g}" for k in shown) + " h"
+        inside = outcome.r <= 1.15 * np.nanmax(outcome.front)
+        r, ts = outcome.r[inside], outcome.ts[shown]
+        density = figures.Profiles(title, r, ts, {"bacteria": outcome.density[shown][:, inside]}, {})
+        shares = {name: value[shown][:, inside] / value[0].max() for name, value in outcome.signals.items()}
         signals = figures.Profiles(title, r, ts, shares, {})
         units = {"length": "mm", "time": "h"}
-        figure = figures.expansion(density, signals, found.ts, found.front, self._slow(), **units)
+        figure = figures.expansion(density, signals, outcome.ts, outcome.front, self._slow(), **units)
         figure.savefig(folder / "expansion.png")
         return folder / "expansion.png"
 
-    def _speed(self, found: Colony) -> float:
-        return float((found.front[-1] - found.front[-3]) / (found.ts[-1] - found.ts[-3]))
+    def _speed(self, outcome: Colony) -> float:
+        return float((outcome.front[-1] - outcome.front[-3]) / (outcome.ts[-1] - outcome.ts[-3]))
 
     def _slow(self) -> float:
         """Speed of a front that grows and diffuses, `2 sqrt(mobility growth)` [mm / h]."""
-        cells = self.problem().continuum.species["rho"]
-        growth = float(getattr(cells.growth, "speed", 0.0))
-        return 3600 * 2 * math.sqrt(float(cells.mobility) * growth)
+        bacteria = self.problem().continuum.species["rho"]
+        growth = float(getattr(bacteria.growth, "speed", 0.0))
+        return 3600 * 2 * math.sqrt(float(bacteria.mobility) * growth)

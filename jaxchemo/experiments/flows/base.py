@@ -1,9 +1,9 @@
-"""What studies of a flow share: cells that attract one another, followed by a flow beside interacting particles."""
+"""What experiments with a flow share: a population that attracts itself, and interacting particles beside the flow."""
 
-import abc
 import dataclasses
 import math
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,13 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxchemo import _checks
-from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.experiments.base import Experiment, OutcomeT
+from jaxchemo.experiments.options import (
+    even_steps,
+    final_time,
+    in_turn,
+    option,
+    positive,
+    real,
+    snapshots,
+    time_step,
+    whole,
+)
+from jaxchemo.experiments.posed import Posed
 from jaxchemo.initial import AbstractPoints, Sobol
 from jaxchemo.integrate import FlowSolution, Forward, SaveAt, solve
-from jaxchemo.methods import InteractingParticles, LagrangianFlow
+from jaxchemo.methods import AbstractFixedStep, AbstractFlow, InteractingParticles, LagrangianFlow
 from jaxchemo.particles.blobs import GaussianBlob
-from jaxchemo.problem import Problem
 
 
 class Film(NamedTuple):
@@ -31,60 +41,94 @@ class Film(NamedTuple):
     clouds: dict[str, Float[np.ndarray, "t p d"]]
 
 
+def population(mass: float) -> float:
+    """The option `mass`."""
+    return option(mass, positive, "of the population; in the plane 8 pi is critical", "mass")
+
+
+def sources(number: int) -> int:
+    """The option `num_sources`."""
+    return option(number, whole(16), "number of points that make the flow's attraction")
+
+
+def units(number: int) -> int:
+    """The option `hidden_units`."""
+    return option(number, whole(), "units of the hidden layers in the flow's networks")
+
+
+def smoothing(width: float) -> float:
+    """The option `blob_width`."""
+    return option(width, positive, "width over which each interacting particle is smoothed", "length")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FlowStudy(Study):
-    """Cells that attract one another in the whole plane or space: `mobility = sensitivity = 1`.
+class FlowExperiment(Posed, Experiment[OutcomeT]):
+    """A population that attracts itself in the whole plane or space: `mobility = sensitivity = 1`.
 
     **Arguments:**
 
-    - `pull`: mass of the cells; 8 pi is critical in the plane.
+    - `mass`: of the population; 8 pi is critical in the plane.
     - `t1`, `frames`: final time, and how many times are looked at; `pictures`: of a film, for each of them.
-    - `num_labels`, `num_sources`, `width`: of the flow. `num_particles`, `blob`, `dt`: of interacting particles.
+    - `num_labels`, `num_sources`, `hidden_units`: of the flow. `num_particles`, `blob_width`, `dt`: of interacting
+      particles.
     - `middle`, `view`: middle, and half of a side, of the square that is drawn [length].
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
-    pull: float = 16 * math.pi
-    t1: float = 0.3
-    frames: int = 6
-    pictures: int = 5
-    num_labels: int = 1024
-    num_sources: int = 8192
-    width: int = 24
-    num_particles: int = 2048
-    blob: float = 0.05
-    dt: float = 1e-3
-    middle: tuple[float, float] = (0.0, 0.0)
-    view: float = 3.0
-
-    @abc.abstractmethod
-    def problem(self) -> Problem:
-        """What is solved."""
+    mass: float = population(16 * math.pi)
+    t1: float = final_time(0.3)
+    frames: int = snapshots(6)
+    pictures: int = option(5, whole(), "pictures of the film for each snapshot")
+    num_labels: int = option(1024, whole(16), "number of points at which the flow's residual is least")
+    num_sources: int = sources(8192)
+    hidden_units: int = units(24)
+    num_particles: int = option(2048, whole(2), "number of interacting particles")
+    blob_width: float = smoothing(0.05)
+    dt: float = time_step(1e-3)
+    middle: tuple[float, float] = option((0.0, 0.0), in_turn(real, real), "of the square that is drawn", "length")
+    view: float = option(3.0, positive, "half of a side of the square that is drawn", "length")
 
     @property
     def times(self) -> tuple[float, ...]:
         """The times that are looked at, without the initial one."""
         return tuple(self.t1 * (k + 1) / self.frames for k in range(self.frames))
 
-    def flow(self, problem: Problem, seed: int, wavelengths: Any = (), throw: bool = True) -> FlowSolution:
-        """The flow, with its sources at `times`; `wavelengths` of its waves, and `throw`, as `jc.solve`.
+    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+        return self.t1, self.t1 / even_steps(self.t1, self.dt, self.frames), self.frames
+
+    @property
+    def waves(self) -> tuple[float, ...]:
+        """Wavelengths among the features of the flow [length]."""
+        return ()
+
+    def lagrangian_flow(self, wavelengths: Sequence[float] | None = None) -> LagrangianFlow:
+        """The flow, as a method; `wavelengths` of its waves. Default: `waves`."""
+        wavelengths = self.waves if wavelengths is None else wavelengths
+        return LagrangianFlow(
+            num_labels=self.num_labels, num_sources=self.num_sources, width=self.hidden_units, wavelengths=wavelengths
+        )
+
+    def interacting_particles(self, points: AbstractPoints = Sobol()) -> InteractingParticles:
+        """Interacting particles, as a method; `points` they start from."""
+        return InteractingParticles(self.num_particles, blob=GaussianBlob(self.blob_width), points=points)
+
+    def flow(self, seed: int, wavelengths: Sequence[float] | None = None, throw: bool = True) -> FlowSolution:
+        """The flow, solved, with its sources at `times`; `wavelengths` of its waves, and `throw`, as `jc.solve`.
 
         **Raises:** as `jc.solve`.
         """
-        method = LagrangianFlow(
-            num_labels=self.num_labels, num_sources=self.num_sources, width=self.width, wavelengths=wavelengths
-        )
-        return solve(problem, method, t1=self.t1, key=jax.random.key(seed), saveat=SaveAt(ts=self.times), throw=throw)
+        method, saveat = self.lagrangian_flow(wavelengths), SaveAt(ts=self.times)
+        return solve(self.problem(), method, t1=self.t1, key=jax.random.key(seed), saveat=saveat, throw=throw)
 
-    def crowd(self, problem: Problem, seed: int, points: AbstractPoints = Sobol()) -> Float[np.ndarray, "t p d"]:
+    def crowd(self, seed: int, points: AbstractPoints = Sobol()) -> Float[np.ndarray, "t p d"]:
         """Interacting particles, at the initial time and at all those of a film; `points` they start from.
 
         **Raises:** as `jc.solve`.
         """
-        shots = self.frames * _checks.natural("pictures", self.pictures)
+        shots = self.frames * self.pictures
         steps = even_steps(self.t1, self.dt, shots)
-        method = InteractingParticles(self.num_particles, blob=GaussianBlob(self.blob), points=points)
+        problem, method = self.problem(), self.interacting_particles(points)
         key, saveat = jax.random.key(seed), SaveAt(every=steps // shots)
         run = solve(problem, method, t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward())
         return np.asarray(run.ys.positions, float)
@@ -97,7 +141,7 @@ class FlowStudy(Study):
         square = np.zeros((points, points, ndim))
         square[..., 0], square[..., 1] = x[:, None], y
         density = np.stack([density_of(flow, square, t) for t in ts])
-        key = jax.random.key(0)  # the same cells at all times
+        key = jax.random.key(0)  # the same samples at all times
         cloud = np.stack([sample_of(flow, key, crowd.shape[1], t) for t in ts])
         return Film(ts, x, y, density, {"flow": cloud, "interacting particles": crowd})
 
@@ -108,7 +152,7 @@ def density_of(flow: FlowSolution, x: Float[np.ndarray, "*batch d"], t: float) -
 
 
 def sample_of(flow: FlowSolution, key: Array, n: int, t: float) -> Float[np.ndarray, "n d"]:
-    """Positions of cells, drawn from the flow's density of a time."""
+    """Positions, drawn from the flow's density of a time."""
     return np.asarray(_sample(flow, key, n, jnp.asarray(t, float)), float)
 
 

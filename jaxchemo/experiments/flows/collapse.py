@@ -10,11 +10,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxchemo import _checks
 from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import DivergenceBound, divergence_bound
 from jaxchemo.domain import FreeSpace
-from jaxchemo.experiments.flows.base import Film, FlowStudy, density_of
+from jaxchemo.experiments.flows.base import Film, FlowExperiment, density_of, population, smoothing, sources, units
+from jaxchemo.experiments.options import final_time, option, whole
 from jaxchemo.initial import gaussian
 from jaxchemo.models import keller_segel
 from jaxchemo.problem import Problem
@@ -42,43 +42,43 @@ class Collapse(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GaussianCollapse(FlowStudy):
-    """A Gaussian of cells that attract one another: `std = 1`.
+class GaussianCollapse(FlowExperiment[Collapse]):
+    """A Gaussian population that attracts itself: `std = 1`.
 
-    **Arguments:** those of `FlowStudy`, and
+    **Arguments:** those of `FlowExperiment`, and
 
-    - `cells`: points of a radius that is drawn.
+    - `num_radii`: points of the radius that is drawn.
     """
 
-    cells: int = 121
+    num_radii: int = option(121, whole(2), "points of the radius that is drawn")
 
     @property
     @abc.abstractmethod
     def space(self) -> FreeSpace:
-        """Where they are."""
+        """Where it is."""
 
-    def problem(self) -> Problem:
-        return Problem(keller_segel(1.0, 1.0, relaxation=0), self.space, gaussian(mass=self.pull, std=1.0))
+    def problem(self, seed: int = 0) -> Problem:
+        return Problem(keller_segel(1.0, 1.0, relaxation=0), self.space, gaussian(mass=self.mass, std=1.0))
 
     def run(self, seed: int = 0, report: Report = silent) -> Collapse:
         """The flow, the radial reference and interacting particles.
 
         **Raises:** as `jc.solve`.
         """
-        radii = np.linspace(0, 3, _checks.natural("cells", self.cells, at_least=2))
+        radii = np.linspace(0, 3, self.num_radii)
         problem, ts, started = self.problem(), self.times, time.perf_counter()
         report("a flow is trained")
-        found = self.flow(problem, seed)
-        residuals = np.asarray(found.stats["residuals"], float)
+        solved = self.flow(seed)
+        residuals = np.asarray(solved.stats["residuals"], float)
         seconds = time.perf_counter() - started
         report("the radial solution")
         reference = radial_collapse(problem, ts)
         report("interacting particles")
-        crowd = self.crowd(problem, seed)
+        crowd = self.crowd(seed)
         report("what the flow says")
         line = radii[:, None] * np.eye(problem.domain.ndim)[0]
-        flow = np.stack([density_of(found, line, t) for t in (0.0, *ts)])
-        positions = np.asarray(found.ys.positions, float)
+        flow = np.stack([density_of(solved, line, t) for t in (0.0, *ts)])
+        positions = np.asarray(solved.ys.positions, float)
         spreads = {
             "flow": np.mean(np.sum(positions**2, axis=-1), axis=1),
             "exact": np.asarray(reference.spread),
@@ -89,51 +89,53 @@ class GaussianCollapse(FlowStudy):
             radii=radii,
             flow=flow[1:],
             exact=np.stack([reference.at(radii, k) for k in range(len(ts))]),
-            distances=[distance(found, reference, k) for k in range(len(ts))],
-            bound=divergence_bound(found),
+            distances=[distance(solved, reference, k) for k in range(len(ts))],
+            bound=divergence_bound(solved),
             spreads=spreads,
             positions={"flow": positions[-1, : self.num_particles], "interacting particles": crowd[-1]},
-            film=self.film(found, crowd),
+            film=self.film(solved, crowd),
             residuals=residuals,
-            durations=np.asarray(found.stats["durations"], float),
-            predicted=self.t1 + 1 / float(found.stats["growth"]) if flow[-1, 0] > flow[0, 0] else None,
+            durations=np.asarray(solved.stats["durations"], float),
+            predicted=self.t1 + 1 / float(solved.stats["growth"]) if flow[-1, 0] > flow[0, 0] else None,
             seconds=seconds,
         )
 
-    def numbers(self, found: Collapse) -> dict[str, Any]:
+    def numbers(self, outcome: Collapse) -> dict[str, Any]:
         """Distances to the reference over time, residuals of the intervals and how long it took, ready for JSON."""
         names = ("residual_integral", "bound_in_exact_field", "bound_closed")
         rows = []
-        for t, one in zip(found.ts.tolist(), found.distances, strict=True):
-            bounds = zip(names, found.bound.at(t), strict=True)
+        for t, one in zip(outcome.ts.tolist(), outcome.distances, strict=True):
+            bounds = zip(names, outcome.bound.at(t), strict=True)
             rows.append({"t": t, **one._asdict(), **{k: b if math.isfinite(b) else None for k, b in bounds}})
         return {
             "distances": rows,
-            "residuals": found.residuals.tolist(),
-            "durations": found.durations.tolist(),
-            "second_moments": {name: values.tolist() for name, values in found.spreads.items()},
-            "blow_up_predicted": found.predicted,
-            "seconds_with_compilation": found.seconds,
+            "residuals": outcome.residuals.tolist(),
+            "durations": outcome.durations.tolist(),
+            "second_moments": {name: values.tolist() for name, values in outcome.spreads.items()},
+            "blow_up_predicted": outcome.predicted,
+            "seconds_with_compilation": outcome.seconds,
         }
 
-    def lines(self, found: Collapse) -> list[str]:
+    def lines(self, outcome: Collapse) -> list[str]:
         rows = [
             "| t | relative L2 | peak / exact | KL | residual integral | bound, exact field | bound, closed |",
             "|---|---|---|---|---|---|---|",
         ]
-        for t, one in zip(found.ts, found.distances, strict=True):
-            bounds = " | ".join(f"{value:.1e}" for value in found.bound.at(t))
+        for t, one in zip(outcome.ts, outcome.distances, strict=True):
+            bounds = " | ".join(f"{value:.1e}" for value in outcome.bound.at(t))
             rows.append(f"| {t:.3g} | {one.l2:.4f} | {one.peak:.4f} | {one.kl:.1e} | {bounds} |")
-        about = f"{len(found.residuals)} intervals, {found.seconds:.0f} s with compilation"
-        end = "" if found.predicted is None else f"; by the growth at the end, blow-up at about {found.predicted:.3f}"
+        about = f"{len(outcome.residuals)} intervals, {outcome.seconds:.0f} s with compilation"
+        end = (
+            "" if outcome.predicted is None else f"; by the growth at the end, blow-up at about {outcome.predicted:.3f}"
+        )
         return [*rows, about + end]
 
-    def draw(self, found: Collapse, folder: Path) -> Path:
+    def draw(self, outcome: Collapse, folder: Path) -> Path:
         from jaxchemo.experiments.flows.collapse_figure import collapse
         from jaxchemo.experiments.flows.film import flow_film
 
-        collapse(found, self.title).savefig(folder / "collapse.png")
-        flow_film(found.film, folder / "film.gif")
+        collapse(outcome, self.title).savefig(folder / "collapse.png")
+        flow_film(outcome.film, folder / "film.gif")
         return folder / "collapse.png"
 
 
@@ -144,7 +146,7 @@ class LagrangianGaussian(GaussianCollapse):
     name: ClassVar[str] = "lagrangian-gaussian"
     title: ClassVar[str] = "A flow follows the collapse of a Gaussian"
     description: ClassVar[str] = (
-        "Cells in the plane, of twice the critical mass. A normalizing flow is trained on nothing but the drift "
+        "A population in the plane, of twice the critical mass. A normalizing flow is trained on nothing but the drift "
         "velocity of its own density; beside it the radial solution and interacting particles."
     )
 
@@ -158,14 +160,14 @@ class LagrangianSubcritical(GaussianCollapse):
     """In the plane, with half the critical mass: it spreads, and its divergence is bounded by the residual alone."""
 
     name: ClassVar[str] = "lagrangian-subcritical"
-    title: ClassVar[str] = "A flow follows cells too few to collapse"
+    title: ClassVar[str] = "A flow follows a population too small to collapse"
     description: ClassVar[str] = (
-        "Cells in the plane, of half the critical mass, spread more slowly than they would alone. What the flow's "
+        "A population in the plane, of half the critical mass, spreads more slowly than by diffusion. What the flow's "
         "residual proves of its divergence from the exact solution, beside the divergence itself."
     )
 
-    pull: float = 4 * math.pi
-    t1: float = 0.5
+    mass: float = population(4 * math.pi)
+    t1: float = final_time(0.5)
 
     @property
     def space(self) -> FreeSpace:
@@ -179,16 +181,16 @@ class Lagrangian3DGaussian(GaussianCollapse):
     name: ClassVar[str] = "lagrangian-3d-gaussian"
     title: ClassVar[str] = "A flow follows a collapse in space"
     description: ClassVar[str] = (
-        "Cells in space, so many that they collapse. The flow follows their density, whose core holds less and less of "
-        "them, beside the radial solution and interacting particles."
+        "A population in space, so large that it collapses. The flow follows its density, whose core holds less and "
+        "less of it, beside the radial solution and interacting particles."
     )
     dimensions: ClassVar[tuple[int, ...]] = (3,)
 
-    pull: float = 150.0
-    t1: float = 0.22
-    num_sources: int = 32_768
-    width: int = 20
-    blob: float = 0.1
+    mass: float = population(150.0)
+    t1: float = final_time(0.22)
+    num_sources: int = sources(32_768)
+    hidden_units: int = units(20)
+    blob_width: float = smoothing(0.1)
 
     @property
     def space(self) -> FreeSpace:

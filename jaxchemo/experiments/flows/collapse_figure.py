@@ -11,38 +11,38 @@ if TYPE_CHECKING:
     from jaxchemo.experiments.flows.collapse import Collapse
 
 
-def collapse(found: "Collapse", title: str = "") -> Figure:
+def collapse(outcome: "Collapse", title: str = "") -> Figure:
     """Profiles of the density, positions at the end, second moments, errors and residuals, bounds of the divergence.
 
     A bound above 10 is not drawn.
 
     **Arguments:**
 
-    - `found`: what a `LagrangianGaussian` found; `title`: of the figure.
+    - `outcome`: what a `LagrangianGaussian` found; `title`: of the figure.
     """
     fig = style.figure(14.2, 7.2)
     (profile, *clouds), (moments, errors, control) = fig.subplots(2, 3)
-    shades = np.linspace(0.35, 1, len(found.ts))
-    for k, t in enumerate(found.ts):
-        profile.semilogy(found.radii, found.flow[k], color=style.COLOURS[0], alpha=shades[k], label=f"t = {t:.3g}")
-        profile.semilogy(found.radii, found.exact[k], "k:", lw=1.2, label="exact" if k == 0 else None)
-    profile.set(xlabel="|x| [length]", ylabel="density / mass [1 / length^d]", ylim=(found.exact[-1].min() / 2, None))
+    shades = np.linspace(0.35, 1, len(outcome.ts))
+    for k, t in enumerate(outcome.ts):
+        profile.semilogy(outcome.radii, outcome.flow[k], color=style.COLOURS[0], alpha=shades[k], label=f"t = {t:.3g}")
+        profile.semilogy(outcome.radii, outcome.exact[k], "k:", lw=1.2, label="exact" if k == 0 else None)
+    profile.set(xlabel="|x| [length]", ylabel="density / mass [1 / length^d]", ylim=(outcome.exact[-1].min() / 2, None))
     profile.set_title("density along a radius: flow, and exact (dotted)", fontsize=10)
     profile.legend(frameon=False, fontsize=8)
-    for ax, (name, x), colour in zip(clouds, found.positions.items(), style.COLOURS, strict=False):
+    for ax, (name, x), colour in zip(clouds, outcome.positions.items(), style.COLOURS, strict=False):
         ax.plot(*x[:, :2].T, ".", ms=2, alpha=0.5, color=colour)
         ax.set(xlabel=style.length_label(0), ylabel=style.length_label(1), xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
-        ax.set_title(f"{name} at t = {found.ts[-1]:.3g}", fontsize=10)
-    for number, (name, values) in enumerate(found.spreads.items()):
-        moments.plot(found.ts, values, label=name, **style.curve(number))
+        ax.set_title(f"{name} at t = {outcome.ts[-1]:.3g}", fontsize=10)
+    for number, (name, values) in enumerate(outcome.spreads.items()):
+        moments.plot(outcome.ts, values, label=name, **style.curve(number))
     moments.set(xlabel="t [time]", ylabel="mean |x|² [length²]")
-    errors.semilogy(found.ts, [one.l2 for one in found.distances], "o-", label="relative L2 error")
-    ends = np.cumsum(found.durations)
-    errors.semilogy(ends - 0.5 * found.durations, found.residuals, ".", color="grey", label="residual / velocity")
+    errors.semilogy(outcome.ts, [one.l2 for one in outcome.distances], "o-", label="relative L2 error")
+    ends = np.cumsum(outcome.durations)
+    errors.semilogy(ends - 0.5 * outcome.durations, outcome.residuals, ".", color="grey", label="residual / velocity")
     errors.set(xlabel="t [time]", ylabel="[dimensionless]")
     errors.set_title("error, and residual of each interval", fontsize=10)
-    bound = found.bound
-    control.semilogy(found.ts, [one.kl for one in found.distances], "o-", label="KL(flow | exact)")
+    bound = outcome.bound
+    control.semilogy(outcome.ts, [one.kl for one in outcome.distances], "o-", label="KL(flow | exact)")
     control.semilogy(bound.ts[1:], bound.exact_field[1:], **style.curve(1), label="bound: residual in the exact field")
     proved = np.where(bound.closed < 10, bound.closed, np.nan)
     control.semilogy(bound.ts[1:], proved[1:], **style.curve(2), label="bound: residual and norms only")

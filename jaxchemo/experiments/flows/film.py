@@ -19,7 +19,7 @@ def flow_film(film: "Film", path: str | Path, *, seconds: float = 6.0) -> Path:
 
     **Arguments:**
 
-    - `film`: what a study of a flow found, its `Film`; `path`: file to write.
+    - `film`: of an experiment with a flow; `path`: file to write.
     - `seconds`: how long it runs. Default 6.
 
     **Returns:** the path of the file.

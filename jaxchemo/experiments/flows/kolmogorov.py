@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxchemo import _checks
 from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import energy_distance, sliced_wasserstein
 from jaxchemo.domain import FreeSpace
-from jaxchemo.experiments.flows.base import FlowStudy, density_of, sample_of
+from jaxchemo.experiments.flows.base import FlowExperiment, density_of, population, sample_of, smoothing
+from jaxchemo.experiments.options import final_time, option, positive, real, snapshots, whole
 from jaxchemo.initial import Random, gaussian
 from jaxchemo.integrate import FlowSolution
 from jaxchemo.models import keller_segel
@@ -61,64 +61,63 @@ class Kolmogorov(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LagrangianKolmogorov(FlowStudy):
-    """A Gaussian of cells in space, too few to collapse, in `v = strength sin(2 pi (z, x, y) / wavelength)`.
+class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
+    """A Gaussian in space, too small to collapse, in `v = strength sin(2 pi (z, x, y) / wavelength)`.
 
-    By symmetry their mean stays where it is. The flow is trained twice: with the waves of the fluid among its features,
+    By symmetry its mean stays where it is. The flow is trained twice: with the waves of the fluid among its features,
     and without. Clouds of a few thousand points are too noisy to tell a flow that is wrong by its distance from
     interacting particles; its residual tells.
 
-    **Arguments:** those of `FlowStudy`, and
+    **Arguments:** those of `FlowExperiment`, and
 
     - `strength`, `wavelength`: of the fluid [length / time], [length].
-    - `seeds`: runs of interacting particles.
-    - `cells`: points along each axis of the slice that is drawn.
+    - `num_seeds`: runs of interacting particles.
+    - `slice_points`: points along each axis of the slice that is drawn.
     """
 
     name: ClassVar[str] = "lagrangian-kolmogorov"
-    title: ClassVar[str] = "A flow follows cells in a fluid of short waves"
+    title: ClassVar[str] = "A flow follows a population in a fluid of short waves"
     description: ClassVar[str] = (
-        "Cells in space attract one another in a fluid whose waves are shorter than their cloud. A flow that has these "
-        "waves among its features follows; one without them does not, and says so."
+        "A population in space attracts itself in a fluid whose waves are shorter than its cloud. A flow that has "
+        "these waves among its features follows; one without them does not, and says so."
     )
     dimensions: ClassVar[tuple[int, ...]] = (3,)
-    axes: ClassVar[int] = 2
 
-    pull: float = 60.0
-    t1: float = 0.2
-    frames: int = 4
-    blob: float = 0.1
-    strength: float = 1.0
-    wavelength: float = 1.0
-    seeds: int = 3
-    cells: int = 81
+    mass: float = population(60.0)
+    t1: float = final_time(0.2)
+    frames: int = snapshots(4)
+    blob_width: float = smoothing(0.1)
+    strength: float = option(1.0, real, "largest velocity of the fluid", "length / time")
+    wavelength: float = option(1.0, positive, "of the fluid", "length")
+    num_seeds: int = option(3, whole(2), "number of runs of interacting particles")
+    slice_points: int = option(81, whole(2), "points along each axis of the slice that is drawn")
 
-    def problem(self) -> Problem:
+    @property
+    def waves(self) -> tuple[float, ...]:
+        return (self.wavelength,)
+
+    def problem(self, seed: int = 0) -> Problem:
         def waves(x: Array) -> Array:
             return self.strength * jnp.sin(2 * math.pi / self.wavelength * jnp.roll(x, 1, axis=-1))
 
         model = keller_segel(1.0, 1.0, relaxation=0, advection=waves)
-        return Problem(model, FreeSpace(3), gaussian(mass=self.pull, std=1.0))
+        return Problem(model, FreeSpace(3), gaussian(mass=self.mass, std=1.0))
 
     def run(self, seed: int = 0, report: Report = silent) -> Kolmogorov:
         """Both flows, and interacting particles.
 
         **Raises:** as `jc.solve`; not for the flow without waves.
         """
-        seeds, cells = (
-            _checks.natural("seeds", self.seeds, at_least=2),
-            _checks.natural("cells", self.cells, at_least=2),
-        )
-        problem, ts = self.problem(), self.times
+        ts, points = self.times, self.slice_points
         report("a flow with waves is trained")
-        found, fit = self._fit(problem, seed, (self.wavelength,))
+        solved, fit = self._fit(seed, self.waves)
         report("a flow without waves is trained")
-        _, without = self._fit(problem, seed, (), throw=False)
+        _, without = self._fit(seed, (), throw=False)
         report("interacting particles")
         # Independent points, as those drawn from the flow: an even start would bring seeds closer to one another.
-        runs = [self.crowd(problem, seed + k, Random())[self.pictures :: self.pictures] for k in range(seeds)]
+        runs = [self.crowd(seed + k, Random())[self.pictures :: self.pictures] for k in range(self.num_seeds)]
         report("what the flow says")
-        clouds = np.stack([sample_of(found, jax.random.key(seed), self.num_particles, t) for t in ts])
+        clouds = np.stack([sample_of(solved, jax.random.key(seed), self.num_particles, t) for t in ts])
         key = jax.random.key(seed)
         measures = {
             "energy distance": energy_distance,
@@ -128,64 +127,62 @@ class LagrangianKolmogorov(FlowStudy):
             name: Apart(_table(measure, [(clouds, one) for one in runs]), _table(measure, list(combinations(runs, 2))))
             for name, measure in measures.items()
         }
-        x = np.linspace(-self.view, self.view, cells)
-        square = np.stack([*np.meshgrid(x, x, indexing="ij"), np.zeros((cells, cells))], axis=-1)
+        x = np.linspace(-self.view, self.view, points)
+        square = np.stack([*np.meshgrid(x, x, indexing="ij"), np.zeros((points, points))], axis=-1)
         return Kolmogorov(
             ts=np.array(ts),
             fits={"with waves": fit, "without": without},
             means={
-                "flow": np.asarray(found.ys.positions, float).mean(axis=1),
+                "flow": np.asarray(solved.ys.positions, float).mean(axis=1),
                 "interacting particles": np.stack([one.mean(axis=1) for one in runs]).mean(axis=0),
             },
             distances=distances,
             x=x,
-            density=density_of(found, square, self.t1),
-            velocity=np.asarray(found.velocity(square, self.t1), float),
+            density=density_of(solved, square, self.t1),
+            velocity=np.asarray(solved.velocity(square, self.t1), float),
             positions={"flow": clouds[-1], "interacting particles": runs[0][-1]},
         )
 
-    def numbers(self, found: Kolmogorov) -> dict[str, Any]:
+    def numbers(self, outcome: Kolmogorov) -> dict[str, Any]:
         """Both fits, means, and distances from and among the seeds of interacting particles, ready for JSON."""
         fits = {
             name: {**fit._asdict(), "residuals": fit.residuals.tolist(), "durations": fit.durations.tolist()}
-            for name, fit in found.fits.items()
+            for name, fit in outcome.fits.items()
         }
         distances = {
             name: {"flow": one.flow.tolist(), "among_seeds": one.seeds.tolist()}
-            for name, one in found.distances.items()
+            for name, one in outcome.distances.items()
         }
-        means = {name: values.tolist() for name, values in found.means.items()}
-        return {"times": found.ts.tolist(), "fits": fits, "means": means, "distances": distances}
+        means = {name: values.tolist() for name, values in outcome.means.items()}
+        return {"times": outcome.ts.tolist(), "fits": fits, "means": means, "distances": distances}
 
-    def lines(self, found: Kolmogorov) -> list[str]:
+    def lines(self, outcome: Kolmogorov) -> list[str]:
         rows = ["| flow | intervals | residual / velocity | reached | seconds | result |", "|---|---|---|---|---|---|"]
-        for name, fit in found.fits.items():
+        for name, fit in outcome.fits.items():
             size = f"{fit.residuals.min():.1%} to {fit.residuals.max():.1%}"
             rows.append(
                 f"| {name} | {len(fit.residuals)} | {size} | {fit.reached:.3g} | {fit.seconds:.0f} | {fit.result} |"
             )
-        for name, one in found.distances.items():
+        for name, one in outcome.distances.items():
             flow, seeds = (f"{d[-1].min():.1e} to {d[-1].max():.1e}" for d in one)
             rows.append(f"{name} at the end: flow from interacting particles {flow}, among their seeds {seeds}")
-        off = {name: float(np.linalg.norm(x, axis=1).max()) for name, x in found.means.items()}
+        off = {name: float(np.linalg.norm(x, axis=1).max()) for name, x in outcome.means.items()}
         said = ", ".join(f"{name} {value:.1e}" for name, value in off.items())
         return [*rows, f"the mean stays at 0 within: {said}"]
 
-    def draw(self, found: Kolmogorov, folder: Path) -> Path:
+    def draw(self, outcome: Kolmogorov, folder: Path) -> Path:
         from jaxchemo.experiments.flows.kolmogorov_figure import kolmogorov
 
-        kolmogorov(found, self.title).savefig(folder / "kolmogorov.png")
+        kolmogorov(outcome, self.title).savefig(folder / "kolmogorov.png")
         return folder / "kolmogorov.png"
 
-    def _fit(
-        self, problem: Problem, seed: int, wavelengths: Sequence[float], throw: bool = True
-    ) -> tuple[FlowSolution, Fit]:
+    def _fit(self, seed: int, wavelengths: Sequence[float], throw: bool = True) -> tuple[FlowSolution, Fit]:
         started = time.perf_counter()
-        found = self.flow(problem, seed, wavelengths, throw)
-        residuals, durations = (np.asarray(found.stats[name], float) for name in ("residuals", "durations"))
+        solved = self.flow(seed, wavelengths, throw)
+        residuals, durations = (np.asarray(solved.stats[name], float) for name in ("residuals", "durations"))
         seconds = time.perf_counter() - started
-        good = bool(found.result == RESULTS.successful)
-        return found, Fit(residuals, durations, float(found.stats["t"]), good, RESULTS[found.result], seconds)
+        good = bool(solved.result == RESULTS.successful)
+        return solved, Fit(residuals, durations, float(solved.stats["t"]), good, RESULTS[solved.result], seconds)
 
 
 def _table(measure: Any, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "t pairs"]:

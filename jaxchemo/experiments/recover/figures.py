@@ -1,4 +1,4 @@
-"""An inference in one picture: observed and fitted, the descent of the misfit, and the values found."""
+"""An inference in one picture: observed and fitted, the descent of the misfit, and the values outcome."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -72,16 +72,16 @@ def recovery(
     ax.legend(frameon=False)
     ax.grid(alpha=0.25)
 
-    for ax, (name, found) in zip(lower.subplots(1, len(values), squeeze=False)[0], values.items(), strict=True):
-        value, error = found["value"], found["error"]
-        ax.axhline(found["truth"], color="black", lw=1.2, label="truth")
+    for ax, (name, known) in zip(lower.subplots(1, len(values), squeeze=False)[0], values.items(), strict=True):
+        value, error = known["value"], known["error"]
+        ax.axhline(known["truth"], color="black", lw=1.2, label="truth")
         bar = {"fmt": "o", "color": style.COLOURS[0], "capsize": 6, "ms": 6}
         ax.errorbar([0], [value], yerr=[error], label="recovered ± 1σ", **bar)
-        spread = 4 * max(error, abs(value - found["truth"]))
-        ax.set(xlim=(-1, 1), xticks=[], ylim=(found["truth"] - spread, found["truth"] + spread))
-        known = f"(truth {found['truth']:g}, guess {found['guess']:g})"
-        ax.set_title(f"{name} {value:.4g} ± {error:.1g}\n{known}", fontsize=9)
-        ax.set_ylabel(f"{name} [{found['unit']}]", fontsize=9)
+        spread = 4 * max(error, abs(value - known["truth"]))
+        ax.set(xlim=(-1, 1), xticks=[], ylim=(known["truth"] - spread, known["truth"] + spread))
+        label = f"(truth {known['truth']:g}, guess {known['guess']:g})"
+        ax.set_title(f"{name} {value:.4g} ± {error:.1g}\n{label}", fontsize=9)
+        ax.set_ylabel(f"{name} [{known['unit']}]", fontsize=9)
         ax.tick_params(axis="y", labelsize=8)
         ax.grid(alpha=0.25, axis="y")
     lower.axes[0].legend(frameon=False, fontsize=8, loc="lower left")

@@ -14,10 +14,10 @@ import optimistix as optx
 from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
-from jaxchemo import _checks
 from jaxchemo._progress import Report, silent
-from jaxchemo.experiments.base import Study
+from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.food import TwoBlobs
+from jaxchemo.experiments.options import grid_cells, in_turn, option, positive, rising, whole
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import FiniteVolume
 from jaxchemo.models import phks
@@ -79,7 +79,7 @@ class Recovery:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecoverParameters(Study):
+class RecoverParameters(Experiment[Recovery]):
     """Mobility and sensitivity of `two-blobs` in 2D, from densities at a few times with independent Gaussian noise.
 
     Gradients through the simulation feed Levenberg-Marquardt in the logarithms of the parameters; scipy's Nelder-Mead
@@ -88,11 +88,11 @@ class RecoverParameters(Study):
 
     **Arguments:**
 
-    - `system`: the experiment observed; its own numbers are the truth.
-    - `cells`: of the grid along each axis.
+    - `mobility`, `sensitivity`: the truth, of `two-blobs` [length^2 / time], [length^2 / time / concentration].
+    - `shape`: grid cells along each axis.
     - `dt`: time step [time].
     - `times`: of the observations [time].
-    - `noise`: standard deviation of an observation [mass / length^2].
+    - `observation_noise`: standard deviation of an observation [mass / length^2].
     - `guess`: mobility and sensitivity to start from.
     - `slack`: how far above the lowest misfit the optimisers are compared; 0.005 is a tenth of an error bar.
     - `max_steps`: of each optimiser.
@@ -106,32 +106,35 @@ class RecoverParameters(Study):
     )
 
     dimensions: ClassVar[tuple[int, ...]] = (2,)
-    axes: ClassVar[int] = 2
 
-    system: TwoBlobs = dataclasses.field(default_factory=TwoBlobs)
-    cells: int = 48
-    dt: float = 0.005
-    times: tuple[float, ...] = (0.15, 0.3, 0.45)
-    noise: float = 0.05
-    guess: tuple[float, float] = (0.3, 0.4)
-    slack: float = 0.005
-    max_steps: int = 50
+    mobility: float = option(0.1, positive, "the truth: diffusivity of the population", "length² / time")
+    sensitivity: float = option(1.0, positive, "the truth: drift per gradient of the food", "length² / time / conc.")
+    shape: tuple[int, ...] = grid_cells((48,))
+    dt: float = option(0.005, positive, "time step", "time")
+    times: tuple[float, ...] = option((0.15, 0.3, 0.45), rising, "of the observations", "time")
+    observation_noise: float = option(0.05, positive, "standard deviation of an observation", "mass / length²")
+    guess: tuple[float, float] = option((0.3, 0.4), in_turn(positive, positive), "mobility, sensitivity to start from")
+    slack: float = option(0.005, positive, "how far above the lowest misfit the optimisers are compared")
+    max_steps: int = option(50, whole(), "of each optimiser")
+
+    @property
+    def system(self) -> TwoBlobs:
+        """What is observed."""
+        return TwoBlobs(ndim=2, shape=self.shape, mobility=self.mobility, sensitivity=self.sensitivity)
 
     def run(self, seed: int = 0, report: Report = silent) -> Recovery:
         """Makes the observations, and recovers the parameters from them twice.
 
-        **Raises:** `ValueError` if the guess or the noise is not positive.
+        **Raises:** as `jc.solve`.
         """
-        _checks.positive("noise", self.noise)
-        start = jnp.log(_checks.positive("guess", self.guess, arrays=True))
-        problem = self.system.problem(2, self.cells)
-        truth = jnp.log(jnp.asarray([self.system.mobility, self.system.sensitivity]))
+        start, problem = jnp.log(jnp.asarray(self.guess)), self.system.problem()
+        truth = jnp.log(jnp.asarray([self.mobility, self.sensitivity]))
         report("observations")
         clean = eqx.filter_jit(self._densities)(problem, truth)
-        observed = clean + self.noise * jax.random.normal(jax.random.key(seed), clean.shape, clean.dtype)
+        observed = clean + self.observation_noise * jax.random.normal(jax.random.key(seed), clean.shape, clean.dtype)
 
         def residuals(logs: Float[Array, " p"], _: Any = None) -> Float[Array, " n"]:
-            return ((self._densities(problem, logs) - observed) / self.noise).ravel()
+            return ((self._densities(problem, logs) - observed) / self.observation_noise).ravel()
 
         report("Levenberg-Marquardt; gradients through the simulation are compiled first")
         marquardt = self._levenberg_marquardt(residuals, start)
@@ -157,28 +160,28 @@ class RecoverParameters(Study):
             np.asarray(eqx.filter_jit(self._densities)(problem, best)),
         )
 
-    def numbers(self, found: Recovery) -> dict[str, Any]:
+    def numbers(self, outcome: Recovery) -> dict[str, Any]:
         """What was recovered and at what cost, ready for JSON; `simulations` are those to the target misfit."""
-        truth = (self.system.mobility, self.system.sensitivity)
-        columns = zip(found.values, found.errors, truth, self.guess, strict=True)
+        truth = (self.mobility, self.sensitivity)
+        columns = zip(outcome.values, outcome.errors, truth, self.guess, strict=True)
         keys = ("value", "error", "truth", "guess")
-        descents = {"levenberg_marquardt": found.levenberg_marquardt, "nelder_mead": found.nelder_mead}
+        descents = {"levenberg_marquardt": outcome.levenberg_marquardt, "nelder_mead": outcome.nelder_mead}
         return {
             "recovered": {n: dict(zip(keys, column, strict=True)) for n, column in zip(NAMES, columns, strict=True)},
-            "correlation": found.correlation,
-            "target_misfit": found.target,
+            "correlation": outcome.correlation,
+            "target_misfit": outcome.target,
             **{
                 name: {
-                    "simulations": one.simulations_to(found.target),
-                    "misfit": min(one.misfit),
-                    "seconds": one.seconds,
+                    "simulations": descent.simulations_to(outcome.target),
+                    "misfit": min(descent.misfit),
+                    "seconds": descent.seconds,
                 }
-                for name, one in descents.items()
+                for name, descent in descents.items()
             },
         }
 
-    def lines(self, found: Recovery) -> list[str]:
-        numbers = self.numbers(found)
+    def lines(self, outcome: Recovery) -> list[str]:
+        numbers = self.numbers(outcome)
         lines = [
             f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})"
             for name, n in numbers["recovered"].items()
@@ -188,22 +191,22 @@ class RecoverParameters(Study):
             lines.append(f"{name.replace('_', '-'):>20}: {simulations} simulations to the same misfit")
         return lines
 
-    def draw(self, found: Recovery, folder: Path) -> Path:
+    def draw(self, outcome: Recovery, folder: Path) -> Path:
         from jaxchemo.experiments.recover import figures
 
-        recovered = self.numbers(found)["recovered"]
+        recovered = self.numbers(outcome)["recovered"]
         figure = figures.recovery(
-            found.problem,
+            outcome.problem,
             times=self.times,
-            observed=found.observed,
-            fitted=found.fitted,
-            noise=self.noise,
+            observed=outcome.observed,
+            fitted=outcome.fitted,
+            noise=self.observation_noise,
             descents={
-                "Levenberg-Marquardt, with gradients": found.levenberg_marquardt.down_to(found.target),
-                "Nelder-Mead, without": found.nelder_mead.down_to(found.target),
+                "Levenberg-Marquardt, with gradients": outcome.levenberg_marquardt.down_to(outcome.target),
+                "Nelder-Mead, without": outcome.nelder_mead.down_to(outcome.target),
             },
-            lowest=min(found.levenberg_marquardt.misfit),
-            target=found.target,
+            lowest=min(outcome.levenberg_marquardt.misfit),
+            target=outcome.target,
             values={name: {**recovered[name], "unit": unit} for name, unit in zip(NAMES, UNITS, strict=True)},
         )
         figure.savefig(folder / "recovery.png")
@@ -247,15 +250,15 @@ class RecoverParameters(Study):
 
         def objective(logs: np.ndarray) -> float:
             nonlocal best
-            found = _half_square(compiled(jnp.asarray(logs, start.dtype)))
-            found = found if np.isfinite(found) else np.inf
-            if not misfit or found < misfit[-1]:
+            now = _half_square(compiled(jnp.asarray(logs, start.dtype)))
+            now = now if np.isfinite(now) else np.inf
+            if not misfit or now < misfit[-1]:
                 best = np.array(logs)
             simulations.append(len(simulations) + 1)
-            misfit.append(min([found, *misfit[-1:]]))
+            misfit.append(min([now, *misfit[-1:]]))
             if misfit[-1] <= target:
                 raise _Reached
-            return found
+            return now
 
         first = np.asarray(start, float)
         corners = np.concatenate([first[None], first + 0.3 * np.eye(len(first))])  # edges of about 30 percent

@@ -13,7 +13,18 @@ from jaxtyping import Float
 from jaxchemo._progress import Report, silent
 from jaxchemo.analysis import critical_value, fastest, linearised
 from jaxchemo.domain import Grid, NoFlux
-from jaxchemo.experiments.base import Study, even_steps
+from jaxchemo.experiments.base import Experiment
+from jaxchemo.experiments.options import (
+    even_steps,
+    final_time,
+    full_shape,
+    grid_cells,
+    in_turn,
+    option,
+    positive,
+    time_step,
+    whole,
+)
 from jaxchemo.initial import function
 from jaxchemo.integrate import Forward, SaveAt, solve
 from jaxchemo.methods import FiniteVolume, IMEXRosenbrock
@@ -33,7 +44,7 @@ class Map:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StabilityMap(Study):
+class StabilityMap(Experiment[Map]):
     """Where patterns form in the logistic model, over sensitivity and decay: theory, and runs on both sides.
 
     **Arguments:**
@@ -41,7 +52,7 @@ class StabilityMap(Study):
     - `sensitivities`, `decays`: first and last value of each, and how many.
     - `diffusivity`: of the signal [length^2 / time].
     - `aside`: the runs have sensitivities by this share below and above the critical ones.
-    - `cells`: of a run on half a wave between walls; `dt`: its step, `t1`: how long it grows [time].
+    - `shape`: cells of a run on half a wave between walls; `dt`: its step, `t1`: how long it grows [time].
     """
 
     name: ClassVar[str] = "stability-map"
@@ -52,13 +63,17 @@ class StabilityMap(Study):
     )
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
-    sensitivities: tuple[float, float, int] = (2.0, 8.0, 61)
-    decays: tuple[float, float, int] = (0.02, 0.6, 30)
-    diffusivity: float = 1.0
-    aside: float = 0.08
-    cells: int = 32
-    dt: float = 0.01
-    t1: float = 10.0
+    sensitivities: tuple[float, float, int] = option(
+        (2.0, 8.0, 61), in_turn(positive, positive, whole(2)), "first, last, and how many", "length² / time / conc."
+    )
+    decays: tuple[float, float, int] = option(
+        (0.02, 0.6, 30), in_turn(positive, positive, whole(2)), "of the signal: first, last, and how many", "1 / time"
+    )
+    diffusivity: float = option(1.0, positive, "of the signal", "length² / time")
+    aside: float = option(0.08, positive, "share by which runs are below and above the critical sensitivities")
+    shape: tuple[int, ...] = grid_cells((32,))
+    dt: float = time_step(0.01)
+    t1: float = final_time(10.0)
 
     def run(self, seed: int = 0, report: Report = silent) -> Map:
         """Growth rates, critical sensitivities, and runs at five decays."""
@@ -82,32 +97,32 @@ class StabilityMap(Study):
                 runs.append((strength, decay, *self._grow(strength, decay)))
         return Map(c, a, np.asarray(rates), bounds, runs)
 
-    def numbers(self, found: Map) -> dict[str, Any]:
+    def numbers(self, outcome: Map) -> dict[str, Any]:
         """Critical sensitivities, and each run with the rate predicted and the rate measured, ready for JSON."""
         keys = ("sensitivity", "decay", "predicted_rate", "measured_rate")
         return {
-            "decays": found.decays.tolist(),
-            "critical_sensitivities": found.critical.tolist(),
-            "runs": [dict(zip(keys, run, strict=True)) for run in found.runs],
+            "decays": outcome.decays.tolist(),
+            "critical_sensitivities": outcome.critical.tolist(),
+            "runs": [dict(zip(keys, run, strict=True)) for run in outcome.runs],
         }
 
-    def lines(self, found: Map) -> list[str]:
-        right = sum((predicted > 0) == (measured > 0) for *_, predicted, measured in found.runs)
-        worst = max(abs(predicted - measured) for *_, predicted, measured in found.runs)
+    def lines(self, outcome: Map) -> list[str]:
+        right = sum((predicted > 0) == (measured > 0) for *_, predicted, measured in outcome.runs)
+        worst = max(abs(predicted - measured) for *_, predicted, measured in outcome.runs)
         return [
-            f"{right} of {len(found.runs)} runs grow or decay as predicted",
+            f"{right} of {len(outcome.runs)} runs grow or decay as predicted",
             f"largest difference of a growth rate from the predicted one: {worst:.1e}",
         ]
 
-    def draw(self, found: Map, folder: Path) -> Path:
+    def draw(self, outcome: Map, folder: Path) -> Path:
         from jaxchemo.experiments.stability import figures
 
         figure = figures.stability_map(
-            found.sensitivities,
-            found.decays,
-            found.rates,
-            found.critical,
-            [(strength, decay, measured > 0) for strength, decay, _, measured in found.runs],
+            outcome.sensitivities,
+            outcome.decays,
+            outcome.rates,
+            outcome.critical,
+            [(strength, decay, measured > 0) for strength, decay, _, measured in outcome.runs],
             xlabel="sensitivity [length² / time / concentration]",
             ylabel="decay of the signal [1 / time]",
         )
@@ -123,7 +138,7 @@ class StabilityMap(Study):
         model, state = self._state(strength, decay)
         wave = fastest(model, state, 200.0, 0.5)
         half = math.pi / float(wave.wavenumber)
-        grid = Grid.box(0.0, half, self.cells, NoFlux())
+        grid = Grid.box(0.0, half, full_shape(self.shape, 1), NoFlux())
 
         values, vectors = np.linalg.eig(np.asarray(linearised(model, state, wave.wavenumber)))
         vector = np.real(vectors[:, np.argmax(np.real(values))])

@@ -1,1 +1,1 @@
-"""From one swimming cell to the population, and its figures."""
+"""From one swimmer to the population, and its figures."""

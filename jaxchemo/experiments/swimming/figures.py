@@ -1,4 +1,4 @@
-"""Swimming cells: tracks and laws in one dimension, drift against theory, and all levels of one problem together."""
+"""Swimmers: tracks and laws in one dimension, drift against theory, and all levels of one problem together."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,11 +17,11 @@ def tracks_and_laws(
     laws: Mapping[str, Float[np.ndarray, " n"]],
     moments: Mapping[str, tuple[Float[np.ndarray, " t"], Float[np.ndarray, " t"]]],
 ) -> Figure:
-    """Some tracks, the density of all cells at the end beside laws, and mean and variance over time.
+    """Some tracks, the density of all agents at the end beside laws, and mean and variance over time.
 
     **Arguments:**
 
-    - `ts`: times [s]; `tracks`: positions of some cells at each [um].
+    - `ts`: times [s]; `tracks`: positions of some agents at each [um].
     - `x`: cell centres [um]; `density`: of the agents at the end [1 / um]; `laws`: densities to compare with, by name.
     - `moments`: mean [um] and variance [um^2] over time, by name.
     """
@@ -29,7 +29,7 @@ def tracks_and_laws(
     (left, right), (mean, variance) = fig.subplots(2, 2)
     left.plot(ts, tracks, lw=0.8, alpha=0.8)
     left.set(xlabel="time [s]", ylabel="x [μm]")
-    left.set_title("tracks of some cells", fontsize=10)
+    left.set_title("tracks of some agents", fontsize=10)
     right.bar(x, density, width=x[1] - x[0], color=style.COLOURS[5], alpha=0.5, label="agents")
     for number, (name, law) in enumerate(laws.items()):
         right.plot(x, law, label=name, **style.curve(number))
@@ -49,23 +49,23 @@ def tracks_and_laws(
 
 def climbing(
     steepness: Sequence[float],
-    found: Sequence[tuple[float, float]],
+    drifts: Sequence[tuple[float, float]],
     theory: Sequence[float],
     ts: Float[np.ndarray, " t"],
     paths: Mapping[str, Float[np.ndarray, " t"]],
     expected: Mapping[str, Float[np.ndarray, " t"]],
 ) -> Figure:
-    """Drift of cells in exponential gradients beside theory, and how far cells got in two landscapes.
+    """Drift of swimmers in exponential gradients beside theory, and how far they got in two landscapes.
 
     **Arguments:**
 
-    - `steepness`: of the logarithm of the signal [1 / mm]; `found`: drift and its standard error [um / s].
+    - `steepness`: of the logarithm of the signal [1 / mm]; `drifts`: drift and its standard error [um / s].
     - `theory`: drift of the mean-field theory at each [um / s].
     - `ts`: times [s]; `paths`: mean position over time, by name [um]; `expected`: the same from theory.
     """
     fig = style.figure(9.6, 3.9)
     left, right = fig.subplots(1, 2)
-    values, errors = np.array(found).T
+    values, errors = np.array(drifts).T
     left.errorbar(
         steepness, values, 1.96 * errors, fmt="o", ms=5, capsize=3, color=style.COLOURS[0], label="agents, 95%"
     )
@@ -87,7 +87,7 @@ def levels(
     density: Mapping[str, Float[np.ndarray, "t n"]],
     signal: Mapping[str, Float[np.ndarray, "t n"]],
 ) -> Figure:
-    """The density of the cells, and what they left of the signal, from each level of description: a column a time.
+    """The density of the swimmers, and what they left of the signal, from each level of description: a column a time.
 
     **Arguments:**
 
@@ -106,7 +106,7 @@ def levels(
         ax.set_title(f"t = {t:g} s", fontsize=10)
     for ax in panels[1]:
         ax.set_xlabel("x [μm]")
-    panels[0][0].set_ylabel("density of cells [1 / μm]")
+    panels[0][0].set_ylabel("density [1 / μm]")
     panels[1][0].set_ylabel("signal [concentration]")
     panels[0][0].legend(frameon=False, fontsize=9)
     return fig
