@@ -109,7 +109,7 @@ def train(place: Place, given: Options) -> None:
 
 def _perform(experiment: "Experiment[Any]", place: Place, given: Options, most: int) -> None:
     """Runs an experiment: by methods of its own, or by those that are given; by default by `most` that solve it."""
-    need("rich", "matplotlib", "imageio")
+    need("rich", "matplotlib", "imageio", *(["zarr"] if most or given.get("methods") else []))
     from jaxchemo.experiments import Posed
     from jaxchemo.experiments.outcome import describe, surroundings
 
@@ -170,6 +170,13 @@ def _all_options(experiment: "Experiment[Any]", given: Options, most: int) -> Op
     from jaxchemo.experiments import Posed, Simulation
 
     experiment = configured(experiment, given)
+    values = dataclasses.asdict(experiment)
+    for option, size in experiment.sizes.items():
+        check_memory(size, flag(option))
+    if isinstance(experiment, Simulation):
+        check_steps(experiment.t1, experiment.step)
+    elif {"t1", "dt"} <= values.keys():
+        check_steps(values["t1"], values["dt"])
     names = given.get("methods") or solving(experiment)[:most]
     network, named = given.get("network"), {}
     if isinstance(experiment, Posed):
@@ -181,18 +188,11 @@ def _all_options(experiment: "Experiment[Any]", given: Options, most: int) -> Op
             raise Refused(f"`--network` is for the method {NETWORK}, which is not among those chosen.")
         nn.load(Path(network))
     if named:
-        of_methods = {option for method in known_methods().values() for option in method.uses}
-        used = {option for method in named.values() for option in method.uses}
-        for option in sorted(of_methods - used):
+        of_methods = {option for method in known_methods().values() for option in method.uses} & values.keys()
+        for option in sorted(of_methods - {option for method in named.values() for option in method.uses}):
             if given.get(option) is not None:
                 raise Refused(f"`{flag(option)}` does not apply to {', '.join(named)}: it has no use for it.")
-    values = dataclasses.asdict(experiment)
-    for option, size in experiment.sizes.items():
-        check_memory(size, flag(option))
-    if isinstance(experiment, Simulation):
-        check_steps(experiment.t1, experiment.step)
-    elif {"t1", "dt"} <= values.keys():
-        check_steps(values["t1"], values["dt"])
+            values[option] = None
     return {"methods": [*named], **values, "seed": given["seed"] or 0, "network": network}
 
 

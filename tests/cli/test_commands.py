@@ -15,7 +15,8 @@ from jaxchemo.cli.interrupt import Interruption
 from jaxchemo.experiments import TwoBlobs
 from jaxchemo.experiments.outcome import WIDTH
 
-TINY = ["--ndim", "2", "--shape", "18", "--particles", "100", "--t1", "0.02", "--dt", "0.005"]
+SMALL = ["--ndim", "2", "--shape", "18", "--t1", "0.02", "--dt", "0.005"]
+TINY = [*SMALL, "--num-particles", "100"]
 
 
 def test_list(capsys):
@@ -59,7 +60,7 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
     runs = json.loads((tmp_path / "summary.json").read_text())["runs"]
     assert list(runs) == ["fv", "sipf"]
     ends = [xarray.open_zarr(tmp_path / f"solution_{name}.zarr").density[-1].values for name in ("sipf", "fv")]
-    apart = relative_distance(*map(jnp.asarray, ends), TwoBlobs().problem(2, 18).domain, WIDTH)
+    apart = relative_distance(*map(jnp.asarray, ends), TwoBlobs(ndim=2, shape=(18,)).problem().domain, WIDTH)
     assert runs["fv"]["distance"] is None and runs["sipf"]["distance"] == pytest.approx(float(apart), rel=1e-6)
 
 
@@ -81,10 +82,13 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
         (["run", "one-blob", "--dt", "-0.1"], "`--dt` must be positive, got -0.1."),
         (["run", "one-blob", "--dt", "0.3"], "`dt` must divide t1 - t0 = 1 into whole steps"),
         (["run", "one-blob", "--dt", "quick"], "`--dt` must be a number, got 'quick'."),
-        (["run", "one-blob", "--ndim", "4"], "`ndim` must be 2 or 3, got 4."),
+        (["run", "one-blob", "--ndim", "4"], "`--ndim` must be 2 or 3, got 4."),
         (["run", "one-blob", "--shape", "20", "x"], "`--shape` must be whole numbers, got '20 x'."),
         (["run", "one-blob", "--shape", "8"], "narrower than one cell"),
-        (["run", "one-blob", "--method", "sipf", "--particles", "0"], "`--particles` must be at least 1, got 0."),
+        (
+            ["run", "one-blob", "--method", "sipf", "--num-particles", "0"],
+            "`--num-particles` must be at least 1, got 0.",
+        ),
         (["run", "one-blob", "--seed", "-1"], "`--seed` must be at least 0, got -1."),
         (["run", "recover-parameters", "--method", "fv"], "`--method` does not apply to 'recover-parameters'"),
         (["compare", "recover-parameters"], "'recover-parameters' makes its own runs"),
@@ -126,9 +130,9 @@ def test_a_command_line_that_cannot_be_read(argv, capsys):
 def test_recover_parameters(tmp_path, capsys):
     assert main(["run", "recover-parameters", "--seed", "2", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    for found in summary["recovered"].values():
-        assert abs(found["value"] - found["truth"]) < 3 * found["error"]
-        assert found["error"] < 0.05 * found["truth"]
+    for parameter in summary["recovered"].values():
+        assert abs(parameter["value"] - parameter["truth"]) < 3 * parameter["error"]
+        assert parameter["error"] < 0.05 * parameter["truth"]
     assert 1.5 * summary["levenberg_marquardt"]["simulations"] < summary["nelder_mead"]["simulations"]
     assert (tmp_path / "recovery.png").is_file()
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from jaxchemo.cli import folder
+from jaxchemo.cli.errors import Failed, Refused
 from jaxchemo.cli.folder import Place, results
 from jaxchemo.cli.interrupt import Interruption
-from jaxchemo.cli.errors import Failed, Refused
 
 
 def place(tmp_path, command="run", name="one-blob", resume=False, afresh=False):

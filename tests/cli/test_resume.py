@@ -11,7 +11,8 @@ import pytest
 from run_support import interrupted_at
 
 from jaxchemo.cli import commands, main
-from jaxchemo.experiments import Study, catalogue, figures
+from jaxchemo.experiments import Experiment, catalogue, figures
+from jaxchemo.experiments.options import option, whole
 from jaxchemo.integrate import SolveError
 
 TINY = ["--ndim", "2", "--shape", "18", "--t1", "0.02", "--dt", "0.005"]
@@ -21,9 +22,9 @@ TINY = ["--ndim", "2", "--shape", "18", "--t1", "0.02", "--dt", "0.005"]
 def quick(monkeypatch):
     """Figures are not what is tested here."""
 
-    def draw(experiment, problem, solutions, folder, report):
+    def draw(experiment, outcomes, folder, report):
         report("drawing figures")
-        (folder / "density.png").write_text(", ".join(solutions))
+        (folder / "density.png").write_text(", ".join(outcomes))
 
     monkeypatch.setattr(figures, "draw", draw)
 
@@ -103,7 +104,7 @@ def test_a_run_that_fails_can_be_run_again_with_another_step(tmp_path, quick, ca
 
 @pytest.mark.slow
 def test_of_several_methods_those_that_are_done_are_not_done_again(tmp_path, quick, capsys):
-    line = ["compare", "one-blob", "--methods", "fv,sipf", "--particles", "50", *TINY, "--out"]
+    line = ["compare", "one-blob", "--methods", "fv,sipf", "--num-particles", "50", *TINY, "--out"]
     assert main([*line, str(tmp_path / "whole")]) == 0
     begun = []
     solve = catalogue.OneBlob.solve
@@ -128,16 +129,15 @@ def test_of_several_methods_those_that_are_done_are_not_done_again(tmp_path, qui
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Small(Study):
-    """A study that counts."""
+class Small(Experiment[int]):
+    """An experiment that counts."""
 
     name: ClassVar[str] = "small"
-    title: ClassVar[str] = "A study that counts"
+    title: ClassVar[str] = "An experiment that counts"
     description: ClassVar[str] = "It counts."
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 
-    cells: int = 3
-    dt: float = 0.1
+    count: int = option(3, whole(), "how far")
 
     def run(self, seed=0, report=lambda stage: None):
         report("counting")
@@ -148,32 +148,32 @@ class Small(Study):
         if seed == 3:
             raise MemoryError
         report("adding")
-        return self.cells
+        return self.count
 
-    def numbers(self, found):
-        return {"found": found}
+    def numbers(self, outcome):
+        return {"counted": outcome}
 
-    def lines(self, found):
-        return [f"found {found}"]
+    def lines(self, outcome):
+        return [f"counted {outcome}"]
 
-    def draw(self, found, folder):
-        (folder / "small.png").write_text(str(found))
+    def draw(self, outcome, folder):
+        (folder / "small.png").write_text(str(outcome))
         return folder / "small.png"
 
 
-def test_a_study_says_its_stages_and_keeps_old_results(tmp_path, monkeypatch, capsys):
+def test_an_experiment_says_its_stages_and_keeps_old_results(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(catalogue, "EXPERIMENTS", (Small(),))
     line = ["run", "small", "--out", str(tmp_path)]
     assert main(line) == 0
     said = capsys.readouterr()
-    assert said.err.splitlines() == ["small: counting", "small: adding", "small: drawing"] and "found 3" in said.out
+    assert said.err.splitlines() == ["small: counting", "small: adding", "small: drawing"] and "counted 3" in said.out
     assert (tmp_path / "small.png").read_text() == "3"
     for seed, code, sentence in ((1, 130, "as it was"), (2, 1, "Step 7: it broke."), (3, 2, "not enough memory")):
-        assert main([*line, "--shape", "5", "--seed", str(seed)]) == code
+        assert main([*line, "--count", "5", "--seed", str(seed)]) == code
         assert sentence in capsys.readouterr().err.splitlines()[-1]
         assert (tmp_path / "small.png").read_text() == "3"
-        assert json.loads((tmp_path / "summary.json").read_text())["found"] == 3
-    assert main([*line, "--shape", "5"]) == 0
+        assert json.loads((tmp_path / "summary.json").read_text())["counted"] == 3
+    assert main([*line, "--count", "5"]) == 0
     assert (tmp_path / "small.png").read_text() == "5"
 
 

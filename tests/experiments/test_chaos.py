@@ -11,26 +11,28 @@ import jaxchemo as jc
 from jaxchemo.experiments import PropagationOfChaos
 from jaxchemo.methods.particles.signal_updates import Prescribed
 
-SMALL = PropagationOfChaos(particles=(200, 3_200), reference=2**17, seeds=3, dt=0.02, t1=0.2, cells=48, betas=(0.6,))
+SMALL = PropagationOfChaos(
+    counts=(200, 3_200), num_reference=2**17, num_seeds=3, dt=0.02, t1=0.2, shape=(48,), betas=(0.6,)
+)
 
 
 @pytest.mark.slow
 def test_the_distance_falls_as_one_over_the_root_of_the_number_of_particles():
-    found = SMALL.run()
-    fixed, shrinking = found.decays
+    outcome = SMALL.run()
+    fixed, shrinking = outcome.decays
     assert fixed.exponent == pytest.approx(-0.5, abs=3 * fixed.error + 0.05)
     # The kernel's bias, of order eps^2 ~ P^(-0.6), and its noise: between the two.
     assert -0.7 < shrinking.exponent < -0.2
     assert shrinking.widths[0] > shrinking.widths[1] and fixed.widths[0] == fixed.widths[1]
-    assert all("distance ~ P^(" in line for line in SMALL.lines(found))
-    assert set(SMALL.numbers(found)["decays"]) == {one.label for one in found.decays}
+    assert all("distance ~ P^(" in line for line in SMALL.lines(outcome))
+    assert set(SMALL.numbers(outcome)["decays"]) == {one.label for one in outcome.decays}
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="`seeds` must be at least 2, got 1"):
-        dataclasses.replace(SMALL, seeds=1).run()
-    with pytest.raises(ValueError, match="`particles` must be two or more numbers"):
-        dataclasses.replace(SMALL, particles=(100,)).run()
+    with pytest.raises(ValueError, match="`num_seeds` must be at least 2, got 1"):
+        dataclasses.replace(SMALL, num_seeds=1)
+    with pytest.raises(ValueError, match="`counts` must hold at least 2 numbers, got 1"):
+        dataclasses.replace(SMALL, counts=(100,))
 
 
 class TestPrescribed:

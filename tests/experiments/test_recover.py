@@ -7,11 +7,11 @@ import jaxchemo as jc
 from jaxchemo.experiments import RecoverParameters
 from jaxchemo.experiments.recover.study import Descent
 
-TINY = RecoverParameters(cells=24, dt=0.025, times=(0.15, 0.3), noise=0.05)
+TINY = RecoverParameters(shape=(24,), dt=0.025, times=(0.15, 0.3), observation_noise=0.05)
 
 
 def simulated(mobility, sensitivity):
-    problem = TINY.system.problem(2, TINY.cells)
+    problem = TINY.system.problem()
     problem = problem.replace(model=jc.models.phks(mobility, sensitivity, TINY.system.consumption))
     run = jc.solve(problem, jc.FiniteVolume(), t1=TINY.times[-1], dt=TINY.dt, saveat=jc.SaveAt(ts=TINY.times))
     return np.asarray(run.ys.density).ravel()
@@ -19,20 +19,20 @@ def simulated(mobility, sensitivity):
 
 @pytest.mark.slow
 def test_parameters_are_recovered_within_three_error_bars():
-    found = TINY.run(seed=2)
+    outcome = TINY.run(seed=2)
     truth = (TINY.system.mobility, TINY.system.sensitivity)
-    for value, error, true in zip(found.values, found.errors, truth, strict=True):
+    for value, error, true in zip(outcome.values, outcome.errors, truth, strict=True):
         assert abs(value - true) < 3 * error
     # The errors are those of the noise, by how the densities differ a little to both sides of what was found.
-    sides = [[simulated(*np.array(found.values) * (1 + h)) for h in (size, -size)] for size in 1e-4 * np.eye(2)]
-    jacobian = np.stack([(up - down) / 2e-4 / TINY.noise for up, down in sides])
-    errors = found.values * np.sqrt(np.diag(np.linalg.inv(jacobian @ jacobian.T)))
-    np.testing.assert_allclose(found.errors, errors, rtol=1e-4)
+    sides = [[simulated(*np.array(outcome.values) * (1 + h)) for h in (size, -size)] for size in 1e-4 * np.eye(2)]
+    jacobian = np.stack([(up - down) / 2e-4 / TINY.observation_noise for up, down in sides])
+    errors = outcome.values * np.sqrt(np.diag(np.linalg.inv(jacobian @ jacobian.T)))
+    np.testing.assert_allclose(outcome.errors, errors, rtol=1e-4)
     # The misfit at the optimum is that of the noise: half the number of observations.
-    count = found.observed.size
-    assert found.levenberg_marquardt.misfit[-1] == pytest.approx(count / 2, rel=5 / np.sqrt(count))
+    count = outcome.observed.size
+    assert outcome.levenberg_marquardt.misfit[-1] == pytest.approx(count / 2, rel=5 / np.sqrt(count))
     # Two optimisers that share nothing find the same values.
-    for one, other, error in zip(found.values, found.nelder_mead.values, found.errors, strict=True):
+    for one, other, error in zip(outcome.values, outcome.nelder_mead.values, outcome.errors, strict=True):
         assert abs(one - other) < 0.5 * error
 
 
@@ -43,7 +43,7 @@ def test_simulations_are_counted_to_the_first_misfit_that_is_low_enough():
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="`noise` must be positive"):
-        RecoverParameters(noise=0.0).run()
+    with pytest.raises(ValueError, match="`observation_noise` must be positive"):
+        RecoverParameters(observation_noise=0.0)
     with pytest.raises(ValueError, match="`guess` must be positive"):
-        RecoverParameters(guess=(-1.0, 1.0)).run()
+        RecoverParameters(guess=(-1.0, 1.0))
