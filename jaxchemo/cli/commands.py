@@ -167,7 +167,7 @@ def _solve(experiment: "Posed", place: Place, made: Results, console: "Console")
 
 def _all_options(experiment: "Experiment[Any]", given: Options, most: int) -> Options:
     """Every option of a run, as it will be, after a look at each."""
-    from jaxchemo.experiments import Posed, Simulation
+    from jaxchemo.experiments import Posed, Simulation, options
 
     experiment = configured(experiment, given)
     values = dataclasses.asdict(experiment)
@@ -192,6 +192,10 @@ def _all_options(experiment: "Experiment[Any]", given: Options, most: int) -> Op
         for option in sorted(of_methods - {option for method in named.values() for option in method.uses}):
             if given.get(option) is not None:
                 raise Refused(f"`{flag(option)}` does not apply to {', '.join(named)}: it has no use for it.")
+            values[option] = None
+        for option in (option for option, declared in options(experiment).items() if declared.own_run):
+            if given.get(option) is not None:
+                raise Refused(f"`{flag(option)}` is for the experiment's own runs: without `--method` it would do.")
             values[option] = None
     return {"methods": [*named], **values, "seed": given["seed"] or 0, "network": network}
 

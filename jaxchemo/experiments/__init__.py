@@ -1,7 +1,7 @@
 """Named, ready-to-run experiments: every number is an option with a default, and all say what is worth drawing."""
 
-from jaxchemo.experiments.bands.study import GrowthExpansion as GrowthExpansion
-from jaxchemo.experiments.bands.study import TravellingBand as TravellingBand
+from jaxchemo.experiments.bands.growth import GrowthExpansion as GrowthExpansion
+from jaxchemo.experiments.bands.travelling import TravellingBand as TravellingBand
 from jaxchemo.experiments.base import Experiment as Experiment
 from jaxchemo.experiments.base import options as options
 from jaxchemo.experiments.catalogue import EXPERIMENTS as EXPERIMENTS
@@ -25,9 +25,9 @@ from jaxchemo.experiments.patterns import KellerSegel1D as KellerSegel1D
 from jaxchemo.experiments.patterns import KellerSegel2D as KellerSegel2D
 from jaxchemo.experiments.posed import Posed as Posed
 from jaxchemo.experiments.posed import Simulation as Simulation
-from jaxchemo.experiments.recover.study import RecoverParameters as RecoverParameters
-from jaxchemo.experiments.recover.study import Recovery as Recovery
-from jaxchemo.experiments.stability.study import StabilityMap as StabilityMap
-from jaxchemo.experiments.swimming.study import AgentsVsPDE as AgentsVsPDE
-from jaxchemo.experiments.swimming.study import GradientClimbing3D as GradientClimbing3D
-from jaxchemo.experiments.swimming.study import RunAndTumble1D as RunAndTumble1D
+from jaxchemo.experiments.recover.recover_parameters import RecoverParameters as RecoverParameters
+from jaxchemo.experiments.recover.recover_parameters import Recovery as Recovery
+from jaxchemo.experiments.stability.stability_map import StabilityMap as StabilityMap
+from jaxchemo.experiments.swimming.climbing import GradientClimbing3D as GradientClimbing3D
+from jaxchemo.experiments.swimming.levels import AgentsVsPDE as AgentsVsPDE
+from jaxchemo.experiments.swimming.tracks import RunAndTumble1D as RunAndTumble1D

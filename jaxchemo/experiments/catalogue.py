@@ -3,7 +3,8 @@
 import difflib
 from typing import Any
 
-from jaxchemo.experiments.bands.study import GrowthExpansion, TravellingBand
+from jaxchemo.experiments.bands.growth import GrowthExpansion
+from jaxchemo.experiments.bands.travelling import TravellingBand
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.chaos import PropagationOfChaos
 from jaxchemo.experiments.flows.collapse import Lagrangian3DGaussian, LagrangianGaussian, LagrangianSubcritical
@@ -12,9 +13,11 @@ from jaxchemo.experiments.flows.plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
-from jaxchemo.experiments.recover.study import RecoverParameters
-from jaxchemo.experiments.stability.study import StabilityMap
-from jaxchemo.experiments.swimming.study import AgentsVsPDE, GradientClimbing3D, RunAndTumble1D
+from jaxchemo.experiments.recover.recover_parameters import RecoverParameters
+from jaxchemo.experiments.stability.stability_map import StabilityMap
+from jaxchemo.experiments.swimming.climbing import GradientClimbing3D
+from jaxchemo.experiments.swimming.levels import AgentsVsPDE
+from jaxchemo.experiments.swimming.tracks import RunAndTumble1D
 
 EXPERIMENTS: tuple[Experiment[Any], ...] = (
     OneBlob(),

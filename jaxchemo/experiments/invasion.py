@@ -1,4 +1,4 @@
-"""Cells that dissolve the matrix they crawl along, and invade it."""
+"""A colony that dissolves the matrix it crawls along, and invades it."""
 
 import dataclasses
 import math
@@ -20,14 +20,14 @@ from jaxchemo.problem import Problem
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Invasion(Simulation):
-    """A round colony in an uneven matrix, which its enzyme degrades: haptotaxis draws the cells into what is left.
+    """A round colony in an uneven matrix, which its enzyme degrades: haptotaxis draws it into what is left.
 
     The numbers are ours, dimensionless.
 
     **Arguments:** those of `Simulation`, and
 
     - `ndim`: dimensions of the space, 2 or 3.
-    - `mobility`, `sensitivity`: of the cells, along the matrix; `degradation`: of the matrix by the enzyme;
+    - `mobility`, `sensitivity`: of the population, along the matrix; `degradation`: of the matrix by the enzyme;
       `diffusivity`, `production`, `decay`: of the enzyme.
     - `colony_width`: standard deviation of the colony; `half_width`: the box is `[-half_width, half_width]^d`.
     - `clumps`, `clump_width`: how many clumps the matrix has, and their standard deviation.
@@ -36,7 +36,7 @@ class Invasion(Simulation):
     name: ClassVar[str] = "invasion"
     title: ClassVar[str] = "A colony invades the matrix that it dissolves"
     description: ClassVar[str] = (
-        "Cells secrete an enzyme that degrades the matrix around them, and climb what is left of it: a ring of cells "
+        "A colony secretes an enzyme that degrades the matrix around it, and climbs what is left of it: a ring "
         "leaves the colony and advances through the matrix, uneven as the matrix is."
     )
     show_times: ClassVar[tuple[float, ...] | None] = (0.0, 5.0, 10.0, 20.0)

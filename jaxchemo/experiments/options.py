@@ -25,15 +25,17 @@ class Option(NamedTuple):
     - `about`: a phrase that says what it is.
     - `unit`: empty for a number without one.
     - `otherwise`: the property that holds what is taken where the value is `None`; empty where it cannot be.
+    - `own_run`: whether it says nothing of the problem, and only the experiment's own run and figure look at it.
     """
 
     check: Check
     about: str
     unit: str
     otherwise: str
+    own_run: bool
 
 
-def option(default: T, check: Check, about: str, unit: str = "", *, otherwise: str = "") -> T:
+def option(default: T, check: Check, about: str, unit: str = "", *, otherwise: str = "", own_run: bool = False) -> T:
     """A field of an experiment: an option of it, in Python and on the command line.
 
     ```python
@@ -48,8 +50,9 @@ def option(default: T, check: Check, about: str, unit: str = "", *, otherwise: s
     - `check`: what it may be: `positive`, `non_negative`, `real`, `whole()`, `one_of(2, 3)`, `several(positive)`, ...
     - `about`, `unit`: what it is, and in which unit.
     - `otherwise`: where it may be `None`, the name of the property that holds what is then taken.
+    - `own_run`: whether it is of no use where a method is asked to solve the problem. Default no.
     """
-    metadata = {KEY: Option(check, about, unit, otherwise)}
+    metadata = {KEY: Option(check, about, unit, otherwise, own_run)}
     return dataclasses.field(default=default, metadata=metadata)  # type: ignore[return-value]  # as dataclasses do
 
 

@@ -1,4 +1,4 @@
-"""Patterns that form by themselves: what the studies find, draw and refuse."""
+"""Patterns that form by themselves: what the experiments find, draw and refuse."""
 
 import dataclasses
 
@@ -98,28 +98,28 @@ class TestInvasion:
 
 @pytest.mark.slow
 def test_bands_travel_as_theory_says(tmp_path):
-    study = TravellingBand(shape=(600,), t1=200.0, dt=0.2)
-    outcome = study.run()
+    experiment = TravellingBand(shape=(600,), t1=200.0, dt=0.2)
+    outcome = experiment.run()
     for band in outcome[:2]:
         assert band.speed == pytest.approx(3.024, rel=2e-3) and max(band.error.values()) < 5e-3
     assert outcome[2].speed < 2.98
-    numbers = study.numbers(outcome)
+    numbers = experiment.numbers(outcome)
     assert numbers["speed_of_theory"] == pytest.approx(3.024) and len(numbers["bands"]) == 3
-    assert "the band of 1971: speed 3.02" in study.lines(outcome)[0]
-    assert study.draw(outcome, tmp_path).is_file()
+    assert "the band of 1971: speed 3.02" in experiment.lines(outcome)[0]
+    assert experiment.draw(outcome, tmp_path).is_file()
 
 
 @pytest.mark.slow
 def test_a_colony_outruns_its_growth(tmp_path):
-    study = GrowthExpansion(radius=10.0, num_shells=250, dt=4.0, t1=6 * 3600.0, frames=6)
-    outcome = study.run()
+    experiment = GrowthExpansion(radius=10.0, num_shells=250, dt=4.0, t1=6 * 3600.0, frames=6)
+    outcome = experiment.run()
     assert outcome.front[2] == pytest.approx(1.47, rel=0.02) and outcome.front[-1] == pytest.approx(5.17, rel=0.02)
     assert outcome.density.min() >= 0
-    numbers = study.numbers(outcome)
+    numbers = experiment.numbers(outcome)
     assert numbers["growth_and_diffusion_mm_per_h"] == pytest.approx(0.706, rel=1e-3)
     assert numbers["speed_mm_per_h"] > 1.2
-    assert "5.1" in study.lines(outcome)[0]
-    assert study.draw(outcome, tmp_path).is_file()
+    assert "5.1" in experiment.lines(outcome)[0]
+    assert experiment.draw(outcome, tmp_path).is_file()
 
 
 def test_bad_input_is_refused():

@@ -5,7 +5,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.experiments import RecoverParameters
-from jaxchemo.experiments.recover.study import Descent
+from jaxchemo.experiments.recover.recover_parameters import Descent
 
 TINY = RecoverParameters(shape=(24,), dt=0.025, times=(0.15, 0.3), observation_noise=0.05)
 

@@ -17,7 +17,7 @@ from faults.malformed import NUMBER_CASES, NUMBERS_VALID, PARTS, UNUSUAL, Case
 import jaxchemo as jc
 from jaxchemo import analysis, inference, initial, models, plotting, references
 from jaxchemo.experiments.food import OneBlob
-from jaxchemo.experiments.stability.study import StabilityMap
+from jaxchemo.experiments.stability.stability_map import StabilityMap
 
 PACKAGE = Path(jc.__file__).parent
 GRID = jc.Grid.box(-1.0, 1.0, 16)

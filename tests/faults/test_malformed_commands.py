@@ -171,6 +171,8 @@ CASES = [
     ("compare invasion --out OUT --methods fv,spectral", "spectral does not solve problems with walls: fv would do"),
     ("run lagrangian-gaussian --out OUT --method flow --num-particles 9", "`--num-particles` does not apply to flow"),
     ("run run-and-tumble-1d --out OUT --method kinetic --num-agents 9", "`--num-agents` does not apply to kinetic"),
+    ("run lagrangian-gaussian --out OUT --method flow --num-radii 9", "`--num-radii` is for the experiment's own runs"),
+    ("compare lagrangian-gaussian --out OUT --pictures 9", "`--pictures` is for the experiment's own runs"),
     ("run lagrangian-gaussian --out OUT --network FILE", "`--network` does not apply"),
     # Seeds and epochs.
     ("run one-blob --out OUT --seed -1", "`--seed` must be at least 0, got -1"),

@@ -79,15 +79,17 @@ class FlowExperiment(Posed, Experiment[OutcomeT]):
     mass: float = population(16 * math.pi)
     t1: float = final_time(0.3)
     frames: int = snapshots(6)
-    pictures: int = option(5, whole(), "pictures of the film for each snapshot")
+    pictures: int = option(5, whole(), "pictures of the film for each snapshot", own_run=True)
     num_labels: int = option(1024, whole(16), "number of points at which the flow's residual is least")
     num_sources: int = sources(8192)
     hidden_units: int = units(24)
     num_particles: int = option(2048, whole(2), "number of interacting particles")
     blob_width: float = smoothing(0.05)
     dt: float = time_step(1e-3)
-    middle: tuple[float, float] = option((0.0, 0.0), in_turn(real, real), "of the square that is drawn", "length")
-    view: float = option(3.0, positive, "half of a side of the square that is drawn", "length")
+    middle: tuple[float, float] = option(
+        (0.0, 0.0), in_turn(real, real), "of the square that is drawn", "length", own_run=True
+    )
+    view: float = option(3.0, positive, "half of a side of the square that is drawn", "length", own_run=True)
 
     @property
     def times(self) -> tuple[float, ...]:

@@ -50,7 +50,7 @@ class GaussianCollapse(FlowExperiment[Collapse]):
     - `num_radii`: points of the radius that is drawn.
     """
 
-    num_radii: int = option(121, whole(2), "points of the radius that is drawn")
+    num_radii: int = option(121, whole(2), "points of the radius that is drawn", own_run=True)
 
     @property
     @abc.abstractmethod

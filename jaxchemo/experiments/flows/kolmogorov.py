@@ -89,8 +89,8 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
     blob_width: float = smoothing(0.1)
     strength: float = option(1.0, real, "largest velocity of the fluid", "length / time")
     wavelength: float = option(1.0, positive, "of the fluid", "length")
-    num_seeds: int = option(3, whole(2), "number of runs of interacting particles")
-    slice_points: int = option(81, whole(2), "points along each axis of the slice that is drawn")
+    num_seeds: int = option(3, whole(2), "number of runs of interacting particles", own_run=True)
+    slice_points: int = option(81, whole(2), "points along each axis of the slice that is drawn", own_run=True)
 
     @property
     def waves(self) -> tuple[float, ...]:

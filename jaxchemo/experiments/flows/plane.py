@@ -32,14 +32,14 @@ class Plane(NamedTuple):
     residuals: Float[np.ndarray, " intervals"]
 
 
-def half_width(length: float) -> float:
+def square_side(length: float) -> float:
     """The option `reference_half_width`."""
-    return option(length, positive, "half of a side of the reference's square", "length")
+    return option(length, positive, "half of a side of the reference's square", "length", own_run=True)
 
 
-def cells(number: int) -> int:
+def square_cells(number: int) -> int:
     """The option `reference_cells`."""
-    return option(number, whole(16), "grid cells of the reference along each side of its square")
+    return option(number, whole(16), "grid cells of the reference along each side of its square", own_run=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class LagrangianPlane(FlowExperiment[Plane]):
 
     t1: float = final_time(0.2)
     frames: int = snapshots(4)
-    reference_half_width: float = half_width(5.0)
-    reference_cells: int = cells(192)
+    reference_half_width: float = square_side(5.0)
+    reference_cells: int = square_cells(192)
 
     def run(self, seed: int = 0, report: Report = silent) -> Plane:
         """The flow, Fourier modes and interacting particles.
@@ -143,10 +143,12 @@ class LagrangianShear(LagrangianPlane):
     )
 
     strength: float = option(10.0, real, "largest velocity of the fluid", "length / time")
-    reference_half_width: float = half_width(7.0)
-    middle: tuple[float, float] = option((0.65, 0.0), in_turn(real, real), "of the square that is drawn", "length")
-    view: float = option(4.0, positive, "half of a side of the square that is drawn", "length")
-    reference_cells: int = cells(256)
+    reference_half_width: float = square_side(7.0)
+    middle: tuple[float, float] = option(
+        (0.65, 0.0), in_turn(real, real), "of the square that is drawn", "length", own_run=True
+    )
+    view: float = option(4.0, positive, "half of a side of the square that is drawn", "length", own_run=True)
+    reference_cells: int = square_cells(256)
 
     def problem(self, seed: int = 0) -> Problem:
         def jet(x: Array) -> Array:
