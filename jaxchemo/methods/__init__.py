@@ -1,7 +1,9 @@
 """The methods, each a final module that holds configuration only."""
 
+from jaxchemo.methods.base import AbstractContinuous as AbstractContinuous
 from jaxchemo.methods.base import AbstractFixedStep as AbstractFixedStep
 from jaxchemo.methods.base import AbstractMethod as AbstractMethod
+from jaxchemo.methods.base import AbstractSelfPaced as AbstractSelfPaced
 from jaxchemo.methods.base import Snapshot as Snapshot
 from jaxchemo.methods.base import StepInfo as StepInfo
 from jaxchemo.methods.flows.base import AbstractFlow as AbstractFlow

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo.experiments.base import Study, even_steps
 from jaxchemo.initial import AbstractPoints, Sobol
-from jaxchemo.integrate import FlowSolution, Forward, SaveAt, solve
+from jaxchemo.integrate import Forward, SaveAt, Solution, solve
 from jaxchemo.methods import InteractingParticles, LagrangianFlow
 from jaxchemo.particles.blobs import GaussianBlob
 from jaxchemo.problem import Problem
@@ -67,7 +67,7 @@ class FlowStudy(Study):
         """The times that are looked at, without the initial one."""
         return tuple(self.t1 * (k + 1) / self.frames for k in range(self.frames))
 
-    def flow(self, problem: Problem, seed: int, wavelengths: Any = (), throw: bool = True) -> FlowSolution:
+    def flow(self, problem: Problem, seed: int, wavelengths: Any = (), throw: bool = True) -> Solution:
         """The flow, with its sources at `times`; `wavelengths` of its waves, and `throw`, as `jc.solve`.
 
         **Raises:** as `jc.solve`.
@@ -89,7 +89,7 @@ class FlowStudy(Study):
         run = solve(problem, method, t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward())
         return np.asarray(run.ys.positions, float)
 
-    def film(self, flow: FlowSolution, crowd: Float[np.ndarray, "t p d"], points: int = 81) -> Film:
+    def film(self, flow: Solution, crowd: Float[np.ndarray, "t p d"], points: int = 81) -> Film:
         """The flow beside a crowd, on so many points along each axis."""
         ndim, shots = crowd.shape[-1], len(crowd) - 1
         ts = self.t1 * np.arange(shots + 1) / shots
@@ -102,22 +102,22 @@ class FlowStudy(Study):
         return Film(ts, x, y, density, {"flow": cloud, "interacting particles": crowd})
 
 
-def density_of(flow: FlowSolution, x: Float[np.ndarray, "*batch d"], t: float) -> Float[np.ndarray, "*batch"]:
+def density_of(flow: Solution, x: Float[np.ndarray, "*batch d"], t: float) -> Float[np.ndarray, "*batch"]:
     """The flow's density over the mass at points of a time."""
     return np.exp(np.asarray(_log_prob(flow, jnp.asarray(x, float), jnp.asarray(t, float)), float))
 
 
-def sample_of(flow: FlowSolution, key: Array, n: int, t: float) -> Float[np.ndarray, "n d"]:
+def sample_of(flow: Solution, key: Array, n: int, t: float) -> Float[np.ndarray, "n d"]:
     """Positions of cells, drawn from the flow's density of a time."""
     return np.asarray(_sample(flow, key, n, jnp.asarray(t, float)), float)
 
 
 # Compiled once for all times.
 @eqx.filter_jit
-def _log_prob(flow: FlowSolution, x: Array, t: Array) -> Array:
+def _log_prob(flow: Solution, x: Array, t: Array) -> Array:
     return flow.log_prob(x, t)
 
 
 @eqx.filter_jit
-def _sample(flow: FlowSolution, key: Array, n: int, t: Array) -> Array:
+def _sample(flow: Solution, key: Array, n: int, t: Array) -> Array:
     return flow.sample(key, n, t)

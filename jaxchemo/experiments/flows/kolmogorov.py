@@ -19,7 +19,7 @@ from jaxchemo.analysis import energy_distance, sliced_wasserstein
 from jaxchemo.domain import FreeSpace
 from jaxchemo.experiments.flows.base import FlowStudy, density_of, sample_of
 from jaxchemo.initial import Random, gaussian
-from jaxchemo.integrate import FlowSolution
+from jaxchemo.integrate import Solution
 from jaxchemo.models import keller_segel
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -179,13 +179,14 @@ class LagrangianKolmogorov(FlowStudy):
 
     def _fit(
         self, problem: Problem, seed: int, wavelengths: Sequence[float], throw: bool = True
-    ) -> tuple[FlowSolution, Fit]:
+    ) -> tuple[Solution, Fit]:
         started = time.perf_counter()
         found = self.flow(problem, seed, wavelengths, throw)
         residuals, durations = (np.asarray(found.stats[name], float) for name in ("residuals", "durations"))
         seconds = time.perf_counter() - started
         good = bool(found.result == RESULTS.successful)
-        return found, Fit(residuals, durations, float(found.stats["t"]), good, RESULTS[found.result], seconds)
+        reached = float(found.stats["trusted_until"])
+        return found, Fit(residuals, durations, reached, good, RESULTS[found.result], seconds)
 
 
 def _table(measure: Any, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "t pairs"]:

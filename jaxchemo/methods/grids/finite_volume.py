@@ -105,6 +105,10 @@ class FiniteVolume(AbstractFixedStep):
     def name(self) -> str:
         return "fv"
 
+    @property
+    def forward_mode(self) -> bool:
+        return self.stepper.forward_mode
+
     def check_parts(self, problem):
         system = self._system(problem)
         system.check()

@@ -74,6 +74,11 @@ class AbstractStepper(eqx.Module):
         """Whether densities are solved for, so that they are positive to round-off only."""
         return False
 
+    @property
+    def forward_mode(self) -> bool:
+        """Whether derivatives pass through it in forward mode. Default: yes."""
+        return True
+
     def check(self, grid: AbstractGrid) -> None:
         """Refuses, in a sentence, a grid that it cannot work on."""
 
@@ -299,6 +304,10 @@ class Adaptive(AbstractStepper):
     @property
     def order(self) -> int:
         return 5
+
+    @property
+    def forward_mode(self) -> bool:
+        return False  # diffrax stores checkpoints for reverse mode
 
     def fastest(self, system, state, t):
         return system.loss_rates(state, t, explicit=False)
