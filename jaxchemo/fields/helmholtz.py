@@ -5,7 +5,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.domain import AbstractGrid, Grid, RadialGrid
 from jaxchemo.fields.fluxes import diffusion
-from jaxchemo.fields.transforms import of_laplacian
+from jaxchemo.fields.transforms import check_reflects, of_laplacian
 
 
 def helmholtz(
@@ -52,6 +52,7 @@ def inverse(
 
         return of_laplacian(factor, rate, grid, name=name)
     if isinstance(grid, RadialGrid):
+        check_reflects(grid)
         numbers = jnp.asarray(shift, rate.dtype), jnp.asarray(diffusivity, rate.dtype)
         return _on_shells(rate, *numbers, grid, grid.closed(0, name)[1])
     raise TypeError(f"`grid` must be a Grid or a RadialGrid, got {grid!r}.")
