@@ -179,8 +179,8 @@ class Dirichlet(AbstractBoundary):
         """The value prescribed for the field `name` at time `t`, or `None`."""
         if name is None:
             return None
-        found = self.value.get(name) if isinstance(self.value, dict) else self.value
-        return found(t) if callable(found) else found
+        value = self.value.get(name) if isinstance(self.value, dict) else self.value
+        return value(t) if callable(value) else value
 
     def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         value = self.value_of(name, t)
@@ -222,13 +222,13 @@ class Dirichlet(AbstractBoundary):
         return value is not None and not callable(value) and _checks.is_concrete(value) and bool(value == 0)
 
     def features(self, populations):
-        found = {Feature.WALLS}
+        features = {Feature.WALLS}
         for name in populations:
             if self.closed(name)[0]:
-                found.add(Feature.SIGNAL_WALLS)
+                features.add(Feature.SIGNAL_WALLS)
             else:
-                found.add(Feature.ABSORBING_WALLS if self.empties(name) else Feature.SUPPLYING_WALLS)
-        return frozenset(found)
+                features.add(Feature.ABSORBING_WALLS if self.empties(name) else Feature.SUPPLYING_WALLS)
+        return frozenset(features)
 
 
 class Mixed(AbstractBoundary):

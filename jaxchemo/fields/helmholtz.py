@@ -75,7 +75,7 @@ def _on_shells(rate: Array, shift: Array, diffusivity: Array, grid: RadialGrid, 
         amount = amount - jnp.where(level, jnp.sum(amount) / jnp.sum(volumes), 0) * volumes
         diagonal = diagonal.at[-1].add(jnp.where(level, -inner[-1], 0))
     operator = lineax.TridiagonalLinearOperator(diagonal, inner, inner)
-    found = lineax.linear_solve(operator, amount, lineax.Tridiagonal(), throw=False).value
+    solved = lineax.linear_solve(operator, amount, lineax.Tridiagonal(), throw=False).value
     if closed:
-        found = found - jnp.where(shift <= 0, jnp.sum(found * volumes) / jnp.sum(volumes), 0)
-    return found.astype(rate.dtype)
+        solved = solved - jnp.where(shift <= 0, jnp.sum(solved * volumes) / jnp.sum(volumes), 0)
+    return solved.astype(rate.dtype)

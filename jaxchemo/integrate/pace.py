@@ -143,11 +143,11 @@ def check_run(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None
     if key is not None:
         _checks.random_key("key", key)
     species = problem.model.species if isinstance(problem.model, Model) else {}
-    for name, one in species.items():
-        if one.mobility.ndim:
+    for name, kind in species.items():
+        if kind.mobility.ndim:
             raise ValueError(
-                f"`problem`: the mobility of {name!r} has the shape {one.mobility.shape}, so these are several models: "
-                "solve them by jax.vmap."
+                f"`problem`: the mobility of {name!r} has the shape {kind.mobility.shape}, so these are several "
+                "models: solve them by jax.vmap."
             )
     method.check(problem)
 

@@ -252,9 +252,9 @@ def methods() -> list[type[AbstractMethod]]:
     """All methods that have been defined so far, in the package and outside of it."""
 
     def below(kind: type[AbstractMethod]) -> Iterable[type[AbstractMethod]]:
-        for one in kind.__subclasses__():
-            yield from [] if inspect.isabstract(one) else [one]
-            yield from below(one)
+        for method in kind.__subclasses__():
+            yield from [] if inspect.isabstract(method) else [method]
+            yield from below(method)
 
     return list(below(AbstractMethod))
 
@@ -264,8 +264,9 @@ def _refusal(method: str, features: frozenset[Feature], unknown: frozenset[Featu
     in_order = [feature for feature in Feature if feature in unknown]
     argument = "domain" if all(feature.of_domain for feature in in_order) else "model"
     shown = [feature for feature in in_order if feature.of_domain == (argument == "domain")]
-    sentence = f"`{argument}`: {method} does not solve problems with {', nor with '.join(one.value for one in shown)}"
-    others = [one.__name__ for one in methods() if features <= one.solves]
+    what = ", nor with ".join(feature.value for feature in shown)
+    sentence = f"`{argument}`: {method} does not solve problems with {what}"
+    others = [method.__name__ for method in methods() if features <= method.solves]
     advice = [" or ".join(filter(None, (", ".join(others[:-1]), others[-1]))) + " would do"] if others else []
     advice += dict.fromkeys(feature.advice for feature in shown if feature.advice)
     if advice:

@@ -102,11 +102,11 @@ def radial_collapse(problem: Problem, ts: Sequence[float], *, nodes: int = 3200)
     times = np.asarray(ts, float)
     options = {"rtol": 1e-8, "atol": 1e-14, "lband": 1, "uband": 1, "events": _Grown(within[1])}
     start = np.where(within > 0.5, -beyond, within)
-    found = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), start, "LSODA", times, **options)
-    shares = np.diff(np.reshape(found.y, (nodes + 1, -1)).T, axis=1) + np.diff(whole)
+    solved = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), start, "LSODA", times, **options)
+    shares = np.diff(np.reshape(solved.y, (nodes + 1, -1)).T, axis=1) + np.diff(whole)
     p, spread = shares / cells, np.sum(shares * middle**2, axis=1)
-    end = float(found.t_events[0][0]) if found.t_events[0].size else None
-    return RadialCollapse(found.t, middle, p, spread, end, ndim)
+    end = float(solved.t_events[0][0]) if solved.t_events[0].size else None
+    return RadialCollapse(solved.t, middle, p, spread, end, ndim)
 
 
 def distance(solution: Solution, reference: RadialCollapse, k: int) -> Distance:

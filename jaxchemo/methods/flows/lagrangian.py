@@ -174,15 +174,15 @@ class LagrangianFlow(AbstractFlow):
         interval, ndim = self._interval(problem, frame, state.labels, state.sources), problem.domain.ndim
         fresh, _ = ravel_pytree(self.flow(ndim, jax.random.key(1)))
         warm = jnp.where(interval.monotone(state.parameters), state.parameters, fresh)
-        found = fit(interval.residual, interval.refresh, warm, interval.data)
-        flow = interval.unravel(found.parameters)
+        optimum = fit(interval.residual, interval.refresh, warm, interval.data)
+        flow = interval.unravel(optimum.parameters)
         now = interval.moved(flow, interval.labels, interval.nodes[-1])
-        speed = interval.speed(Samples(now.position, now.log_det, now.score), found.frozen[:, -1])
-        rough = jnp.sqrt(found.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
+        speed = interval.speed(Samples(now.position, now.log_det, now.score), optimum.frozen[:, -1])
+        rough = jnp.sqrt(optimum.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
         tolerance = (0.02 if ndim == 2 else 0.05) if self.tolerance is None else self.tolerance
         # Where it ends is known by its number: a sum of floats might fall short of the time to arrive at.
         end = jnp.where(last, until, frame.start + frame.duration)
-        accepted, result = self._accepted(state, interval, end, until, found, rough)
+        accepted, result = self._accepted(state, interval, end, until, optimum, rough)
         good = (rough <= tolerance) & (result != RESULTS.nonfinite)
         rejected = ~good & (state.halvings < 3)
         halved = dataclasses.replace(state, ceiling=0.5 * frame.duration, halvings=state.halvings + 1)
@@ -269,21 +269,21 @@ class LagrangianFlow(AbstractFlow):
         return Frame.of(state.sources, t, left / pieces), pieces == 1
 
     def _accepted(
-        self, state: LagrangianState, interval: Interval, end: Array, until: Array, found: Fit, rough: Array
+        self, state: LagrangianState, interval: Interval, end: Array, until: Array, optimum: Fit, rough: Array
     ) -> tuple[LagrangianState, RESULTS]:
         """The state after an interval that ends at `end`, and how it went."""
         frame, flow, phases = (
             interval.frame,
-            interval.unravel(found.parameters),
+            interval.unravel(optimum.parameters),
             interval.frame.phases(self.wavelengths),
         )
-        one = jnp.ones((), end.dtype)
+        unit = jnp.ones((), end.dtype)
         labels, sources = interval.after(flow, interval.labels), interval.after(flow, interval.sources)
-        rates = jax.vmap(lambda x: jax.jvp(lambda t: flow.transform_and_log_det(x, t, phases)[1], (one,), (one,))[1])(
+        rates = jax.vmap(lambda x: jax.jvp(lambda t: flow.transform_and_log_det(x, t, phases)[1], (unit,), (unit,))[1])(
             interval.sources.position
         )
         growth = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration
-        record = Past(frame, found.parameters, rough, found.solves)
+        record = Past(frame, optimum.parameters, rough, optimum.solves)
         past = jax.tree.map(lambda rows, row: rows.at[state.count].set(row), state.past, record)
         collapsing = self.change / growth < 1e-3 * (end - past.frame.start[0])
         result = RESULTS.where(collapsing, RESULTS.blow_up, RESULTS.successful)
@@ -296,7 +296,7 @@ class LagrangianFlow(AbstractFlow):
             labels=labels,
             sources=sources,
             seeds=state.seeds,
-            parameters=found.parameters,
+            parameters=optimum.parameters,
             growth=growth,
             ceiling=jnp.full_like(end, jnp.inf),
             halvings=jnp.zeros_like(state.halvings),

@@ -45,8 +45,8 @@ class AbstractPath(AbstractContinuous):
         sources = self.sources(t)
         frame = Frame.of(sources, t)
         inside, others = frame.inside(samples), frame.inside(sources)
-        found = self.estimator(inside.position, inside.log_p, inside.score, others.position)
-        return found * frame.scale ** (1 - samples.position.shape[1])
+        force = self.estimator(inside.position, inside.log_p, inside.score, others.position)
+        return force * frame.scale ** (1 - samples.position.shape[1])
 
     def potential(self, samples: Samples, t: Float[Array, ""]) -> Float[Array, " n"]:
         """The solution of `-lap u = p` at points of a time: in two dimensions up to a constant, with `-ln |x| / 2 pi`
@@ -56,7 +56,7 @@ class AbstractPath(AbstractContinuous):
         ndim, inside, others = samples.position.shape[1], frame.inside(samples), frame.inside(sources).position
         width = 3 * len(others) ** (-1 / ndim)
 
-        def one(x: Array) -> Array:
+        def at_point(x: Array) -> Array:
             square = jnp.sum((x - others) ** 2, axis=1)
             safe = jnp.where(square > 0, square, 1)
             q = 0.5 * safe / width**2
@@ -66,7 +66,7 @@ class AbstractPath(AbstractContinuous):
             far = erf(jnp.sqrt(q)) / jnp.sqrt(safe)
             return jnp.mean(jnp.where(square > 0, far, math.sqrt(2 / math.pi) / width)) / (4 * math.pi)
 
-        smeared = jax.lax.map(one, inside.position) + 0.5 * width**2 * jnp.exp(inside.log_p)
+        smeared = jax.lax.map(at_point, inside.position) + 0.5 * width**2 * jnp.exp(inside.log_p)
         if ndim == 2:
             return smeared - jnp.log(frame.scale) / (2 * math.pi)
         return smeared / frame.scale
@@ -74,8 +74,8 @@ class AbstractPath(AbstractContinuous):
     def drift(self, samples: Samples, t: Float[Array, ""]) -> Float[Array, "n d"]:
         """The drift velocity of the density at a time, `U[p]`."""
         system = Attraction.of(self.problem)
-        found = system.pull * self.force(samples, t) - system.mobility * samples.score
-        return found if system.advection is None else found + system.advection(samples.position)
+        drift = system.pull * self.force(samples, t) - system.mobility * samples.score
+        return drift if system.advection is None else drift + system.advection(samples.position)
 
     def log_prob(self, x, t):
         return self._evaluate(x, t, _log_prob)

@@ -188,8 +188,8 @@ class PriorFlow(AbstractFlow):
         def loss(parameters: Array, key: PRNGKeyArray) -> tuple[Array, Misfit]:
             flow, (now, past) = unravel(parameters), jax.random.split(key)
             times = jnp.arange(self.num_times), jax.random.split(now, self.num_times)
-            found = jax.tree.map(jnp.mean, jax.vmap(functools.partial(at_a_time, flow))(*times))
-            return weight * found.residual + self.anchor * divergence(flow, self._some(before, past)), found
+            mean = jax.tree.map(jnp.mean, jax.vmap(functools.partial(at_a_time, flow))(*times))
+            return weight * mean.residual + self.anchor * divergence(flow, self._some(before, past)), mean
 
         key = jax.random.fold_in(key, state.count)
         parameters, course = trained(loss, state.parameters, key, steps=self.steps, rate=self.rate)
@@ -212,10 +212,10 @@ class PriorFlow(AbstractFlow):
         self, state: PriorState, frame: Frame, flow: AbstractBijection, parameters: Array, rough: Array
     ) -> tuple[PriorState, RESULTS]:
         """The state after an interval, and how it went."""
-        one = jnp.ones((), parameters.dtype)
-        moving = jax.vmap(lambda z: jax.jvp(lambda t: flow.inverse_and_log_det(z, t), (one,), (one,)))
+        unit = jnp.ones((), parameters.dtype)
+        moving = jax.vmap(lambda z: jax.jvp(lambda t: flow.inverse_and_log_det(z, t), (unit,), (unit,)))
         (x, _), (_, rates) = moving(state.seeds)
-        sources = frame.outside(samples_at(flow, x, one))
+        sources = frame.outside(samples_at(flow, x, unit))
         record = Past(frame, parameters, rough, jnp.asarray(self.steps, jnp.int32))
         past = jax.tree.map(lambda rows, row: rows.at[state.count].set(row), state.past, record)
         result = RESULTS.where(rough <= self.tolerance, RESULTS.successful, RESULTS.poor_fit)

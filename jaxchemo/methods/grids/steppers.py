@@ -118,8 +118,8 @@ class AbstractRungeKutta(AbstractStepper):
             def mixed(rate: Array | None, first: Array, last: Array) -> Array:
                 return last if rate is None else (share * first + (1 - share) * (last + dt * rate)).astype(last.dtype)
 
-            found = jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None)
-            return complete(found, t + following * dt), None
+            mean = jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None)
+            return complete(mean, t + following * dt), None
 
         ends = (*(offset for _, offset in self.tableau[1:]), 1.0)
         rows = [(*row, end) for row, end in zip(self.tableau, ends, strict=True)]
@@ -263,13 +263,13 @@ class IMEXRosenbrock(AbstractIMEX):
 def _moved(state: State, *moves: tuple[Scalar, State]) -> State:
     """A state plus multiples of rates; what has no rate stays."""
 
-    def one(value: Array | None, *rates: Array | None) -> Array | None:
+    def moved(value: Array | None, *rates: Array | None) -> Array | None:
         if value is None or rates[0] is None:
             return value
         changes = [factor * rate for (factor, _), rate in zip(moves, rates, strict=True) if rate is not None]
         return sum(changes, value).astype(value.dtype)
 
-    return jax.tree.map(one, state, *(rates for _, rates in moves), is_leaf=lambda leaf: leaf is None)
+    return jax.tree.map(moved, state, *(rates for _, rates in moves), is_leaf=lambda leaf: leaf is None)
 
 
 class Adaptive(AbstractStepper):
