@@ -8,6 +8,7 @@ import xarray as xr
 from shared import attracting
 
 import jaxchemo as jc
+from jaxchemo import _progress
 from jaxchemo.models import Model, Species, keller_segel
 from jaxchemo.references import distance, radial_collapse
 
@@ -129,11 +130,12 @@ class TestCollapse:
 
 
 @pytest.mark.slow
-def test_a_run_can_be_resumed(tmp_path, capsys):
+def test_a_run_can_be_resumed(tmp_path, capsys, monkeypatch):
     """Interval by interval on the host: `solve` bit for bit, with a bar that says how it goes, and a state on disk."""
     problem, method = collapsing(), jc.LagrangianFlow(**SMALL, change=1.0, tolerance=0.1)
     file, saveat = tmp_path / "flow.checkpoint", jc.SaveAt(ts=(0.0, 0.02, 0.1))
     more = {"key": KEY, "saveat": saveat, "store": tmp_path / "flow.zarr", "checkpoint": file}
+    monkeypatch.setattr(_progress, "SECONDS", 0.0)  # as if it took long
     first = jc.run(problem, method, t1=0.1, progress=True, **more)
     assert "residual" in capsys.readouterr().err and file.exists()
     whole = jc.solve(problem, method, key=KEY, t1=0.1, saveat=saveat)
