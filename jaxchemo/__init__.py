@@ -20,7 +20,6 @@ from jaxchemo.fields import ImplicitEuler as ImplicitEuler
 from jaxchemo.fields import ScharfetterGummel as ScharfetterGummel
 from jaxchemo.fields import Upwind as Upwind
 from jaxchemo.integrate import Direct as Direct
-from jaxchemo.integrate import FlowSolution as FlowSolution
 from jaxchemo.integrate import Forward as Forward
 from jaxchemo.integrate import Remat as Remat
 from jaxchemo.integrate import SaveAt as SaveAt

@@ -153,13 +153,13 @@ def of_points(name: str, f: Callable[[Array], Any], ndim: int, values: str, *, v
     shape = (5, ndim) if vectors else (5,)
     points = np.full((5, ndim), 0.5, jnp.result_type(float))
     try:
-        found = jax.eval_shape(lambda: jnp.asarray(f(jnp.asarray(points))))
+        made = jax.eval_shape(lambda: jnp.asarray(f(jnp.asarray(points))))
     except Exception as error:
         raise _failed(name, error, f"points (5, {ndim})") from error
-    if found.shape != shape or not jnp.issubdtype(found.dtype, jnp.floating):
+    if made.shape != shape or not jnp.issubdtype(made.dtype, jnp.floating):
         raise ValueError(
-            f"`{name}`: the function must map points (5, {ndim}) to {values} {shape}, it gave {found.shape} of "
-            f"{found.dtype}."
+            f"`{name}`: the function must map points (5, {ndim}) to {values} {shape}, it gave {made.shape} of "
+            f"{made.dtype}."
         )
     try:
         f(points)  # type: ignore
@@ -172,11 +172,11 @@ def of_points(name: str, f: Callable[[Array], Any], ndim: int, values: str, *, v
 def of_time(name: str, f: Callable[[Array], Any]) -> None:
     """Refuses a user's function of time that does not give one number."""
     try:
-        found = jax.eval_shape(lambda: jnp.asarray(f(jnp.zeros(()))))
+        made = jax.eval_shape(lambda: jnp.asarray(f(jnp.zeros(()))))
     except Exception as error:
         raise _failed(name, error, "a time") from error
-    if found.shape:
-        raise ValueError(f"`{name}`: the function must give one number for a time, it gave the shape {found.shape}.")
+    if made.shape:
+        raise ValueError(f"`{name}`: the function must give one number for a time, it gave the shape {made.shape}.")
 
 
 def _failed(name: str, error: Exception, what: str) -> ValueError:

@@ -29,13 +29,13 @@ def phi(z: Float[Array, "*shape"], most: int) -> list[Float[Array, "*shape"]]:
     small = jnp.abs(z) < 1
     near, far = jnp.where(small, z, 0), jnp.where(small, -1, z)
     terms = 20 if jnp.finfo(z.dtype).bits > 32 else 12
-    found = [jnp.exp(z)]
+    values = [jnp.exp(z)]
     for k in range(1, most + 1):
         series = jnp.zeros_like(z)
         for n in reversed(range(terms)):
             series = series * near + 1 / math.factorial(n + k)
-        found.append(jnp.where(small, series, (found[-1] - 1 / math.factorial(k - 1)) / far))
-    return found
+        values.append(jnp.where(small, series, (values[-1] - 1 / math.factorial(k - 1)) / far))
+    return values
 
 
 def mean_exponential(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -54,7 +54,7 @@ class Problem(eqx.Module):
     ):
         self.model = _checks.instance("model", model, AbstractModel, "a Model such as jc.models.phks(0.1, 1.0)")
         self.domain = _checks.instance("domain", domain, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
-        free = [name for name, one in model.signals.items() if not one.slaved]
+        free = [name for name, signal in model.signals.items() if not signal.slaved]
         self.density = _by_name("density", density, list(model.populations), self.domain)
         # What swimming cells sense may be any field: they answer its changes.
         signed = not isinstance(self.model, Model)
@@ -106,14 +106,14 @@ class Problem(eqx.Module):
             Feature.SEVERAL_DIMENSIONS: domain.ndim > 1,
         }
         walls = domain.walls if isinstance(domain, AbstractGrid) else ()
-        found = {feature for feature, there in has.items() if there}
-        return model.features(domain.ndim).union(found, *(wall.features(model.populations) for wall in walls))
+        own = {feature for feature, there in has.items() if there}
+        return model.features(domain.ndim).union(own, *(wall.features(model.populations) for wall in walls))
 
     def fields(self) -> tuple[Fields, Fields]:
         """Densities and signals on the grid at the initial time, by name, all of one dtype."""
         grid = _checks.instance("domain", self.domain, AbstractGrid, "a grid, to evaluate fields on")
-        density = {name: one.on_grid(grid) for name, one in self.density.items()}
-        signal = {name: one.on_grid(grid) for name, one in self.signal.items()}
+        density = {name: condition.on_grid(grid) for name, condition in self.density.items()}
+        signal = {name: condition.on_grid(grid) for name, condition in self.signal.items()}
         dtype = jnp.result_type(*density.values(), *signal.values())
         return jax.tree.map(lambda field: field.astype(dtype), (density, signal))
 
@@ -134,20 +134,20 @@ def _by_name(
         raise ValueError(
             f"`{argument}` must have an initial condition for {_checks.listed(names)}, got {_checks.listed(given)}."
         )
-    for name, one in given.items():
+    for name, condition in given.items():
         label = argument if len(names) == 1 else f"{argument}[{name!r}]"
-        _checks.instance(label, one, AbstractInitial, "an initial condition such as jc.initial.gaussian(...)")
-        one.check(label, grid)
+        _checks.instance(label, condition, AbstractInitial, "an initial condition such as jc.initial.gaussian(...)")
+        condition.check(label, grid)
         if isinstance(grid, AbstractGrid):
-            _check_resolved(label, one, grid)
-            one.check_values(label, grid, signed=signed)
-            _check_inside(label, one, grid, needed=argument == "density")
+            _check_resolved(label, condition, grid)
+            condition.check_values(label, grid, signed=signed)
+            _check_inside(label, condition, grid, needed=argument == "density")
     return {name: given[name] for name in names}
 
 
 def _check_rates(model: AbstractModel, grid: AbstractGrid | FreeSpace) -> None:
     """Refuses kinetics and growth whose numbers are for other cells than those of the grid."""
-    if isinstance(model, Model) and any(one.mobility.ndim for one in model.species.values()):
+    if isinstance(model, Model) and any(kind.mobility.ndim for kind in model.species.values()):
         return  # a batch of models, for jax.vmap; `solve` refuses it outside of that
     shape = grid.shape if isinstance(grid, AbstractGrid) else ()
     some = jax.ShapeDtypeStruct(shape, jnp.result_type(float))
@@ -155,7 +155,7 @@ def _check_rates(model: AbstractModel, grid: AbstractGrid | FreeSpace) -> None:
 
     def check(what: str, law: Callable[[Fields, Fields], tuple[Any, ...]]) -> None:
         try:
-            shapes = {one.shape for one in jax.eval_shape(lambda u, s: [jnp.asarray(x) for x in law(u, s)], *fields)}
+            shapes = {rate.shape for rate in jax.eval_shape(lambda u, s: [jnp.asarray(x) for x in law(u, s)], *fields)}
         except (TypeError, ValueError):  # which shapes that do not broadcast are
             shapes = None
         if shapes is None or not shapes <= {(), shape}:
@@ -182,7 +182,7 @@ def _check_walls(model: AbstractModel, grid: AbstractGrid) -> None:
     """Refuses walls that prescribe what the model has not, or values below zero of what cannot be negative."""
     bounded = [*model.populations]
     if isinstance(model, Model):
-        bounded += [name for name, one in model.signals.items() if not one.slaved]
+        bounded += [name for name, law in model.signals.items() if not law.slaved]
     for wall in grid.walls:
         if not isinstance(wall, Dirichlet):
             continue
@@ -200,8 +200,8 @@ def _check_walls(model: AbstractModel, grid: AbstractGrid) -> None:
 
 def _check_sensed(model: Model, signal: Mapping[str, AbstractInitial], grid: AbstractGrid) -> None:
     """Refuses a signal that is zero somewhere, where its logarithm, or another law with no value at zero, is sensed."""
-    for species, one in model.species.items():
-        for name, law in one.taxis.items():
+    for species, kind in model.species.items():
+        for name, law in kind.taxis.items():
             at_zero = law.potential(jnp.zeros(()))
             if name not in signal or not _checks.is_concrete(at_zero) or bool(jnp.all(jnp.isfinite(at_zero))):
                 continue

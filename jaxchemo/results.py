@@ -32,8 +32,8 @@ class RESULTS(eqx.Enumeration):
     )
     rate_exceeded = "A tumble rate has exceeded the bound of Thinning: a larger `bound` will do."
     poor_fit = (
-        "The flow does not move as its density asks: more `width`, the `wavelengths` of the fluid, or a smaller "
-        "`change` or `strain` will do; of a `PriorFlow`, more `steps` or `intervals`."
+        "The flow does not move at the drift velocity of its density: more `width`, the `wavelengths` of the fluid, or "
+        "a smaller `change` or `strain` will do; of a `PriorFlow`, more `steps` or `intervals`."
     )
     unresolved = (
         "Cells have gathered in a peak narrower than the grid can show; what follows would be the grid's own. A "

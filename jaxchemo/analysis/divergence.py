@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxchemo.integrate import FlowSolution
+from jaxchemo.integrate import Solution
 from jaxchemo.methods.free_space import Attraction
-from jaxchemo.references.radial_collapse import quadrature, radial_collapse
+from jaxchemo.references.radial_collapse import followed, quadrature, radial_collapse
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
 HARDY_LITTLEWOOD_SOBOLEV = {2: 1 / math.sqrt(math.pi), 3: math.sqrt(math.pi) / 4 * (4 / math.sqrt(math.pi)) ** (1 / 3)}
@@ -31,7 +31,7 @@ class DivergenceBound(NamedTuple):
         return residual, exact_field, closed
 
 
-def divergence_bound(solution: FlowSolution, *, radii: int = 64, ways: int = 24) -> DivergenceBound:
+def divergence_bound(solution: Solution, *, radii: int = 64, ways: int = 24) -> DivergenceBound:
     """Bounds of `KL(q | p)`, the flow's density q and the exact p, from its residual `delta = velocity - U[q]`.
 
     The flow moves q at its velocity exactly and starts from p, so, where both are smooth and fall off fast enough to
@@ -61,7 +61,7 @@ def divergence_bound(solution: FlowSolution, *, radii: int = 64, ways: int = 24)
 
     **Raises:** `ValueError` or `TypeError` for other problems.
     """
-    problem = solution.path.problem
+    problem = followed(solution)
     system, ndim = Attraction.of(problem), problem.domain.ndim
     mobility, pull, constant = float(system.mobility), float(system.pull), HARDY_LITTLEWOOD_SOBOLEV[ndim]
     starts, durations = (np.asarray(solution.stats[name], float)[:, None] for name in ("starts", "durations"))
@@ -98,7 +98,7 @@ class _Look(NamedTuple):
 
 
 @eqx.filter_jit
-def _look(solution: FlowSolution, x: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+def _look(solution: Solution, x: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     return jnp.exp(solution.log_prob(x, t)), solution.score(x, t), solution.velocity(x, t), solution.residual(x, t)
 
 

@@ -152,32 +152,32 @@ class Diagnostics(eqx.Module):
     def __call__(self, snapshot: Snapshot) -> dict[str, Float[Array, ""]]:
         densities = by_name(snapshot.density, list(self.model.species))
         signals = by_name(snapshot.signal, list(self.model.signals))
-        found = {}
+        values = {}
         for name, rho in densities.items():
             of = "" if len(densities) == 1 else f"[{name}]"
-            found[f"mass{of}"] = mass(rho, self.grid)
-            found[f"minimum{of}"] = minimum(rho)
-            found[f"maximum{of}"] = jnp.max(rho)
-            found[f"second_moment{of}"] = second_moment(rho, self.grid)
+            values[f"mass{of}"] = mass(rho, self.grid)
+            values[f"minimum{of}"] = minimum(rho)
+            values[f"maximum{of}"] = jnp.max(rho)
+            values[f"second_moment{of}"] = second_moment(rho, self.grid)
         for name, c in signals.items():
             of = "" if len(signals) == 1 else f"[{name}]"
-            found[f"signal_mass{of}"] = mass(c, self.grid)
-            found[f"signal_minimum{of}"] = minimum(c)
-            found[f"signal_maximum{of}"] = jnp.max(c)
+            values[f"signal_mass{of}"] = mass(c, self.grid)
+            values[f"signal_minimum{of}"] = minimum(c)
+            values[f"signal_maximum{of}"] = jnp.max(c)
         if (numbers := _entropy_numbers(self.model)) is not None:
             mobility, chi, rate = numbers
             (rho,), (c,) = densities.values(), signals.values()
-            found["entropy"] = entropy(rho, c, self.grid, sensitivity=chi, consumption=rate)
-            found["entropy_dissipation"] = entropy_dissipation(rho, c, self.grid, mobility=mobility, sensitivity=chi)
+            values["entropy"] = entropy(rho, c, self.grid, sensitivity=chi, consumption=rate)
+            values["entropy_dissipation"] = entropy_dissipation(rho, c, self.grid, mobility=mobility, sensitivity=chi)
         if (constants := _energy_numbers(self.model)) is not None:
             (rho,), (c,) = densities.values(), signals.values()
-            found["free_energy"] = free_energy(rho, c, self.grid, **constants)
-        return found
+            values["free_energy"] = free_energy(rho, c, self.grid, **constants)
+        return values
 
 
-def signal_amounts(found: Iterable[str]) -> dict[str, str]:
+def signal_amounts(names: Iterable[str]) -> dict[str, str]:
     """Which of the diagnostics are amounts of a signal, by its name; `'signal'` where there is only one."""
-    amounts = [key for key in found if key.startswith("signal_mass")]
+    amounts = [key for key in names if key.startswith("signal_mass")]
     return {key.removeprefix("signal_mass").strip("[]") or "signal": key for key in amounts}
 
 

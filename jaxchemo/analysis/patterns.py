@@ -22,16 +22,16 @@ def front(density: Float[ArrayLike, "*t n"], grid: AbstractGrid, threshold: floa
     u, x = np.atleast_2d(np.asarray(density, float)), _axis(grid)
     if u.shape[1:] != x.shape:
         raise ValueError(f"`density` must be profiles of {x.size} cells, as the grid has, got the shape {u.shape}.")
-    found = np.full(len(u), np.nan)
+    fronts = np.full(len(u), np.nan)
     for k, profile in enumerate(u):
         above = np.flatnonzero(profile > threshold)
         if above.size:
             last = int(above[-1])
-            found[k] = x[last]
+            fronts[k] = x[last]
             if last + 1 < x.size:
                 share = (profile[last] - threshold) / (profile[last] - profile[last + 1])
-                found[k] += share * (x[last + 1] - x[last])
-    return found.reshape(np.shape(density)[:-1])
+                fronts[k] += share * (x[last + 1] - x[last])
+    return fronts.reshape(np.shape(density)[:-1])
 
 
 def front_speed(ts: Float[ArrayLike, " t"], places: Float[ArrayLike, " t"]) -> Float[np.ndarray, " t"]:
@@ -80,16 +80,16 @@ def spikes(density: Float[ArrayLike, "*shape"], grid: AbstractGrid, threshold: f
     while not np.array_equal(further := top[top], top):
         top = further
     amounts = (u * np.broadcast_to(np.asarray(grid.volumes, float), u.shape)).ravel()
-    found, basin = np.unique(top, return_inverse=True)
+    peaks, basin = np.unique(top, return_inverse=True)
     masses = np.bincount(basin, amounts)
-    floors = np.full(found.size, np.inf)
+    floors = np.full(peaks.size, np.inf)
     np.minimum.at(floors, basin, u.ravel())
-    heights = u.ravel()[found]
+    heights = u.ravel()[peaks]
     kept = (heights > threshold) & (heights > floors)  # what is flat has no spike
     if isinstance(grid, Grid) and grid.ndim > 1:
-        places = np.asarray(grid.centers, float).reshape(-1, grid.ndim)[found]
+        places = np.asarray(grid.centers, float).reshape(-1, grid.ndim)[peaks]
     else:
-        places = _axis(grid)[found]
+        places = _axis(grid)[peaks]
     return Spikes(places[kept], heights[kept], masses[kept])
 
 

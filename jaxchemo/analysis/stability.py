@@ -49,9 +49,9 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
             if law.response is not None:
                 drift = drift * law.response(u)
             matrix = matrix.at[i, names.index(signal)].add(u * drift * square)
-    for j, one in enumerate(model.signals.values(), len(model.species)):
-        if one.diffusivity is not None:
-            matrix = matrix.at[j, j].add(-one.diffusivity * square)
+    for j, signal in enumerate(model.signals.values(), len(model.species)):
+        if signal.diffusivity is not None:
+            matrix = matrix.at[j, j].add(-signal.diffusivity * square)
     free = jnp.array([k for k, name in enumerate(names) if not _slaved(model, name)])
     held = jnp.array([k for k, name in enumerate(names) if _slaved(model, name)], int)
     reduced = matrix[free][:, free]
@@ -73,8 +73,8 @@ def dispersion(model: Model, state: State, k: Float[ArrayLike, "*modes"]) -> Com
 
 @eqx.filter_jit
 def _dispersion(model: Model, state: dict[str, Array], k: Array) -> Array:
-    def rates(one: Array) -> Array:
-        values = _eigenvalues(linearised(model, state, one))
+    def rates(wavenumber: Array) -> Array:
+        values = _eigenvalues(linearised(model, state, wavenumber))
         return values[jnp.argsort(-values.real)]
 
     return jax.lax.map(rates, k.ravel()).reshape(*k.shape, -1)
@@ -144,8 +144,8 @@ def unstable_band(
         inner = float(peak.wavenumber)
         if rate(outer) > 0:
             return outer
-        found: Any = brentq(rate, min(inner, outer), max(inner, outer))
-        return found
+        root: Any = brentq(rate, min(inner, outer), max(inner, outer))
+        return root
 
     return edge(2 * jnp.pi / longest), edge(2 * jnp.pi / shortest)
 
@@ -183,10 +183,10 @@ def critical_value(
         return jnp.where(same, middle, a), jnp.where(same, b, middle)
 
     a, b = jax.lax.stop_gradient(jax.lax.fori_loop(0, 40, halve, ends))
-    found = 0.5 * (a + b)
-    slope = jax.lax.stop_gradient(jax.grad(margin)(found))
-    found = found - margin(found) / slope
-    return jnp.where((first > 0) == (margin(ends[1]) > 0), jnp.nan, found)
+    root = 0.5 * (a + b)
+    slope = jax.lax.stop_gradient(jax.grad(margin)(root))
+    root = root - margin(root) / slope
+    return jnp.where((first > 0) == (margin(ends[1]) > 0), jnp.nan, root)
 
 
 def uniform_state(model: Model, guess: State) -> dict[str, Array]:
@@ -207,7 +207,7 @@ def uniform_state(model: Model, guess: State) -> dict[str, Array]:
     _check_fluid(
         model, lambda slopes: jnp.trace(slopes, axis1=1, axis2=2), "is compressed somewhere, so no state stays uniform"
     )
-    kept = {name: guess[name] for name, one in model.species.items() if one.growth is None}
+    kept = {name: guess[name] for name, species in model.species.items() if species.growth is None}
     sought = {name: jnp.asarray(value, float) for name, value in guess.items() if name not in kept}
     names = [*model.species, *model.signals]
 
@@ -219,8 +219,8 @@ def uniform_state(model: Model, guess: State) -> dict[str, Array]:
         }
 
     solver = optimistix.Newton(rtol=1e-12, atol=1e-12)
-    found = optimistix.root_find(residual, solver, sought, (model, kept)).value if sought else {}
-    return {name: jnp.asarray((found | kept)[name], float) for name in names}
+    solved = optimistix.root_find(residual, solver, sought, (model, kept)).value if sought else {}
+    return {name: jnp.asarray((solved | kept)[name], float) for name in names}
 
 
 def _numbers(state: State) -> dict[str, Array]:
@@ -236,8 +236,8 @@ def _reactions(model: Model, names: list[str], w: Array) -> Array:
     for name, species in model.species.items():
         u = density[name]
         rates.append(jnp.zeros_like(u) if species.growth is None else u * species.growth.rate(u, signal))
-    for name, one in model.signals.items():
-        gain, loss = one.gain_and_loss(density, signal, name)
+    for name, law in model.signals.items():
+        gain, loss = law.gain_and_loss(density, signal, name)
         rates.append(jnp.asarray(gain - loss * signal[name], w.dtype))
     return jnp.stack(rates)
 
@@ -275,8 +275,8 @@ def _check_fluid(model: Model, of: Callable[[Array], Array], what: str) -> None:
             continue
         with jax.ensure_compile_time_eval():  # under jit too
             slopes = jax.vmap(jax.jacfwd(velocity))(jnp.asarray(points))
-            found, scale = (jnp.max(jnp.abs(array)) for array in (of(slopes), slopes))
-        if _checks.is_concrete(found) and float(found) > 1e-4 * float(scale):
+            largest, scale = (jnp.max(jnp.abs(array)) for array in (of(slopes), slopes))
+        if _checks.is_concrete(largest) and float(largest) > 1e-4 * float(scale):
             raise ValueError(
                 f"`model.advection` is a fluid, {called(velocity, 'v')}(x), that {what}: give the same model in a "
                 "still one, Model(model.species, model.signals)."

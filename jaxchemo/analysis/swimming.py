@@ -75,7 +75,7 @@ def at_rest(problem: Problem) -> Float[Array, " n"]:
         reach = jnp.full(grid.shape, 0.5 * h * (1 + node))
         x = ends[:-1] + reach
         total = total + 0.5 * weight * jnp.exp(below + integral(ends[:-1], reach)) / model.speed_at((x,))
-    (mass,) = (one.mass_in(grid) for one in problem.density.values())
+    (mass,) = (condition.mass_in(grid) for condition in problem.density.values())
     return mass * total / grid.integrate(total)
 
 

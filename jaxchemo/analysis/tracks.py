@@ -85,8 +85,8 @@ def run_times(
     """
     p, times = _tracks("headings", headings), np.asarray(ts, float)
     turned = np.sum(p[1:] * p[:-1], axis=-1) < np.cos(angle)
-    found = [np.diff(times[1:][turned[:, k]]) for k in range(p.shape[1])]
-    return np.concatenate(found) if found else np.empty(0)
+    waits = [np.diff(times[1:][turned[:, k]]) for k in range(p.shape[1])]
+    return np.concatenate(waits) if waits else np.empty(0)
 
 
 def tumble_information(rates: Float[ArrayLike, "t p"]) -> Estimate:

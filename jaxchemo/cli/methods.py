@@ -8,7 +8,7 @@ from jaxchemo.cli.errors import Refused
 
 if TYPE_CHECKING:
     from jaxchemo.experiments import Experiment, Posed
-    from jaxchemo.methods import AbstractFixedStep, AbstractFlow
+    from jaxchemo.methods import AbstractMethod
 
 NETWORK = "nsipf"  # the method that has one
 
@@ -25,8 +25,8 @@ class Named(NamedTuple):
     """
 
     about: str
-    kind: "type[AbstractFixedStep] | type[AbstractFlow]"
-    build: "Callable[[Posed, Path | None], AbstractFixedStep | AbstractFlow]"
+    kind: "type[AbstractMethod]"
+    build: "Callable[[Posed, Path | None], AbstractMethod]"
     uses: tuple[str, ...] = ()
 
 
@@ -68,7 +68,9 @@ def known_methods() -> dict[str, Named]:
         "spectral": Named("Fourier modes with exponential time differencing", jc.Spectral, lambda *_: jc.Spectral()),
         "nsipf": Named("sipf with a trained network as interpolator", field, neural, particles),
         "sipf-paper": Named("sipf as in the paper: histogram, explicit, cubic spline", field, paper, particles),
-        "flow": Named("a normalizing flow that moves as its density asks", jc.LagrangianFlow, flow, flows),
+        "flow": Named(
+            "a normalizing flow that moves at the drift velocity of its density", jc.LagrangianFlow, flow, flows
+        ),
         "particles": Named(
             "particles that attract one another", jc.InteractingParticles, interacting, (*particles, "blob_width")
         ),

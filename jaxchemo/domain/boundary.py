@@ -20,7 +20,10 @@ def identity(value: Array) -> Array:
 
 
 class AbstractBoundary(Shown):
-    """What happens at the two ends of one axis, to a field on the grid and to a particle in the box."""
+    """What happens at the two ends of one axis, to a field on the grid and to a particle in the box.
+
+    To make one, subclass this outside the package: the page "Extend it" of the documentation has an example.
+    """
 
     @abc.abstractmethod
     def pad(
@@ -60,6 +63,15 @@ class AbstractBoundary(Shown):
     def closed(self, name: str | None) -> tuple[bool, bool]:
         """Whether nothing of the field `name` passes the lower and the upper end."""
 
+    @property
+    def reflects(self) -> bool:
+        """Whether ghost cells mirror a field where it is `closed`, and about a value where it is not.
+
+        That is all that implicit steps and exact spreading solve for; between other walls they are refused. Default:
+        no.
+        """
+        return False
+
     def features(self, populations: Sequence[str]) -> frozenset[Feature]:
         """What a method must know of this wall, for populations of these names."""
         return frozenset({Feature.WALLS, Feature.ABSORBING_WALLS} if self.absorbs else {Feature.WALLS})
@@ -93,6 +105,10 @@ class NoFlux(AbstractBoundary):
     def absorbs(self) -> bool:
         return False
 
+    @property
+    def reflects(self) -> bool:
+        return True
+
     def closed(self, name):
         return True, True
 
@@ -112,6 +128,10 @@ class Periodic(AbstractBoundary):
     @property
     def absorbs(self) -> bool:
         return False
+
+    @property
+    def reflects(self) -> bool:
+        return True
 
     def closed(self, name):
         return False, False
@@ -159,8 +179,8 @@ class Dirichlet(AbstractBoundary):
         """The value prescribed for the field `name` at time `t`, or `None`."""
         if name is None:
             return None
-        found = self.value.get(name) if isinstance(self.value, dict) else self.value
-        return found(t) if callable(found) else found
+        value = self.value.get(name) if isinstance(self.value, dict) else self.value
+        return value(t) if callable(value) else value
 
     def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         value = self.value_of(name, t)
@@ -187,6 +207,10 @@ class Dirichlet(AbstractBoundary):
     def absorbs(self) -> bool:
         return True
 
+    @property
+    def reflects(self) -> bool:
+        return True
+
     def closed(self, name):
         unheld = isinstance(self.value, dict) and name not in self.value
         return unheld, unheld
@@ -198,13 +222,13 @@ class Dirichlet(AbstractBoundary):
         return value is not None and not callable(value) and _checks.is_concrete(value) and bool(value == 0)
 
     def features(self, populations):
-        found = {Feature.WALLS}
+        features = {Feature.WALLS}
         for name in populations:
             if self.closed(name)[0]:
-                found.add(Feature.SIGNAL_WALLS)
+                features.add(Feature.SIGNAL_WALLS)
             else:
-                found.add(Feature.ABSORBING_WALLS if self.empties(name) else Feature.SUPPLYING_WALLS)
-        return frozenset(found)
+                features.add(Feature.ABSORBING_WALLS if self.empties(name) else Feature.SUPPLYING_WALLS)
+        return frozenset(features)
 
 
 class Mixed(AbstractBoundary):
@@ -215,7 +239,9 @@ class Mixed(AbstractBoundary):
 
     def __check_init__(self):
         for name, side in (("low", self.low), ("high", self.high)):
-            _checks.instance(name, side, (NoFlux, Dirichlet), "NoFlux() or Dirichlet(...)")
+            _checks.instance(name, side, AbstractBoundary, "NoFlux() or Dirichlet(...)")
+            if isinstance(side, Periodic | Mixed):
+                raise TypeError(f"`{name}` must be what happens at one wall, NoFlux() or Dirichlet(...), got {side!r}.")
 
     def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         low = self.low.pad(field, width, name=name, t=t, transform=transform)[:width]
@@ -234,6 +260,10 @@ class Mixed(AbstractBoundary):
     @property
     def absorbs(self) -> bool:
         return self.low.absorbs or self.high.absorbs
+
+    @property
+    def reflects(self) -> bool:
+        return self.low.reflects and self.high.reflects
 
     def closed(self, name):
         return self.low.closed(name)[0], self.high.closed(name)[1]

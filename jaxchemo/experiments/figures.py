@@ -10,7 +10,7 @@ from jaxchemo import plotting
 from jaxchemo._progress import Report, silent
 from jaxchemo.domain import AbstractGrid, Grid, RadialGrid
 from jaxchemo.experiments.outcome import Outcome
-from jaxchemo.integrate import FlowSolution, Solution
+from jaxchemo.integrate import Solution
 from jaxchemo.models import Model
 from jaxchemo.plotting import style
 from jaxchemo.plotting.frames import Frames
@@ -44,11 +44,10 @@ def draw(experiment: "Posed", outcomes: Mapping[str, Outcome], folder: Path, rep
     report("drawing figures")
     problem = next(iter(outcomes.values())).problem
     times = experiment.show_times
+    solutions = {name: outcome.solution for name, outcome in outcomes.items()}
     if not isinstance(problem.domain, AbstractGrid):
-        keep("positions", _positions({name: outcome.solution for name, outcome in outcomes.items()}))
+        keep("positions", _positions(solutions))
         return drawn
-    on_grid = {name: outcome.solution for name, outcome in outcomes.items()}
-    solutions = {name: solution for name, solution in on_grid.items() if isinstance(solution, Solution)}
     if len(problem.domain.shape) == 1:
         for name, solution in solutions.items():
             x, frames = _axis(problem.domain), Frames.of(problem, solution)
@@ -80,7 +79,7 @@ def _axis(grid: AbstractGrid) -> np.ndarray:
     return np.asarray(grid.axes[0] if isinstance(grid, Grid) else grid.radii, float)
 
 
-def _positions(solutions: Mapping[str, Solution | FlowSolution], most: int = 2_000) -> "Figure":
+def _positions(solutions: Mapping[str, Solution], most: int = 2_000) -> "Figure":
     """Positions at a few times, seen along z in three dimensions: a row for each method."""
     fig = style.figure(12.0, 0.4 + 3.1 * len(solutions))
     panels = fig.subplots(len(solutions), 4, squeeze=False, sharex=True, sharey=True)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxchemo.analysis import relative_distance, second_moment
 from jaxchemo.domain import AbstractGrid
 from jaxchemo.experiments.base import Experiment
-from jaxchemo.integrate import FlowSolution, Solution
+from jaxchemo.integrate import Solution
 from jaxchemo.methods import AbstractMethod
 from jaxchemo.models import Model
 from jaxchemo.plotting.frames import Frames
@@ -30,7 +30,7 @@ class Outcome:
 
     problem: Problem
     method: AbstractMethod
-    solution: Solution | FlowSolution
+    solution: Solution
 
     def numbers(self, reference: "Outcome | None" = None) -> dict[str, Any]:
         """How the run went, ready for JSON.
@@ -74,7 +74,6 @@ class Outcome:
         return numbers
 
     def _on_grid(self, grid: AbstractGrid) -> dict[str, Any]:
-        assert isinstance(self.solution, Solution)
         model, volumes = self.problem.model, np.asarray(grid.volumes)
         frames = Frames.of(self.problem, self.solution)
         masses = _integrals(frames.density, volumes)

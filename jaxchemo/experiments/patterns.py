@@ -29,7 +29,7 @@ from jaxchemo.experiments.options import (
 from jaxchemo.experiments.posed import Posed, Simulation
 from jaxchemo.initial import array, function, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
-from jaxchemo.methods import AbstractFixedStep, AbstractFlow, FiniteVolume
+from jaxchemo.methods import AbstractMethod, FiniteVolume
 from jaxchemo.models import Model, keller_segel, logistic_chemotaxis
 from jaxchemo.problem import Problem
 
@@ -86,7 +86,7 @@ class KellerSegel1D(Posed, Experiment[Gathering]):
         start = array(1 + self.noise_height * noise), uniform(amplitude=1 / self.decay)
         return Problem(self.model(), Grid.box(0.0, self.length, num_cells, Periodic()), *start)
 
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         return self.t1, self.t1 / even_steps(self.t1, self.dt, self.frames), self.frames
 
     def run(self, seed: int = 0, report: Report = silent) -> Gathering:

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict, Unpack, overload
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import jax
 
@@ -13,14 +13,15 @@ from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.options import even_steps, full_shape, option, positive, several, snapshots, whole
 from jaxchemo.experiments.outcome import Outcome, measure
-from jaxchemo.integrate import FlowSolution, SaveAt, Solution, run
-from jaxchemo.methods import AbstractFixedStep, AbstractFlow, FiniteVolume
+from jaxchemo.integrate import SaveAt, Solution, run
+from jaxchemo.methods import AbstractMethod, AbstractSelfPaced, FiniteVolume
 from jaxchemo.problem import Problem
 
 
 class Files(TypedDict, total=False):
     """Arguments of `jc.run` that say what is kept on disk, and what is shown."""
 
+    store: str | Path | None
     checkpoint: str | Path | None
     resume: bool
     overwrite: bool
@@ -51,7 +52,7 @@ class Posed(abc.ABC):
         """
 
     @abc.abstractmethod
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         """Final time and time step for a method [time], and the number of snapshots after the initial one."""
 
     @property
@@ -63,22 +64,7 @@ class Posed(abc.ABC):
         """A point on the line, parallel to x, of the cross-sections worth drawing [length]."""
         return (0.0,) * ndim
 
-    @overload
-    def solve(
-        self, method: AbstractFixedStep, *, seed: int = 0, store: str | Path | None = None, **files: Unpack[Files]
-    ) -> Solution: ...
-    @overload
-    def solve(
-        self, method: AbstractFlow, *, seed: int = 0, store: str | Path | None = None, **files: Unpack[Files]
-    ) -> FlowSolution: ...
-    def solve(
-        self,
-        method: AbstractFixedStep | AbstractFlow,
-        *,
-        seed: int = 0,
-        store: str | Path | None = None,
-        **files: Unpack[Files],
-    ) -> Solution | FlowSolution:
+    def solve(self, method: AbstractMethod, *, seed: int = 0, **files: Unpack[Files]) -> Solution:
         """Solves it by `method`, with `frames` snapshots saved after the initial one.
 
         **Arguments:**
@@ -86,18 +72,18 @@ class Posed(abc.ABC):
         - `method`: such as `jc.FiniteVolume()`.
         - `seed`: of the random key, and of what is random at the start.
         - `store`, `checkpoint`, `resume`, `overwrite`, `progress`: as `jc.run`, but that no progress is shown by
-          default. A flow keeps no `store`.
+          default.
 
         **Raises:** as `jc.run`.
         """
         key = jax.random.key(_checks.natural("seed", seed, at_least=0))
         problem, (t1, dt, frames) = self.problem(seed), self.span(method)
         files.setdefault("progress", False)
-        if isinstance(method, AbstractFlow):
+        if isinstance(method, AbstractSelfPaced):
             saveat = SaveAt(ts=[t1 * k / frames for k in range(frames + 1)])
             return run(problem, method, t1=t1, key=key, saveat=saveat, **files)
         saveat = SaveAt(every=max(1, round(t1 / dt / frames)), t1=True)
-        return run(problem, method, t1=t1, dt=dt, key=key, saveat=saveat, store=store, **files)
+        return run(problem, method, t1=t1, dt=dt, key=key, saveat=saveat, **files)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,7 +135,7 @@ class Simulation(Posed, Experiment[dict[str, Outcome]]):
         shape, saved = self.grid_shape, round(min(self.frames, self.t1 / self.step) + 1)
         return {**super().sizes, "shape": 2 * math.prod(shape) * saved}  # a density and a signal
 
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         return self.t1, self.step, self.frames
 
     def run(self, seed: int = 0, report: Report = silent) -> dict[str, Outcome]:

@@ -128,8 +128,8 @@ class Bounding(AbstractFlux):
     drift_only: bool = eqx.field(static=True, default=False)
 
     def across(self, below, above, w):
-        one, none = jnp.ones_like(w), jnp.zeros_like(w)
-        p, q = self.flux.across(one, none, w), -self.flux.across(none, one, w)
+        unit, none = jnp.ones_like(w), jnp.zeros_like(w)
+        p, q = self.flux.across(unit, none, w), -self.flux.across(none, unit, w)
         swing = (p - q) ** 2 / (2 * jnp.maximum(p + q, jnp.finfo(w.dtype).tiny ** 0.5))
         if self.drift_only:
             return jnp.maximum(p - 1, swing) * below - jnp.maximum(q - 1, swing) * above
@@ -148,17 +148,17 @@ def check(flux: AbstractFlux) -> None:
         return
     with jax.ensure_compile_time_eval():
         below, above = jnp.asarray(BELOW, float), jnp.asarray(ABOVE, float)
-        found = jax.eval_shape(flux.across, below, above, below)
-        if found.shape != below.shape or found.dtype != below.dtype:
+        trial = jax.eval_shape(flux.across, below, above, below)
+        if trial.shape != below.shape or trial.dtype != below.dtype:
             raise ValueError(
                 f"`flux` must map densities and Peclet numbers of one shape to fluxes of that shape and dtype: "
-                f"{type(flux).__name__}.across made {found.shape} of {found.dtype} of {below.shape} of {below.dtype}."
+                f"{type(flux).__name__}.across made {trial.shape} of {trial.dtype} of {below.shape} of {below.dtype}."
             )
         for w in (0.0, PECLET, -PECLET, 3.0, -30.0):
-            found = flux.across(below, above, jnp.full_like(below, w))
-            if not _checks.is_concrete(found):
+            trial = flux.across(below, above, jnp.full_like(below, w))
+            if not _checks.is_concrete(trial):
                 return
-            values = np.asarray(found)
+            values = np.asarray(trial)
             size = 1e-4 * (1 + abs(values).max())
             if not abs(BELOW[2] * values[0] + ABOVE[2] * values[1] - values[2]) <= size:
                 raise ValueError(f"`flux` must be linear in the two densities, {type(flux).__name__}.across is not.")

@@ -5,7 +5,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo.domain import AbstractGrid, Grid, RadialGrid
 from jaxchemo.fields.fluxes import diffusion
-from jaxchemo.fields.transforms import of_laplacian
+from jaxchemo.fields.transforms import check_reflects, of_laplacian
 
 
 def helmholtz(
@@ -52,6 +52,7 @@ def inverse(
 
         return of_laplacian(factor, rate, grid, name=name)
     if isinstance(grid, RadialGrid):
+        check_reflects(grid)
         numbers = jnp.asarray(shift, rate.dtype), jnp.asarray(diffusivity, rate.dtype)
         return _on_shells(rate, *numbers, grid, grid.closed(0, name)[1])
     raise TypeError(f"`grid` must be a Grid or a RadialGrid, got {grid!r}.")
@@ -74,7 +75,7 @@ def _on_shells(rate: Array, shift: Array, diffusivity: Array, grid: RadialGrid, 
         amount = amount - jnp.where(level, jnp.sum(amount) / jnp.sum(volumes), 0) * volumes
         diagonal = diagonal.at[-1].add(jnp.where(level, -inner[-1], 0))
     operator = lineax.TridiagonalLinearOperator(diagonal, inner, inner)
-    found = lineax.linear_solve(operator, amount, lineax.Tridiagonal(), throw=False).value
+    solved = lineax.linear_solve(operator, amount, lineax.Tridiagonal(), throw=False).value
     if closed:
-        found = found - jnp.where(shift <= 0, jnp.sum(found * volumes) / jnp.sum(volumes), 0)
-    return found.astype(rate.dtype)
+        solved = solved - jnp.where(shift <= 0, jnp.sum(solved * volumes) / jnp.sum(volumes), 0)
+    return solved.astype(rate.dtype)

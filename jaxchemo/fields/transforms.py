@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxchemo.domain import Grid
+from jaxchemo.domain import AbstractGrid, Grid
 from jaxchemo.fields.cosine import cosine, inverse_cosine
 
 
@@ -31,7 +31,10 @@ def of_laplacian(
     - `field`: cell values.
     - `grid`: the cells, with their boundaries.
     - `name`: the name of the field: a `Dirichlet` wall that prescribes no value for it lets nothing through.
+
+    **Raises:** `TypeError` for a wall at which the field is neither mirrored nor held.
     """
+    check_reflects(grid)
     closed = [grid.closed(axis, name) for axis in range(grid.ndim)]
     for axis, (low, high) in enumerate(closed):
         if low != high:  # mirrored at the closed wall
@@ -58,6 +61,19 @@ def of_laplacian(
         field = inverse_cosine(field, axis)
     own = [slice(-n, None) if low else slice(n) for n, (low, _) in zip(grid.cells, closed, strict=True)]
     return field[tuple(own)]
+
+
+def check_reflects(grid: AbstractGrid) -> None:
+    """Refuses walls at which a field is neither mirrored nor held, which is all that can be solved for.
+
+    **Raises:** `TypeError` naming the wall.
+    """
+    for wall in grid.walls:
+        if not wall.reflects:
+            raise TypeError(
+                f"`boundary`: a field is neither mirrored nor held at {wall!r}, and cannot be solved for there: an "
+                "explicit stepper would do, jc.FiniteVolume(jc.SSPRK2())."
+            )
 
 
 def _alternating(field: Array, axis: int) -> Array:

@@ -147,7 +147,7 @@ def later(flow: T, by: ArrayLike = 1.0) -> T:
         constant, slope, curvature = coefficients
         return jnp.stack([constant + by * (slope + by * curvature), slope + 2 * by * curvature, curvature])
 
-    def one(layer: Any) -> Any:
+    def continued(layer: Any) -> Any:
         if isinstance(layer, ActNorm):
             return eqx.tree_at(lambda a: (a.log_scale, a.shift), layer, replace_fn=polynomial)
         if isinstance(layer, CDFLayer):
@@ -156,7 +156,7 @@ def later(flow: T, by: ArrayLike = 1.0) -> T:
             return eqx.tree_at(lambda a: a.network[0].bias, layer, replace_fn=lambda b: b + by * _of_time(layer))
         return layer
 
-    return jax.tree.map(one, flow, is_leaf=lambda layer: isinstance(layer, ActNorm | CDFLayer | AffineCoupling))
+    return jax.tree.map(continued, flow, is_leaf=lambda layer: isinstance(layer, ActNorm | CDFLayer | AffineCoupling))
 
 
 def _of_time(layer: AffineCoupling) -> Array:

@@ -84,17 +84,17 @@ class Coupling(AbstractBijection):
         x = jax.lax.fori_loop(0, 12, newton, y)
         return x, -self.transform_and_log_det(x, t, phases)[1]
 
-    def carry(self, one: Carried, t: Float[Array, ""], phases: Float[Array, "d f 2"] | None) -> Carried:
+    def carry(self, point: Carried, t: Float[Array, ""], phases: Float[Array, "d f 2"] | None) -> Carried:
         """A label after this coupling, from what it was before."""
         k = self.axis
-        a, rate, slope, bend = self.streams(one.position, t, phases)
+        a, rate, slope, bend = self.streams(point.position, t, phases)
         stretch = 1 + t * slope[k]
-        velocity = one.velocity.at[k].add(a + t * rate + t * (slope @ one.velocity))
-        score = one.score - t * bend / stretch
+        velocity = point.velocity.at[k].add(a + t * rate + t * (slope @ point.velocity))
+        score = point.score - t * bend / stretch
         along = score[k] / stretch
         score = (score - t * slope * along).at[k].set(along)
-        least = jnp.minimum(one.least, stretch)
-        return Carried(one.position.at[k].add(t * a), velocity, score, one.log_det + jnp.log(stretch), least)
+        least = jnp.minimum(point.least, stretch)
+        return Carried(point.position.at[k].add(t * a), velocity, score, point.log_det + jnp.log(stretch), least)
 
     def streams(
         self, x: Float[Array, " d"], t: Float[Array, ""], phases: Float[Array, "d f 2"] | None
@@ -143,15 +143,15 @@ class TriangularFlow(AbstractBijection):
     def transform_and_log_det(self, x, t, phases=None):
         """See the contract. `phases` are the wavenumber and the phase of each wave of each coordinate `(d, f, 2)`."""
         total = jnp.zeros((), x.dtype)
-        for one in self.couplings:
-            x, log_det = one.transform_and_log_det(x, t, phases)
+        for coupling in self.couplings:
+            x, log_det = coupling.transform_and_log_det(x, t, phases)
             total = total + log_det
         return x, total
 
     def inverse_and_log_det(self, y, t, phases=None):
         total = jnp.zeros((), y.dtype)
-        for one in reversed(self.couplings):
-            y, log_det = one.inverse_and_log_det(y, t, phases)
+        for coupling in reversed(self.couplings):
+            y, log_det = coupling.inverse_and_log_det(y, t, phases)
             total = total + log_det
         return y, total
 
@@ -164,10 +164,10 @@ class TriangularFlow(AbstractBijection):
     ) -> Carried:
         """A label with a score, at a time: exact, coupling by coupling, without any matrix or inverse."""
         zero = jnp.zeros((), label.dtype)
-        one = Carried(label, jnp.zeros_like(label), score, zero, zero + jnp.inf)
+        point = Carried(label, jnp.zeros_like(label), score, zero, zero + jnp.inf)
         for coupling in self.couplings:
-            one = coupling.carry(one, t, phases)
-        return one
+            point = coupling.carry(point, t, phases)
+        return point
 
 
 def _features(x: Array, phases: Array | None) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -176,7 +176,7 @@ def _features(x: Array, phases: Array | None) -> tuple[tuple[Array, ...], tuple[
     zero = jnp.zeros_like(x)
     plain, bent = (x, zero + 1, zero), (jnp.arcsinh(x), root, -x * root**3)
     if phases is None:
-        return tuple(one[:, None] for one in plain), tuple(one[:, None] for one in bent)
+        return tuple(part[:, None] for part in plain), tuple(part[:, None] for part in bent)
     number, phase = phases[..., 0], phases[..., 1]
     sine, cosine = jnp.sin(number * x[:, None] + phase), jnp.cos(number * x[:, None] + phase)
     waves = (
@@ -186,7 +186,7 @@ def _features(x: Array, phases: Array | None) -> tuple[tuple[Array, ...], tuple[
     )
 
     def joined(parts: tuple[Array, ...]) -> tuple[Array, ...]:
-        return tuple(jnp.concatenate([one[:, None], wave], axis=1) for one, wave in zip(parts, waves, strict=True))
+        return tuple(jnp.concatenate([part[:, None], wave], axis=1) for part, wave in zip(parts, waves, strict=True))
 
     return joined(plain), joined(bent)
 

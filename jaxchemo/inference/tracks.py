@@ -106,17 +106,17 @@ def score_gradient(
     problem = build(parameters)
     every = SaveAt(every=1)
     run = solve(problem, Agents(num_agents), t1=t1, dt=dt, key=key, saveat=every, adjoint=Forward())
-    found = statistic(run.final.positions)
-    others = (jnp.sum(found) - found) / (num_agents - 1)
+    values = statistic(run.final.positions)
+    others = (jnp.sum(values) - values) / (num_agents - 1)
     tracks = run.ts, run.ys.positions, run.ys.headings
     scores = jax.jacfwd(lambda numbers: log_likelihood(build(numbers), *tracks))(parameters)
 
     def each(score: Array) -> Array:
-        return (found - others).reshape((-1,) + (1,) * (score.ndim - 1)) * score
+        return (values - others).reshape((-1,) + (1,) * (score.ndim - 1)) * score
 
     gradient = jax.tree.map(lambda score: jnp.mean(each(score), axis=0), scores)
     error = jax.tree.map(lambda score: jnp.std(each(score), axis=0) / math.sqrt(num_agents), scores)
-    return Score(jnp.mean(found), gradient, error)
+    return Score(jnp.mean(values), gradient, error)
 
 
 def fisher_information(

@@ -146,7 +146,7 @@ def particles(positions: ArrayLike, mass: ArrayLike = 1.0) -> Particles:
 def _vector(name: str, value: ArrayLike | Sequence[float], check: Callable[..., Array] = _checks.real) -> Array:
     """One number for all coordinates, or one each."""
     if isinstance(value, tuple | list) and value:
-        return jnp.stack([jnp.asarray(check(name, one), float) for one in value])
+        return jnp.stack([jnp.asarray(check(name, component), float) for component in value])
     vector = check(name, value, arrays=True)
     if vector.ndim > 1 or not vector.size:
         raise ValueError(f"`{name}` must be one number, or one for each coordinate, got the shape {vector.shape}.")

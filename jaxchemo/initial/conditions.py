@@ -31,19 +31,19 @@ class AbstractInitial(Shown):
         Where it `overflows`, that is the field in the whole space.
         """
 
-    @abc.abstractmethod
     def uniforms(self, ndim: int) -> int:
-        """How many uniform numbers `place` takes for a position in `ndim` dimensions."""
+        """How many uniform numbers `place` takes for a position in `ndim` dimensions. Default: as many."""
+        return ndim
 
     @property
-    @abc.abstractmethod
     def finest(self) -> Array | float:
-        """Smallest length in it that a grid must resolve [length]; infinity where there is none."""
+        """Smallest length in it that a grid must resolve [length]. Default: infinity, there is none."""
+        return math.inf
 
     @property
     def overflows(self) -> bool:
-        """Whether `place` may give positions outside a box; `sample` draws them anew."""
-        return True
+        """Whether `place` may give positions outside a box; `sample` draws them anew. Default: no."""
+        return False
 
     @property
     def unbounded(self) -> bool:
@@ -154,14 +154,3 @@ class AbstractGridded(AbstractInitial):
 
     def place(self, u, grid):
         return in_cells(self.on_grid(box(grid)), u, box(grid))
-
-    @property
-    def overflows(self):
-        return False
-
-    def uniforms(self, ndim):
-        return ndim
-
-    @property
-    def finest(self):
-        return math.inf

@@ -47,17 +47,10 @@ class Gaussian(AbstractSized):
         z = truncated.quantile(u, *self._walls(grid)) if isinstance(grid, Grid) else ndtri(u)
         return self.center + self.std * z
 
-    @property
-    def overflows(self):
-        return False
-
     def _walls(self, grid: Grid) -> tuple[Array, Array]:
         """The two ends of each axis, in standard deviations from the centre."""
         low, high = ((jnp.array(wall) - self.center) / self.std for wall in (grid.lower, grid.upper))
         return low, high
-
-    def uniforms(self, ndim):
-        return ndim
 
     @property
     def finest(self):
@@ -127,8 +120,9 @@ class Ring(AbstractSized):
             flat.insert(self.axis, self.width * ndtri(u[:, 2]))
         return self.center + jnp.stack(flat, axis=1)
 
-    def uniforms(self, ndim):
-        return ndim
+    @property
+    def overflows(self):
+        return True
 
     @property
     def finest(self):
@@ -175,6 +169,10 @@ class Ball(AbstractSized):
         return ndim + 1
 
     @property
+    def overflows(self):
+        return True
+
+    @property
     def finest(self):
         return self.radius
 
@@ -203,17 +201,6 @@ class Uniform(AbstractProfile):
     def place(self, u, grid):
         grid = box(grid)
         return jnp.array(grid.lower) + u * (jnp.array(grid.upper) - jnp.array(grid.lower))
-
-    @property
-    def overflows(self):
-        return False
-
-    def uniforms(self, ndim):
-        return ndim
-
-    @property
-    def finest(self):
-        return math.inf
 
 
 class Mixture(AbstractProfile):
@@ -288,17 +275,6 @@ class Function(AbstractProfile):
 
     def place(self, u, grid):
         return in_cells(self.on_grid(box(grid)), u, box(grid))
-
-    @property
-    def overflows(self):
-        return False
-
-    def uniforms(self, ndim):
-        return ndim
-
-    @property
-    def finest(self):
-        return math.inf
 
     def check(self, name, grid):
         _checks.of_points(name, self.f, grid.ndim, "values")

@@ -4,7 +4,6 @@ from jaxchemo.integrate.adjoint import AbstractAdjoint as AbstractAdjoint
 from jaxchemo.integrate.adjoint import Direct as Direct
 from jaxchemo.integrate.adjoint import Forward as Forward
 from jaxchemo.integrate.adjoint import Remat as Remat
-from jaxchemo.integrate.march import FlowSolution as FlowSolution
 from jaxchemo.integrate.run import run as run
 from jaxchemo.integrate.saveat import SaveAt as SaveAt
 from jaxchemo.integrate.solution import Solution as Solution

@@ -80,7 +80,8 @@ class Forward(AbstractAdjoint):
 
 def _refuse_reverse(*_):
     raise ValueError(
-        "`adjoint`: Forward() has no derivatives in reverse mode (jax.grad, jax.vjp): give Remat() or Direct()."
+        "`adjoint`: Forward() has no derivatives in reverse mode (jax.grad, jax.vjp): give Remat() or Direct(), where "
+        "the method has them, or take jax.jvp or jax.jacfwd."
     )
 
 

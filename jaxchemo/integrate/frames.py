@@ -49,7 +49,7 @@ class Frames:
 
     def blank(self, count: int) -> PyTree:
         """Arrays of the shapes of `count` stacked frames."""
-        return jax.tree.map(lambda one: np.zeros((count, *one.shape), one.dtype), self._shapes)
+        return jax.tree.map(lambda leaf: np.zeros((count, *leaf.shape), leaf.dtype), self._shapes)
 
     def stacked(self) -> PyTree:
         """All frames, along a first axis; `None` if there is none."""
@@ -63,20 +63,20 @@ def variables(problem: Problem, shapes: PyTree) -> dict[str, Variable]:
     """
     axes = coordinates(problem)
     sizes = {name: len(axis) for name, axis in axes.items()}
-    found: dict[str, Variable] = {}
-    for path, one in jax.tree_util.tree_leaves_with_path(shapes):
+    named_variables: dict[str, Variable] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(shapes):
         name = _name(path)
-        if name in found or name in {"time", *axes} or not re.fullmatch(r"\w[\w .+-]*", name):
+        if name in named_variables or name in {"time", *axes} or not re.fullmatch(r"\w[\w .+-]*", name):
             raise ValueError(
                 f"`saveat`: something that `fn` gives would be called {name!r} in the store, but names there must be "
                 f"plain words, all different, and none of {_checks.listed(['time', *axes])}: another name would do."
             )
-        dimensions = _dimensions(problem, one.shape)
-        if any(sizes.get(d, n) != n for d, n in zip(dimensions, one.shape, strict=True)):
-            dimensions = _numbered(name, one.shape)
-        sizes |= zip(dimensions, one.shape, strict=True)
-        found[name] = Variable(dimensions, one.shape, one.dtype)
-    return found
+        dimensions = _dimensions(problem, leaf.shape)
+        if any(sizes.get(d, n) != n for d, n in zip(dimensions, leaf.shape, strict=True)):
+            dimensions = _numbered(name, leaf.shape)
+        sizes |= zip(dimensions, leaf.shape, strict=True)
+        named_variables[name] = Variable(dimensions, leaf.shape, leaf.dtype)
+    return named_variables
 
 
 def named(frame: PyTree) -> dict[str, Any]:

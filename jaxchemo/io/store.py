@@ -108,13 +108,13 @@ class Store:
         group = _zarr().open_group(str(draft), mode="w-", attributes=ours)
         for name, values in coordinates.items():
             group.create_array(name, data=np.asarray(values), dimension_names=[name])
-        for name, one in {"time": Variable((), (), np.float64), **variables}.items():
+        for name, variable in {"time": Variable((), (), np.float64), **variables}.items():
             group.create_array(
                 name,
-                shape=(0, *one.shape),
-                chunks=(1, *(max(1, n) for n in one.shape)),
-                dtype=one.dtype,
-                dimension_names=["time", *one.dimensions],
+                shape=(0, *variable.shape),
+                chunks=(1, *(max(1, n) for n in variable.shape)),
+                dtype=variable.dtype,
+                dimension_names=["time", *variable.dimensions],
             )
         plain = json.loads(json.dumps(dict(attributes), default=str))
         store = cls(path, draft, {**ours, **plain, "status": "running"}, tuple(variables))

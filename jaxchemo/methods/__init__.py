@@ -1,9 +1,12 @@
 """The methods, each a final module that holds configuration only."""
 
+from jaxchemo.methods.base import AbstractContinuous as AbstractContinuous
 from jaxchemo.methods.base import AbstractFixedStep as AbstractFixedStep
 from jaxchemo.methods.base import AbstractMethod as AbstractMethod
+from jaxchemo.methods.base import AbstractSelfPaced as AbstractSelfPaced
 from jaxchemo.methods.base import Snapshot as Snapshot
 from jaxchemo.methods.base import StepInfo as StepInfo
+from jaxchemo.methods.base import methods as methods
 from jaxchemo.methods.flows.base import AbstractFlow as AbstractFlow
 from jaxchemo.methods.flows.lagrangian import LagrangianFlow as LagrangianFlow
 from jaxchemo.methods.flows.prior import PriorFlow as PriorFlow
@@ -33,15 +36,5 @@ from jaxchemo.methods.swimmers.events import Thinning as Thinning
 from jaxchemo.methods.swimmers.fokker_planck import FokkerPlanck as FokkerPlanck
 from jaxchemo.methods.swimmers.kinetic import Kinetic as Kinetic
 
-METHODS: tuple[type[AbstractMethod], ...] = (
-    FiniteVolume,
-    Spectral,
-    ParticleField,
-    InteractingParticles,
-    LagrangianFlow,
-    PriorFlow,
-    Agents,
-    Kinetic,
-    FokkerPlanck,
-)
-"""The methods of the package."""
+METHODS: tuple[type[AbstractMethod], ...] = tuple(methods())
+"""The methods of the package: all that are imported here."""

@@ -1,7 +1,8 @@
-"""The contract of a method: configuration only, with `init` and `step`; and the snapshot that every method can show."""
+"""The contract of a method: configuration only; what it solves, its state, and one of two paces to go on from it."""
 
 import abc
 import inspect
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 INIT, NOISE = 0, 1  # random streams of a run
+
+Points = Float[ArrayLike, "*batch d"]
 
 
 class Snapshot(eqx.Module):
@@ -75,8 +78,56 @@ class StepInfo(eqx.Module):
     result: RESULTS
 
 
+class AbstractContinuous(eqx.Module):
+    """A solution that is known at any point, and at any time that was reached.
+
+    All methods take points `(..., d)` [length] and a time [time].
+
+    **Fields:**
+
+    - `problem`: whose solution it is.
+    """
+
+    problem: eqx.AbstractVar[Problem]
+
+    @abc.abstractmethod
+    def log_prob(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch"]:
+        """Logarithm of the density over the mass."""
+
+    @abc.abstractmethod
+    def density(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch"]:
+        """Density of the cells [mass / length^d]."""
+
+    @abc.abstractmethod
+    def score(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch d"]:
+        """Gradient of the log density [1 / length]."""
+
+    @abc.abstractmethod
+    def velocity(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch d"]:
+        """Velocity that carries the density [length / time]."""
+
+    @abc.abstractmethod
+    def residual(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch d"]:
+        """That velocity less the drift velocity of the density [length / time]."""
+
+    @abc.abstractmethod
+    def signal(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch"]:
+        """Concentration of the signal."""
+
+    @abc.abstractmethod
+    def signal_gradient(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch d"]:
+        """Gradient of the signal [concentration / length]."""
+
+    @abc.abstractmethod
+    def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
+        """Independent positions of cells [length]."""
+
+
 class AbstractMethod(Shown):
     """A way to solve a problem: a final module that holds configuration only.
+
+    What it goes through is a state, `init` first. How it goes on is one of two paces: in steps that are given
+    (`AbstractFixedStep`), or in steps of its own (`AbstractSelfPaced`).
 
     **Class attributes:**
 
@@ -93,7 +144,7 @@ class AbstractMethod(Shown):
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """Short name for tables and figures."""
+        """Short name for tables, figures and the command line."""
 
     def check(self, problem: Problem) -> None:
         """Refuses, in a sentence, a problem that the method cannot solve.
@@ -108,13 +159,17 @@ class AbstractMethod(Shown):
     def check_parts(self, problem: Problem) -> None:
         """Refuses, in a sentence, a problem that does not fit the method's own numbers and parts. Default: none."""
 
-
-class AbstractFixedStep(AbstractMethod):
-    """A method that goes from one time to the next in steps, which are given to it."""
-
     @abc.abstractmethod
     def init(self, problem: Problem, *, key: PRNGKeyArray | None = None) -> Any:
-        """The state at the initial time."""
+        """The state at the initial time. Of the key of the run it takes `stream(key, INIT)`, or folds it otherwise."""
+
+    @abc.abstractmethod
+    def snapshot(self, problem: Problem, state: Any) -> Snapshot:
+        """The state as a user sees it."""
+
+
+class AbstractFixedStep(AbstractMethod):
+    """A method that goes from one time to the next in steps that are given to it."""
 
     @abc.abstractmethod
     def step(
@@ -129,26 +184,77 @@ class AbstractFixedStep(AbstractMethod):
     ) -> tuple[Any, StepInfo]:
         """The state one step later. `n` is the global step, `key` the key of the whole run: fold them together."""
 
-    def second_look(self, problem: Problem, result: RESULTS, t: Array | float) -> RESULTS:
-        """`result` of a run, which went wrong at `t` if it did, after a look at what it was given: once a run."""
-        return result
-
     @abc.abstractmethod
     def stable_dt(self, problem: Problem, state: Any) -> Float[Array, ""]:
         """Advice: the largest step that keeps the scheme's promises from this state on [time]."""
 
+    def second_look(self, problem: Problem, result: RESULTS, t: Array | float) -> RESULTS:
+        """`result` of a run, which went wrong at `t` if it did, after a look at what it was given: once a run."""
+        return result
+
+    @property
+    def forward_mode(self) -> bool:
+        """Whether derivatives pass through a step in forward mode (`jax.jvp`, `jax.jacfwd`). Default: yes."""
+        return True
+
+    @property
+    def reverse_mode(self) -> bool:
+        """Whether derivatives pass through a step in reverse mode (`jax.grad`, `jax.vjp`). Default: yes."""
+        return True
+
+
+class AbstractSelfPaced(AbstractMethod):
+    """A method that chooses its own steps up to a time: intervals of a flow, or steps by a tolerance.
+
+    How many there may be is its own affair; it ends a run by a result of a step.
+    """
+
     @abc.abstractmethod
-    def snapshot(self, problem: Problem, state: Any) -> Snapshot:
-        """The state as a user sees it."""
+    def advance(
+        self, problem: Problem, state: Any, t: Float[Array, ""], until: Float[Array, ""], *, key: PRNGKeyArray | None
+    ) -> tuple[Any, Float[Array, ""], StepInfo]:
+        """The state one step later, and its time: never beyond `until`, and exactly that in the end.
+
+        A step that failed and is to be tried again leaves the time as it is.
+        """
+
+    @abc.abstractmethod
+    def snapshot_at(self, problem: Problem, state: Any, t: Float[Array, ""]) -> Snapshot:
+        """What a user would have seen at a time that was passed; the same numbers, whatever came later."""
+
+    @abc.abstractmethod
+    def continuous(self, problem: Problem, state: Any) -> AbstractContinuous | None:
+        """The solution at any point and time; `None` where the method does not know it."""
+
+    @abc.abstractmethod
+    def stats(self, state: Any) -> dict[str, Any]:
+        """What is worth knowing of the steps, by name."""
+
+    @abc.abstractmethod
+    def note(self, state: Any, t: Float[Array, ""]) -> str:
+        """Where a run stands, in a few words for a person who waits."""
+
+    def replay(self, problem: Problem, state: Any, *, key: PRNGKeyArray | None) -> Any:
+        """The last state of a run of this problem and key, the same numbers, but with their derivative in the problem.
+
+        Times, grids and whatever was chosen on the way are held. Default: there is none.
+
+        **Raises:** `TypeError` where there is none.
+        """
+        raise TypeError(f"`method`: {type(self).__name__} is not differentiated in its problem.")
+
+    def latest(self, problem: Problem) -> float:
+        """No later than this after its start a solution ends, as far as is known [time]. Default: never."""
+        return math.inf
 
 
 def methods() -> list[type[AbstractMethod]]:
     """All methods that have been defined so far, in the package and outside of it."""
 
     def below(kind: type[AbstractMethod]) -> Iterable[type[AbstractMethod]]:
-        for one in kind.__subclasses__():
-            yield from [] if inspect.isabstract(one) else [one]
-            yield from below(one)
+        for method in kind.__subclasses__():
+            yield from [] if inspect.isabstract(method) else [method]
+            yield from below(method)
 
     return list(below(AbstractMethod))
 
@@ -158,8 +264,9 @@ def _refusal(method: str, features: frozenset[Feature], unknown: frozenset[Featu
     in_order = [feature for feature in Feature if feature in unknown]
     argument = "domain" if all(feature.of_domain for feature in in_order) else "model"
     shown = [feature for feature in in_order if feature.of_domain == (argument == "domain")]
-    sentence = f"`{argument}`: {method} does not solve problems with {', nor with '.join(one.value for one in shown)}"
-    others = [one.__name__ for one in methods() if features <= one.solves]
+    what = ", nor with ".join(feature.value for feature in shown)
+    sentence = f"`{argument}`: {method} does not solve problems with {what}"
+    others = [method.__name__ for method in methods() if features <= method.solves]
     advice = [" or ".join(filter(None, (", ".join(others[:-1]), others[-1]))) + " would do"] if others else []
     advice += dict.fromkeys(feature.advice for feature in shown if feature.advice)
     if advice:

@@ -21,8 +21,8 @@ def table(methods: Sequence[type[AbstractMethod]]) -> str:
 
     - `methods`: the methods, such as `[jc.FiniteVolume, jc.Spectral]`.
     """
-    rows = [["problems with", *(f"`{one.__name__}`" for one in methods)], ["---", *[":-:"] * len(methods)]]
-    rows += [[feature.value, *("x" if feature in one.solves else "" for one in methods)] for feature in Feature]
+    rows = [["problems with", *(f"`{method.__name__}`" for method in methods)], ["---", *[":-:"] * len(methods)]]
+    rows += [[feature.value, *("x" if feature in method.solves else "" for method in methods)] for feature in Feature]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -34,7 +34,7 @@ def write(path: Path, methods: Sequence[type[AbstractMethod]]) -> None:
     text = path.read_text(encoding="utf-8")
     if not _PLACE.search(text):
         raise ValueError(f"{str(path)!r} has no comment `<!-- which method solves what -->` and `<!-- end -->`.")
-    path.write_text(_PLACE.sub(lambda found: found[1] + table(methods) + found[2], text), encoding="utf-8")
+    path.write_text(_PLACE.sub(lambda match: match[1] + table(methods) + match[2], text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -124,11 +124,11 @@ class Signal(Shown):
     def features(self) -> frozenset[Feature]:
         """What a method must know to follow this signal."""
         if self.slaved:
-            found = {Feature.SLAVED_SIGNALS}
+            features = {Feature.SLAVED_SIGNALS}
         else:
-            found = {Feature.DIFFUSING_SIGNALS if self.diffuses else Feature.LOCAL_SIGNALS}
+            features = {Feature.DIFFUSING_SIGNALS if self.diffuses else Feature.LOCAL_SIGNALS}
         only_made = isinstance(self.kinetics, Production) and _is_zero_now(self.kinetics.decay)
-        return frozenset(found | (set() if self.kinetics is None or only_made else {Feature.OTHER_KINETICS}))
+        return frozenset(features | (set() if self.kinetics is None or only_made else {Feature.OTHER_KINETICS}))
 
     @property
     def diffuses(self) -> bool:
@@ -272,10 +272,10 @@ class Model(AbstractModel):
             raise ValueError("`species` must name at least one species, got none.")
         if both := set(self.species) & set(self.signals):
             raise ValueError(f"A species and a signal share the name {_checks.listed(sorted(both))}.")
-        for name, one in self.species.items():
-            for signal in one.taxis:
+        for name, kind in self.species.items():
+            for signal in kind.taxis:
                 _must_know("signal", signal, self.signals, f"species {name!r} senses")
-            for nutrient in () if one.growth is None else one.growth.nutrients:
+            for nutrient in () if kind.growth is None else kind.growth.nutrients:
                 _must_know("signal", nutrient, self.signals, f"the growth of species {name!r} needs")
         check_kinetics(self.signals, tuple(self.species))
 
@@ -294,10 +294,10 @@ class Model(AbstractModel):
 
     def equations(self) -> str:
         lines = []
-        for name, one in self.species.items():
-            drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in one.taxis.items())
+        for name, kind in self.species.items():
+            drifts = "".join(f" - {name} {law.describe(signal, name)}" for signal, law in kind.taxis.items())
             drifts += "" if self.advection is None else f" - {name} {called(self.advection, 'v')}(x)"
-            growth = f" {one.growth.describe(name)}" if one.growth is not None else ""
-            motility = f" {one.motility.describe(name)}" if one.motility is not None else ""
-            lines.append(f"d_t {name} = div( {number(one.mobility)}{motility} grad {name}{drifts} ){growth}")
+            growth = f" {kind.growth.describe(name)}" if kind.growth is not None else ""
+            motility = f" {kind.motility.describe(name)}" if kind.motility is not None else ""
+            lines.append(f"d_t {name} = div( {number(kind.mobility)}{motility} grad {name}{drifts} ){growth}")
         return "\n".join([*lines, *self.signal_equations()])

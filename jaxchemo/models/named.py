@@ -191,7 +191,8 @@ def travelling_band(
     **Source:** Keller and Segel (1971); Fu et al., Nature Communications 9 (2018) 2177 for phenotypes.
     """
     kinds = isinstance(mobility, Sequence), isinstance(sensitivity, Sequence)
-    mobilities, sensitivities = ([one] if not isinstance(one, Sequence) else one for one in (mobility, sensitivity))
+    both = (mobility, sensitivity)
+    mobilities, sensitivities = ([given] if not isinstance(given, Sequence) else given for given in both)
     if kinds[0] != kinds[1] or len(mobilities) != len(sensitivities) or not mobilities:
         raise ValueError(
             f"`mobility` and `sensitivity` must have one number for each phenotype, got {mobility!r} and "
@@ -202,8 +203,8 @@ def travelling_band(
     eaten = Sum(*(Uptake(name, consumption, half) for name in names))
     return Model(
         species={
-            name: Species(one, {"c": Logarithmic(_checks.real("sensitivity", chi), offset)})
-            for name, one, chi in zip(names, mobilities, sensitivities, strict=True)
+            name: Species(mobility, {"c": Logarithmic(_checks.real("sensitivity", chi), offset)})
+            for name, mobility, chi in zip(names, mobilities, sensitivities, strict=True)
         },
         signals={"c": Signal(eaten if kinds[0] else eaten.parts[0], diffusivity)},
     )

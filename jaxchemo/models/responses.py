@@ -35,8 +35,8 @@ class AbstractResponse(AbstractTumbling):
 
     def slope(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Derivative of what is sensed with respect to the signal."""
-        one = jnp.ones_like(signal)
-        return one if self.of is None else jax.jvp(self.of, (signal,), (one,))[1]
+        unit = jnp.ones_like(signal)
+        return unit if self.of is None else jax.jvp(self.of, (signal,), (unit,))[1]
 
     def rate(self, cue):
         change = cue.change if self.of is None else cue.change * self.slope(cue.signal)

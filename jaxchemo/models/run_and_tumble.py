@@ -122,11 +122,11 @@ class RunAndTumble(AbstractModel):
             cue = Cue((zero,) * ndim, (zero,) * ndim, zero, zero)
             law = self.tumble_rate
             own = (self.rotational_diffusion, self.tumble_duration, self.turning.mean_cosine(ndim))
-            found = (self.speed_at(cue.position), law.rate(cue), law.rest(cue), *own)
-            return [jnp.asarray(number) for number in jax.tree.leaves(found)]
+            values = (self.speed_at(cue.position), law.rate(cue), law.rest(cue), *own)
+            return [jnp.asarray(number) for number in jax.tree.leaves(values)]
 
         try:
-            return np.broadcast_shapes(*(one.shape for one in jax.eval_shape(numbers)))
+            return np.broadcast_shapes(*(number.shape for number in jax.eval_shape(numbers)))
         except ValueError as error:
             raise ValueError(f"Numbers that differ between cells must be for the same cells: {error}") from error
 

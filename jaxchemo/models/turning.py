@@ -74,8 +74,8 @@ class Persistent(AbstractTurning):
             return ((1 + mean**2) * turn + 2 * mean) / (1 + mean**2 + 2 * mean * turn)
         size, sign = jnp.abs(mean), jnp.where(mean < 0, -1, 1)
         k = _concentration(size)
-        found = 1 + jnp.log(u + (1 - u) * jnp.exp(-2 * k)) / k
-        return sign * jnp.where(size < 1e-3, 2 * u - 1, jnp.clip(found, -1, 1))
+        cosine = 1 + jnp.log(u + (1 - u) * jnp.exp(-2 * k)) / k
+        return sign * jnp.where(size < 1e-3, 2 * u - 1, jnp.clip(cosine, -1, 1))
 
 
 def _concentration(mean: Float[Array, ""]) -> Float[Array, ""]:

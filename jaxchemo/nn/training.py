@@ -139,10 +139,10 @@ def train(
                 losses.append(loss)
                 state = update(state, gradient, jnp.asarray(step))
                 show(step + 1, f"loss {np.mean(losses):.4g}, validation {validation:.4g}")
-            found = recipe.validate(state.average, data)
-            row = jnp.asarray([float(np.mean(losses)), *found.values()])
+            scores = recipe.validate(state.average, data)
+            row = jnp.asarray([float(np.mean(losses)), *scores.values()])
             if not np.all(np.isfinite(np.asarray(row))):
-                raise FloatingPointError(f"Training is no longer finite in epoch {epoch + 1}: {found}.")
+                raise FloatingPointError(f"Training is no longer finite in epoch {epoch + 1}: {scores}.")
             state = _State(
                 jnp.asarray(epoch + 1),
                 state.interpolator,
@@ -152,6 +152,6 @@ def train(
             )
             if saved is not None:
                 saved.save({"epochs": epoch + 1}, state)
-            validation = found["validation"]
+            validation = scores["validation"]
     history = dict(zip(names, np.asarray(state.history, float).T.tolist(), strict=True))
     return Training(state.average, history, start)

@@ -93,7 +93,7 @@ def attraction(
     columns = tuple(sources.T)
 
     @jax.checkpoint  # the pairs are made again in a reverse pass, not kept
-    def one(part: tuple[Array, Array]) -> Array:
+    def of_block(part: tuple[Array, Array]) -> Array:
         x, width = part
         apart = [x[:, k, None] - columns[k][None, :] for k in range(ndim)]
         k = blob.kernel(jnp.asarray(sum(z * z for z in apart)), width[:, None], ndim)
@@ -101,5 +101,5 @@ def attraction(
 
     padded = jnp.concatenate([targets, jnp.broadcast_to(targets[:1], (full - n, ndim))])
     wide = jnp.concatenate([widths, jnp.broadcast_to(widths[:1], (full - n,))])
-    found = jax.lax.map(one, (padded.reshape(-1, block, ndim), wide.reshape(-1, block)))
-    return found.reshape(full, ndim)[:n]
+    forces = jax.lax.map(of_block, (padded.reshape(-1, block, ndim), wide.reshape(-1, block)))
+    return forces.reshape(full, ndim)[:n]

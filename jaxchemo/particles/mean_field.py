@@ -110,8 +110,8 @@ class _Extrapolated(AbstractBlob):
         self.width = jnp.ones(())
 
     def kernel(self, square, width, ndim):
-        one = GaussianBlob(1.0)
-        return (4 * one.kernel(square, width, ndim) - one.kernel(square, jnp.sqrt(2) * width, ndim)) / 3
+        blob = GaussianBlob(1.0)
+        return (4 * blob.kernel(square, width, ndim) - blob.kernel(square, jnp.sqrt(2) * width, ndim)) / 3
 
 
 def _sum(x: Array, sources: Array, blob: AbstractBlob, widths: Array) -> Array:

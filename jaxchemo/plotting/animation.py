@@ -45,7 +45,7 @@ def animate(
     **Raises:** `ValueError` for a problem or solution that cannot be drawn so; `OSError` if the file cannot be written.
     """
     grid = box(problem, 2, 3)
-    rows = {name: Frames.of(problem, one, species) for name, one in named(solutions).items()}
+    rows = {name: Frames.of(problem, solution, species) for name, solution in named(solutions).items()}
     first = next(iter(rows.values()))
     panels = [_panel(grid, name, row, normal, max_particles) for name, row in rows.items()]
     if first.signal is not None:

@@ -33,7 +33,9 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
     """
     if len(problem.continuum.species) != 1:
         raise ValueError(f"Diagnostics are drawn for one species, the model has {problem.model!r}.")
-    runs = {name: (Frames.of(problem, one), history(problem, one)) for name, one in named(solutions).items()}
+    runs = {
+        name: (Frames.of(problem, solution), history(problem, solution)) for name, solution in named(solutions).items()
+    }
     density = style.density_label(problem.domain.ndim)
     curves: list[tuple[str, str, str, _Values]] = [
         ("mass", "mass", "change [share of the start]", lambda h: h["mass"] / h["mass"][0] - 1),
@@ -43,10 +45,10 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
         ("entropy", "entropy", "E [mass]", lambda h: h["entropy"]),
         ("free_energy", "free energy", "F", lambda h: h["free_energy"]),
     ]
-    found = next(iter(runs.values()))[1]
-    for name, key in signal_amounts(found).items():
-        curves.insert(-2, (key, *_amount(name, key, found[key][0])))
-    shown = [c for c in curves if c[0] in found]
+    numbers = next(iter(runs.values()))[1]
+    for name, key in signal_amounts(numbers).items():
+        curves.insert(-2, (key, *_amount(name, key, numbers[key][0])))
+    shown = [c for c in curves if c[0] in numbers]
     columns = 3
     rows = -(-len(shown) // columns)
     fig = style.figure(3.5 * columns, 2.6 * rows + 0.3)
@@ -54,10 +56,10 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
     for ax in panels[len(shown) :]:
         ax.set_axis_off()
     for ax, (key, title, label, value) in zip(panels, shown, strict=False):
-        for k, (name, (frames, found)) in enumerate(runs.items()):
+        for k, (name, (frames, numbers)) in enumerate(runs.items()):
             if key == "entropy" and frames.positions is not None and len(runs) > 1:
                 continue
-            ax.plot(frames.times, value(found), label=name, **style.curve(k))
+            ax.plot(frames.times, value(numbers), label=name, **style.curve(k))
         ax.set(xlabel="t [time]", ylabel=label)
         ax.set_title(title, fontsize=10)
         ax.xaxis.set_tick_params(labelbottom=True)
@@ -77,8 +79,8 @@ def _amount(name: str, key: str, start: float) -> tuple[str, str, _Values]:
 
 def history(problem: Problem, solution: Solution) -> dict[str, np.ndarray]:
     """The diagnostics of every saved snapshot, each `(k,)`, by name."""
-    found = {key: np.asarray(value) for key, value in jax.lax.map(diagnostics_of(problem), solution.ys).items()}
+    numbers = {key: np.asarray(value) for key, value in jax.lax.map(diagnostics_of(problem), solution.ys).items()}
     # Summed in double precision: in single precision the rounding of the sum is larger than the drift of the run.
     assert isinstance(problem.domain, AbstractGrid)
     masses = Frames.of(problem, solution).density * np.asarray(problem.domain.volumes)
-    return {**found, "mass": masses.reshape(len(masses), -1).sum(axis=1, dtype=np.float64)}
+    return {**numbers, "mass": masses.reshape(len(masses), -1).sum(axis=1, dtype=np.float64)}

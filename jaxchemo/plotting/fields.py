@@ -38,7 +38,7 @@ def density_slices(
     **Raises:** `ValueError` for a problem or solution that cannot be drawn so.
     """
     grid = box(problem, 2, 3)
-    rows = {name: Frames.of(problem, one, species) for name, one in named(solutions).items()}
+    rows = {name: Frames.of(problem, solution, species) for name, solution in named(solutions).items()}
     label = style.density_label(grid.ndim, next(iter(rows.values())).species)
     fields = {name: (row, row.density) for name, row in rows.items()}
     return _slices(grid, fields, times, normal, at, thickness, label, style.DENSITY_MAP, style.GAMMA)
@@ -56,7 +56,7 @@ def signal_slices(
 ) -> Figure:
     """The signal over time, drawn as `density_slices` draws the density; `signal` is its name, the first by default."""
     grid = box(problem, 2, 3)
-    rows = {name: Frames.of(problem, one, signal=signal) for name, one in named(solutions).items()}
+    rows = {name: Frames.of(problem, solution, signal=signal) for name, solution in named(solutions).items()}
     first = next(iter(rows.values()))
     if first.signal is None or first.signal_name is None:
         raise ValueError("The model has no signal to draw.")
@@ -84,7 +84,7 @@ def cross_sections(
     - `thickness`: side of the beam around the line that is averaged over [length]. Default 0, one row of cells.
     """
     grid = box(problem, 1, 2, 3)
-    rows = {name: Frames.of(problem, one, species) for name, one in named(solutions).items()}
+    rows = {name: Frames.of(problem, solution, species) for name, solution in named(solutions).items()}
     first = next(iter(rows.values()))
     middle = [(a + b) / 2 for a, b in zip(grid.lower, grid.upper, strict=True)]
     point = tuple(middle if through is None else through)

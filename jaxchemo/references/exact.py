@@ -190,9 +190,9 @@ def _inverse_exponential_integral(value: Array) -> Array:
     # and than exp(-x) / (1 + x).
     size = jnp.maximum(-jnp.log(fixed), 0.0)
     start = jnp.maximum(-np.euler_gamma - fixed, jnp.log(size - jnp.log1p(size)))
-    found = jax.lax.fori_loop(0, 6, lambda i, log_x: improve(log_x, fixed), start)
+    log_root = jax.lax.fori_loop(0, 6, lambda i, log_x: improve(log_x, fixed), start)
     # One more step, which alone is differentiated: at the root its derivative is that of the inverse function.
-    return jnp.exp(improve(jax.lax.stop_gradient(found), value))
+    return jnp.exp(improve(jax.lax.stop_gradient(log_root), value))
 
 
 def travelling_band(

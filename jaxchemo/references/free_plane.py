@@ -105,7 +105,7 @@ def _step(square: _Square, modes: Complex[Array, "n m"], dt: Float[Array, ""]) -
         padded = jnp.fft.rfft2(p, (2 * n, 2 * n))
         drift = [pull * jnp.fft.irfft2(padded * kernel)[:n, :n] for kernel in kernels]
         if fluid is not None:
-            drift = [one + fluid[..., axis] for axis, one in enumerate(drift)]
+            drift = [along + fluid[..., axis] for axis, along in enumerate(drift)]
         return -1j * (along * jnp.fft.rfft2(p * drift[0]) + across * jnp.fft.rfft2(p * drift[1]))
 
     a = rate(modes)
@@ -124,8 +124,8 @@ def _kernels(n: int, h: float) -> list[Array]:
     size[0, 0] = 1
     green = (1 - j0(reach * size)) / size**2 - reach * math.log(reach) * j1(reach * size) / size
     green[0, 0] = reach**2 / 4 - reach**2 * math.log(reach) / 2
-    found = []
+    kernels = []
     for wave in (along, across):
         force = np.roll(np.real(np.fft.ifft2(1j * wave * green)), (n, n), (0, 1))[: 2 * n, : 2 * n]
-        found.append(jnp.asarray(np.fft.rfft2(np.roll(force, (-n, -n), (0, 1)))))
-    return found
+        kernels.append(jnp.asarray(np.fft.rfft2(np.roll(force, (-n, -n), (0, 1)))))
+    return kernels

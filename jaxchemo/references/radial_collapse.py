@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import gammainc, gammaincc
 
 from jaxchemo.initial.profiles import Gaussian
-from jaxchemo.integrate import FlowSolution
+from jaxchemo.integrate import Solution
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.problem import Problem
 
@@ -102,14 +102,14 @@ def radial_collapse(problem: Problem, ts: Sequence[float], *, nodes: int = 3200)
     times = np.asarray(ts, float)
     options = {"rtol": 1e-8, "atol": 1e-14, "lband": 1, "uband": 1, "events": _Grown(within[1])}
     start = np.where(within > 0.5, -beyond, within)
-    found = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), start, "LSODA", times, **options)
-    shares = np.diff(np.reshape(found.y, (nodes + 1, -1)).T, axis=1) + np.diff(whole)
+    solved = solve_ivp(rate, (0.0, float(times[-1]) * (1 + 1e-12)), start, "LSODA", times, **options)
+    shares = np.diff(np.reshape(solved.y, (nodes + 1, -1)).T, axis=1) + np.diff(whole)
     p, spread = shares / cells, np.sum(shares * middle**2, axis=1)
-    end = float(found.t_events[0][0]) if found.t_events[0].size else None
-    return RadialCollapse(found.t, middle, p, spread, end, ndim)
+    end = float(solved.t_events[0][0]) if solved.t_events[0].size else None
+    return RadialCollapse(solved.t, middle, p, spread, end, ndim)
 
 
-def distance(solution: FlowSolution, reference: RadialCollapse, k: int) -> Distance:
+def distance(solution: Solution, reference: RadialCollapse, k: int) -> Distance:
     """How far a flow's density is from the reference at the time number k.
 
     By quadrature over radii, graded as the density is, and 48 directions.
@@ -137,9 +137,7 @@ class Quadrature(NamedTuple):
         return float(self.weights @ values.mean(axis=1))
 
 
-def quadrature(
-    solution: FlowSolution, reference: RadialCollapse, k: int, radii: int = 96, ways: int = 48
-) -> Quadrature:
+def quadrature(solution: Solution, reference: RadialCollapse, k: int, radii: int = 96, ways: int = 48) -> Quadrature:
     """Points to integrate over, graded as the density is at the time number k."""
     ndim, p = reference.ndim, reference.p[k]
     far = reference.radii[np.flatnonzero(p > 1e-10 * p[0])[-1]]
@@ -152,10 +150,21 @@ def quadrature(
     return Quadrature(_center(solution) + r[:, None, None] * outward, r[:, None], outward, weights)
 
 
-def _center(solution: FlowSolution) -> Float[np.ndarray, " d"]:
-    start = Attraction.check(solution.path.problem)
+def followed(solution: Solution) -> Problem:
+    """The problem whose solution a flow follows.
+
+    **Raises:** `TypeError` for the solution of another method.
+    """
+    if solution.continuous is None:
+        raise TypeError("`solution` must be that of a flow, such as jc.LagrangianFlow(), which is known everywhere.")
+    return solution.continuous.problem
+
+
+def _center(solution: Solution) -> Float[np.ndarray, " d"]:
+    problem = followed(solution)
+    start = Attraction.check(problem)
     assert isinstance(start, Gaussian)
-    return np.asarray(start.center) + np.zeros(solution.path.problem.domain.ndim)
+    return np.asarray(start.center) + np.zeros(problem.domain.ndim)
 
 
 def _ball(ndim: int) -> tuple[float, float]:

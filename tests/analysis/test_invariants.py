@@ -176,7 +176,7 @@ def test_entropy_where_the_cells_or_the_food_are_gone():
 def small(model=None, **parts):
     problem = {
         "model": jc.models.phks(0.1, 1.0) if model is None else model,
-        "grid": jc.Grid.box((0.0, 0.0), (1.0, 1.0), (6, 5)),
+        "domain": jc.Grid.box((0.0, 0.0), (1.0, 1.0), (6, 5)),
         "density": jc.initial.uniform(mass=1.0),
         "signal": jc.initial.gaussian(amplitude=1.0, center=0.5, std=0.4),
     }

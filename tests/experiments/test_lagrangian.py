@@ -73,7 +73,7 @@ def test_a_flow_without_the_waves_of_the_fluid_is_found_out(tmp_path):
     good, bad = outcome.fits["with waves"], outcome.fits["without"]
     assert good.successful and good.residuals.max() < 0.15 and good.reached == pytest.approx(0.05)
     assert not bad.successful and bad.residuals[-1] > 0.3 and bad.reached < 0.05
-    assert "does not move as its density asks" in experiment.lines(outcome)[3]
+    assert "does not move at the drift velocity of its density" in experiment.lines(outcome)[3]
     np.testing.assert_allclose(outcome.means["flow"], 0, atol=5e-3)
     assert outcome.distances["energy distance"].flow.shape == (1, 2)
     assert np.all(outcome.distances["sliced Wasserstein"].flow < 0.6)

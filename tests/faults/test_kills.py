@@ -63,7 +63,7 @@ def frames(folder):
 def test_a_run_killed_again_and_again_ends_the_same(kind, start, tmp_path):
     ended(start(kind, tmp_path / "whole"))
     whole, effort = numbers(tmp_path / "whole"), json.loads((tmp_path / "whole" / "effort.json").read_text())
-    stored = None if kind == "flow" else frames(tmp_path / "whole")
+    stored = frames(tmp_path / "whole")
     rng, folder, killed = np.random.default_rng(0), tmp_path / "cut", 0
     while killed < (KILLS // 3 if kind == "flow" else KILLS):
         left = effort["writes"] // 3
@@ -75,14 +75,13 @@ def test_a_run_killed_again_and_again_ends_the_same(kind, start, tmp_path):
             continue
         assert code == -9, said[-2000:]
         killed += 1
-        if stored is not None and (folder / "s.zarr").exists():
+        if (folder / "s.zarr").exists():
             seen = frames(folder)
             n = seen.sizes["time"]
             assert seen.attrs["status"] in ("running", "complete") and seen.equals(stored.isel(time=slice(0, n)))
     ended(start(kind, folder))
     assert all(map(np.array_equal, numbers(folder), whole))
-    if stored is not None:
-        assert frames(folder).equals(stored) and frames(folder).attrs["status"] == "complete"
+    assert frames(folder).equals(stored) and frames(folder).attrs["status"] == "complete"
     assert not [p for p in folder.rglob("*") if p.name.startswith(".") or "partial" in p.name]
 
 

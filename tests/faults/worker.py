@@ -55,7 +55,7 @@ RUNS = {
     "flow": (
         collapsing,
         jc.LagrangianFlow(num_labels=64, num_sources=64, width=4, change=0.02, tolerance=1.0),
-        dict(t1=0.2),
+        dict(t1=0.2, saveat=jc.SaveAt(ts=tuple(0.02 * k for k in range(1, 11))), store=folder / "s.zarr"),
     ),
 }
 
@@ -78,15 +78,14 @@ def main() -> None:
 
     if how == "after":
         names = sys.modules["jaxchemo.integrate.run"].__dict__
-        begin = names["_stops"]
+        take = names["_take"]
 
         def begun(*args):
             threading.Timer(float(when), die).start()
-            return begin(*args)
+            names["_take"] = take
+            return take(*args)
 
-        names["_stops"] = begun
-        if kind == "flow":
-            threading.Timer(3 + float(when), die).start()
+        names["_take"] = begun
     sys.addaudithook(watch)
     end = jc.run(
         problem(), method, key=KEY, checkpoint=folder / "c", resume=True, overwrite=True, progress=False, **settings

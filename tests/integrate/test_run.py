@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from run_support import QUIET, problem, same
+from run_support import QUIET, interrupted_at, problem, same
 
 import jaxchemo as jc
 from jaxchemo.io import StoreError
@@ -28,24 +28,10 @@ def test_chunked_is_whole_bit_for_bit(method, tmp_path):
 
     # Killed after the second chunk, and gone on with from the file alone.
     disk = dict(store=tmp_path / "s.zarr", checkpoint=tmp_path / "c")
-    with pytest.raises(KeyboardInterrupt):
-        jc.run(problem(), method, **{**SETTINGS, "saveat": Interrupting(every=8)}, **QUIET, **disk, chunk=7)
+    with pytest.raises(KeyboardInterrupt), interrupted_at(16):
+        jc.run(problem(), method, **SETTINGS, **QUIET, **disk, chunk=7)
     resumed = jc.run(problem(), method, **SETTINGS, **QUIET, **disk, chunk=5, resume=True)
     assert same(whole, resumed)
-
-
-class Interrupting(jc.SaveAt):
-    """Stands for Ctrl-C: the third look at the saves of a run is interrupted."""
-
-    def steps(self, t0, dt, num_steps):
-        return _CutShort(super().steps(t0, dt, num_steps))
-
-
-class _CutShort(tuple):
-    def index(self, step):
-        if step > 16:
-            raise KeyboardInterrupt
-        return super().index(step)
 
 
 def test_the_store_opens_with_named_dimensions(tmp_path):

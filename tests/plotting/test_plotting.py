@@ -30,7 +30,7 @@ def solution(one: jc.Problem, *, particles: int = 0) -> jc.Solution:
     rng = np.random.default_rng(0)
     positions = rng.uniform(-1, 1, (3, particles, grid.ndim)) if particles else None
     ys = jc.Snapshot(fade * np.asarray(rho), fade**2 * np.asarray(c), positions)
-    return jc.Solution(times, ys, jax.tree.map(lambda a: a[-1], ys), jc.RESULTS.successful, {})
+    return jc.Solution(times, ys, jax.tree.map(lambda a: a[-1], ys), jc.RESULTS.successful, {}, one.domain, None)
 
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["2D", "3D"])
@@ -144,7 +144,7 @@ def test_an_anisotropic_slice_has_the_right_orientation():
 def test_what_cannot_be_drawn_is_refused():
     one = problem(2)
     run = solution(one)
-    scalars = jc.Solution(run.ts, run.ys.density.sum(axis=(1, 2)), run.final, run.result, {})
+    scalars = jc.Solution(run.ts, run.ys.density.sum(axis=(1, 2)), run.final, run.result, {}, run.domain, None)
     with pytest.raises(ValueError, match="holds no snapshots"):
         plotting.density_slices(one, scalars)
     with pytest.raises(ValueError, match="`species` must be one of 'rho', got 'sigma'"):

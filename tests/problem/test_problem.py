@@ -44,7 +44,7 @@ def test_replace_keeps_the_rest_and_checks_again():
     assert float(new.model.species["rho"].mobility) == 0.2 and new.domain == GRID
     with pytest.raises(ValueError, match="`density` has shape"):
         problem(density=initial.array(np.ones((8, 10)))).replace(domain=jc.Grid.box((0, 0), (1, 1), (8, 8)))
-    with pytest.raises(TypeError, match="A problem has 'model', 'grid', 'density' and 'signal', not 'mesh'"):
+    with pytest.raises(TypeError, match="A problem has 'model', 'domain', 'density' and 'signal', not 'mesh'"):
         problem().replace(mesh=GRID)
 
 

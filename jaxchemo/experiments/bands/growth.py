@@ -25,7 +25,7 @@ from jaxchemo.experiments.options import (
 from jaxchemo.experiments.posed import Posed
 from jaxchemo.initial import function, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
-from jaxchemo.methods import AbstractFixedStep, AbstractFlow, FiniteVolume
+from jaxchemo.methods import AbstractMethod, FiniteVolume
 from jaxchemo.models import growth_expansion
 from jaxchemo.problem import Problem
 
@@ -82,7 +82,7 @@ class GrowthExpansion(Posed, Experiment[Colony]):
         }
         return Problem(growth_expansion(), grid, start, signals)
 
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         return self.t1, self.t1 / even_steps(self.t1, self.dt, self.frames), self.frames
 
     def run(self, seed: int = 0, report: Report = silent) -> Colony:

@@ -25,8 +25,8 @@ from jaxchemo.experiments.options import (
 )
 from jaxchemo.experiments.posed import Posed
 from jaxchemo.initial import AbstractPoints, Sobol
-from jaxchemo.integrate import FlowSolution, Forward, SaveAt, solve
-from jaxchemo.methods import AbstractFixedStep, AbstractFlow, InteractingParticles, LagrangianFlow
+from jaxchemo.integrate import Forward, SaveAt, Solution, solve
+from jaxchemo.methods import AbstractMethod, InteractingParticles, LagrangianFlow
 from jaxchemo.particles.blobs import GaussianBlob
 
 
@@ -96,7 +96,7 @@ class FlowExperiment(Posed, Experiment[OutcomeT]):
         """The times that are looked at, without the initial one."""
         return tuple(self.t1 * (k + 1) / self.frames for k in range(self.frames))
 
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         return self.t1, self.t1 / even_steps(self.t1, self.dt, self.frames), self.frames
 
     @property
@@ -115,7 +115,7 @@ class FlowExperiment(Posed, Experiment[OutcomeT]):
         """Interacting particles, as a method; `points` they start from."""
         return InteractingParticles(self.num_particles, blob=GaussianBlob(self.blob_width), points=points)
 
-    def flow(self, seed: int, wavelengths: Sequence[float] | None = None, throw: bool = True) -> FlowSolution:
+    def flow(self, seed: int, wavelengths: Sequence[float] | None = None, throw: bool = True) -> Solution:
         """The flow, solved, with its sources at `times`; `wavelengths` of its waves, and `throw`, as `jc.solve`.
 
         **Raises:** as `jc.solve`.
@@ -135,7 +135,7 @@ class FlowExperiment(Posed, Experiment[OutcomeT]):
         run = solve(problem, method, t1=self.t1, dt=self.t1 / steps, key=key, saveat=saveat, adjoint=Forward())
         return np.asarray(run.ys.positions, float)
 
-    def film(self, flow: FlowSolution, crowd: Float[np.ndarray, "t p d"], points: int = 81) -> Film:
+    def film(self, flow: Solution, crowd: Float[np.ndarray, "t p d"], points: int = 81) -> Film:
         """The flow beside a crowd, on so many points along each axis."""
         ndim, shots = crowd.shape[-1], len(crowd) - 1
         ts = self.t1 * np.arange(shots + 1) / shots
@@ -148,22 +148,22 @@ class FlowExperiment(Posed, Experiment[OutcomeT]):
         return Film(ts, x, y, density, {"flow": cloud, "interacting particles": crowd})
 
 
-def density_of(flow: FlowSolution, x: Float[np.ndarray, "*batch d"], t: float) -> Float[np.ndarray, "*batch"]:
+def density_of(flow: Solution, x: Float[np.ndarray, "*batch d"], t: float) -> Float[np.ndarray, "*batch"]:
     """The flow's density over the mass at points of a time."""
     return np.exp(np.asarray(_log_prob(flow, jnp.asarray(x, float), jnp.asarray(t, float)), float))
 
 
-def sample_of(flow: FlowSolution, key: Array, n: int, t: float) -> Float[np.ndarray, "n d"]:
+def sample_of(flow: Solution, key: Array, n: int, t: float) -> Float[np.ndarray, "n d"]:
     """Positions, drawn from the flow's density of a time."""
     return np.asarray(_sample(flow, key, n, jnp.asarray(t, float)), float)
 
 
 # Compiled once for all times.
 @eqx.filter_jit
-def _log_prob(flow: FlowSolution, x: Array, t: Array) -> Array:
+def _log_prob(flow: Solution, x: Array, t: Array) -> Array:
     return flow.log_prob(x, t)
 
 
 @eqx.filter_jit
-def _sample(flow: FlowSolution, key: Array, n: int, t: Array) -> Array:
+def _sample(flow: Solution, key: Array, n: int, t: Array) -> Array:
     return flow.sample(key, n, t)

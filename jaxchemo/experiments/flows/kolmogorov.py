@@ -19,7 +19,7 @@ from jaxchemo.domain import FreeSpace
 from jaxchemo.experiments.flows.base import FlowExperiment, density_of, population, sample_of, smoothing
 from jaxchemo.experiments.options import final_time, option, positive, real, snapshots, whole
 from jaxchemo.initial import Random, gaussian
-from jaxchemo.integrate import FlowSolution
+from jaxchemo.integrate import Solution
 from jaxchemo.models import keller_segel
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -176,13 +176,13 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
         kolmogorov(outcome, self.title).savefig(folder / "kolmogorov.png")
         return folder / "kolmogorov.png"
 
-    def _fit(self, seed: int, wavelengths: Sequence[float], throw: bool = True) -> tuple[FlowSolution, Fit]:
+    def _fit(self, seed: int, wavelengths: Sequence[float], throw: bool = True) -> tuple[Solution, Fit]:
         started = time.perf_counter()
         solved = self.flow(seed, wavelengths, throw)
         residuals, durations = (np.asarray(solved.stats[name], float) for name in ("residuals", "durations"))
         seconds = time.perf_counter() - started
-        good = bool(solved.result == RESULTS.successful)
-        return solved, Fit(residuals, durations, float(solved.stats["t"]), good, RESULTS[solved.result], seconds)
+        good, reached = bool(solved.result == RESULTS.successful), float(solved.stats["trusted_until"])
+        return solved, Fit(residuals, durations, reached, good, RESULTS[solved.result], seconds)
 
 
 def _table(measure: Any, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "t pairs"]:

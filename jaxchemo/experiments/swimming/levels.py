@@ -27,7 +27,7 @@ from jaxchemo.experiments.posed import Posed
 from jaxchemo.experiments.swimming.steps import stable
 from jaxchemo.initial import gaussian, uniform
 from jaxchemo.integrate import Forward, SaveAt, solve
-from jaxchemo.methods import AbstractFixedStep, AbstractFlow, Agents, FiniteVolume, FokkerPlanck, Kinetic
+from jaxchemo.methods import AbstractMethod, Agents, FiniteVolume, FokkerPlanck, Kinetic
 from jaxchemo.models import (
     Consumption,
     ExponentialResponse,
@@ -91,7 +91,7 @@ class AgentsVsPDE(Posed, Experiment[Levels]):
         start = gaussian(mass=self.mass, center=self.center, std=self.std), uniform(amplitude=self.level)
         return Problem(swimmers, grid, *start)
 
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         dt, t1 = stable(method, self.problem(), self.dt, 0.8), self.times[-1]
         return t1, t1 / even_steps(t1, dt, 20), 20
 

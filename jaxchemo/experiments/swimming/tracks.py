@@ -29,7 +29,7 @@ from jaxchemo.experiments.posed import Posed
 from jaxchemo.experiments.swimming.steps import stable
 from jaxchemo.initial import gaussian
 from jaxchemo.integrate import Forward, SaveAt, Solution, solve
-from jaxchemo.methods import AbstractFixedStep, AbstractFlow, Agents, FokkerPlanck, Kinetic
+from jaxchemo.methods import AbstractMethod, Agents, FokkerPlanck, Kinetic
 from jaxchemo.models import (
     Directional,
     Reversal,
@@ -95,7 +95,7 @@ class RunAndTumble1D(Posed, Experiment[Tracks]):
         grid = Grid.box(-self.half_width, self.half_width, num_cells, NoFlux())
         return Problem(swimmers, grid, gaussian(mass=1.0, center=0.0, std=4 * self.half_width / num_cells))
 
-    def span(self, method: AbstractFixedStep | AbstractFlow) -> tuple[float, float, int]:
+    def span(self, method: AbstractMethod) -> tuple[float, float, int]:
         dt = stable(method, self.problem(), self.dt, 1.0)
         return self.t1, self.t1 / even_steps(self.t1, dt, self.frames), self.frames
 

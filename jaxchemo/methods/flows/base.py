@@ -1,19 +1,20 @@
-"""The contract of methods that carry a flow over intervals, and which problems they take."""
+"""What methods share that carry a flow over intervals: which problems they take, and what is known of the intervals."""
 
 import abc
+import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int
 
 from jaxchemo import _checks
 from jaxchemo.features import Feature
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import AbstractMethod, cartesian
-from jaxchemo.methods.flows.labels import Frame, initial_profile
+from jaxchemo.methods.base import AbstractSelfPaced, Snapshot, cartesian
+from jaxchemo.methods.flows.labels import Frame, Samples, initial_profile
 from jaxchemo.methods.flows.path import AbstractPath
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.problem import Problem
@@ -28,11 +29,28 @@ class Past(eqx.Module):
     solves: Int[Array, " k"]
 
 
-class AbstractFlow(AbstractMethod):
-    """A flow advanced over intervals of its own: configuration only.
+class AbstractFlowState(eqx.Module):
+    """Where a run of a flow stands.
 
-    Its state is a module with at least `t`, `count`, `result`, `seeds`, `sources`, `growth` and `past`.
+    **Fields:**
+
+    - `sources`: points of the density now, which make the force; `seeds`: what they started from.
+    - `growth`: fastest relative change of density at the end of the last interval [1 / time].
+    - `past`: the intervals; `count`: how many of them there are.
     """
+
+    sources: eqx.AbstractVar[Samples]
+    seeds: eqx.AbstractVar[Float[Array, "s d"]]
+    growth: eqx.AbstractVar[Float[Array, ""]]
+    past: eqx.AbstractVar[Past]
+    count: eqx.AbstractVar[Int[Array, ""]]
+
+
+State = TypeVar("State", bound=AbstractFlowState)
+
+
+class AbstractFlow(AbstractSelfPaced):
+    """A flow that is carried over intervals of its own: configuration only. Its state is an `AbstractFlowState`."""
 
     solves: ClassVar = frozenset(
         {
@@ -49,20 +67,8 @@ class AbstractFlow(AbstractMethod):
         return True
 
     @abc.abstractmethod
-    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> Any:
-        """Where a run begins."""
-
-    @abc.abstractmethod
-    def advance(self, problem: Problem, state: Any, until: Float[Array, ""]) -> Any:
-        """One interval more; `until` is a time not to step over."""
-
-    @abc.abstractmethod
     def path(self, problem: Problem, state: Any) -> AbstractPath:
-        """The flow over all intervals of a run, to evaluate densities and the like."""
-
-    @abc.abstractmethod
-    def differentiable(self, problem: Problem, state: Any, key: PRNGKeyArray) -> Any:
-        """A state of this problem and key, the same numbers, but with their derivative in the problem."""
+        """The flow over all intervals that there is room for, to evaluate densities and the like."""
 
     def check_parts(self, problem):
         start = Attraction.check(problem)
@@ -71,7 +77,34 @@ class AbstractFlow(AbstractMethod):
                 f"`density` must be positive and smooth everywhere, as a Gaussian or a mixture of them, got {start!r}."
             )
 
-    def latest(self, problem: Problem) -> float:
+    def snapshot(self, problem, state):
+        return _shown(problem, state.sources)
+
+    def snapshot_at(self, problem, state, t):
+        return _shown(problem, self.path(problem, state).sources(t))
+
+    def continuous(self, problem, state):
+        return self.path(problem, used(state))
+
+    def stats(self, state):
+        past = used(state).past
+        return {
+            "num_intervals": state.count,
+            "starts": past.frame.start,
+            "durations": past.frame.duration,
+            "residuals": past.residual,
+            "solves": past.solves,
+            "growth": state.growth,
+        }
+
+    def note(self, state, t):
+        if not int(state.count):
+            return "first interval"
+        last, end = int(state.count) - 1, float(t + 1 / state.growth)
+        residual = float(state.past.residual[last])
+        return f"t = {float(t):.4g}, interval {last + 1}, residual {residual:.1%}, blow-up not before {end:.4g}"
+
+    def latest(self, problem):
         """No later than this a solution ends: by the fall of its second moment, where that can be told [time]."""
         system, space = Attraction.of(problem), cartesian(problem)
         if space.ndim != 2 or system.advection is not None:
@@ -82,3 +115,15 @@ class AbstractFlow(AbstractMethod):
             spread = jnp.sum(jnp.var(x, axis=0))
         known = _checks.is_concrete(fall) and _checks.is_concrete(spread) and float(fall) > 0
         return float(spread / fall) if known else math.inf
+
+
+def used(state: State) -> State:
+    """A state without the places of intervals that were not needed, where their number is known."""
+    if not _checks.is_concrete(state.count):
+        return state
+    count = max(int(state.count), 1)
+    return dataclasses.replace(state, past=jax.tree.map(lambda rows: rows[:count], state.past))
+
+
+def _shown(problem: Problem, samples: Samples) -> Snapshot:
+    return Snapshot(None, None, samples.position, Attraction.of(problem).mass / samples.position.shape[0])

@@ -57,9 +57,10 @@ class Interval(eqx.Module):
     def speed(self, samples: Samples, fields: Float[Array, "n d"]) -> Float[Array, ""]:
         """Mean square of the drift velocity, but no less than a hundredth of those of its parts: at rest these
         balance, and a residual is none that is small beside them."""
-        still, one = jnp.zeros_like(samples.position), jax.vmap(self.drift)
-        fluid = one(samples.position, still, still)
-        parts = one(samples.position, samples.score, fields), one(samples.position, samples.score, still) - fluid, fluid
+        still, drift = jnp.zeros_like(samples.position), jax.vmap(self.drift)
+        fluid = drift(samples.position, still, still)
+        spread = drift(samples.position, samples.score, still) - fluid
+        parts = drift(samples.position, samples.score, fields), spread, fluid
         whole, spread, carried = (jnp.mean(jnp.sum(part**2, axis=-1)) for part in parts)
         return jnp.maximum(whole, 0.01 * jnp.maximum(spread, carried))
 
@@ -69,11 +70,11 @@ class Interval(eqx.Module):
         """Velocity less drift velocity, of a label with its score at all nodes, in the fields there `(q, d)`."""
         flow, phases = self.unravel(parameters), self.frame.phases(self.wavelengths)
 
-        def one(t: Array, field: Array) -> Array:
+        def at_node(t: Array, field: Array) -> Array:
             now = flow.carry(*label, t, phases)
             return now.velocity - self.drift(now.position, now.score, field)
 
-        return jax.vmap(one)(self.nodes, fields).reshape(-1)
+        return jax.vmap(at_node)(self.nodes, fields).reshape(-1)
 
     def fields(self, parameters: Float[Array, " p"]) -> Float[Array, "n q d"]:
         """`F * p` at the labels, at all nodes, from sources that the flow itself moves."""
@@ -82,12 +83,12 @@ class Interval(eqx.Module):
             return jnp.zeros((len(labels.position), self.nodes.size, labels.position.shape[-1]), labels.position.dtype)
         force = self.force
 
-        def one(t: Array) -> Array:
+        def at_node(t: Array) -> Array:
             now = self.moved(flow, labels, t)
             others = jax.vmap(lambda x: flow.transform_and_log_det(x, t, phases)[0])(self.sources.position)
             return force(now.position, labels.log_p - now.log_det, now.score, others)
 
-        return jnp.swapaxes(jax.lax.map(one, self.nodes), 0, 1)
+        return jnp.swapaxes(jax.lax.map(at_node, self.nodes), 0, 1)
 
     def monotone(self, parameters: Float[Array, " p"]) -> Bool[Array, ""]:
         """Whether the flow is one to one by a margin, as far as the labels can tell."""

@@ -1,5 +1,6 @@
 """A normalizing flow that follows the solution: trained without data, on the drift velocity of its own density."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,8 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo.flows import TriangularFlow
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import cartesian
-from jaxchemo.methods.flows.base import AbstractFlow, Past
+from jaxchemo.methods.base import StepInfo, cartesian
+from jaxchemo.methods.flows.base import AbstractFlow, AbstractFlowState, Past, used
 from jaxchemo.methods.flows.interval import Interval, detached, gauss_nodes
 from jaxchemo.methods.flows.labels import Frame, Samples, initial_profile, samples_of
 from jaxchemo.methods.flows.path import FlowPath
@@ -24,20 +25,16 @@ from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 
-class FlowState(eqx.Module):
+class LagrangianState(AbstractFlowState):
     """Where a run stands.
 
-    **Fields:**
+    **Fields** (those of `AbstractFlowState`, `seeds` being the sources at the initial time, and):
 
-    - `t`: time reached; `labels`, `sources`: what is trained on, and what the field is made of, there.
-    - `seeds`: the sources at the initial time.
+    - `labels`: what is trained on, now.
     - `parameters`: of the flow over the last interval.
-    - `growth`: fastest relative change of density at the end of it [1 / time]; `ceiling`: what a rejected interval says
-      of the next [time]; `halvings`: how often it was rejected.
-    - `past`: the intervals; `count`: how many; `result`: how it goes.
+    - `ceiling`: what a rejected interval says of the next [time]; `halvings`: how often it was rejected.
     """
 
-    t: Float[Array, ""]
     labels: Samples
     sources: Samples
     seeds: Float[Array, "s d"]
@@ -47,7 +44,6 @@ class FlowState(eqx.Module):
     halvings: Int[Array, ""]
     past: Past
     count: Int[Array, ""]
-    result: RESULTS
 
 
 class LagrangianFlow(AbstractFlow):
@@ -132,7 +128,6 @@ class LagrangianFlow(AbstractFlow):
 
     @property
     def name(self) -> str:
-        """Short name for tables and figures."""
         return "flow"
 
     def flow(self, ndim: int, key: PRNGKeyArray) -> TriangularFlow:
@@ -140,8 +135,8 @@ class LagrangianFlow(AbstractFlow):
         width = (24 if ndim == 2 else 20) if self.width is None else self.width
         return TriangularFlow(ndim, key=key, width=width, degree=self.degree, waves=self.wavelengths.size)
 
-    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> FlowState:
-        """Where a run begins."""
+    def init(self, problem, *, key=None):
+        key = _checks.given("key", key, "a stochastic method needs one, jax.random.key(0)")
         system, initial = Attraction.of(problem), initial_profile(problem)
         labels, sources = self._begin(problem, key)
         ndim, dtype = labels.position.shape[-1], labels.position.dtype
@@ -157,44 +152,63 @@ class LagrangianFlow(AbstractFlow):
         divergence = jax.vmap(lambda x: jnp.trace(jax.jacfwd(drift)(x)))(sources.position)
         rates = divergence - system.pull * jnp.exp(sources.log_p)
         growth = jnp.quantile(jnp.abs(rates), 0.995)
-        good = RESULTS.successful
-        return FlowState(
-            zero + t0, labels, sources, sources.position, parameters, growth, zero + jnp.inf, count, past, count, good
+        return LagrangianState(
+            labels=labels,
+            sources=sources,
+            seeds=sources.position,
+            parameters=parameters,
+            growth=growth,
+            ceiling=zero + jnp.inf,
+            halvings=count,
+            past=past,
+            count=count,
         )
 
-    def path(self, problem: Problem, state: FlowState) -> FlowPath:
-        """The flow over all intervals of a run, to evaluate densities and the like."""
+    def path(self, problem, state):
         flows = jax.vmap(self._unravel(problem))(state.past.parameters)
         return FlowPath(problem, self.force, state.past.frame, flows, self.wavelengths, state.seeds)
 
-    def advance(self, problem: Problem, state: FlowState, until: Float[Array, ""]) -> FlowState:
-        """One interval more, or the same again with half its length; `until` is a time not to step over."""
-        frame, last = self._next(problem, state, until)
+    def advance(self, problem, state, t, until, *, key=None):
+        """One interval more; or the same again with half its length, where its residual stayed too large."""
+        frame, last = self._next(problem, state, t, until)
         interval, ndim = self._interval(problem, frame, state.labels, state.sources), problem.domain.ndim
         fresh, _ = ravel_pytree(self.flow(ndim, jax.random.key(1)))
         warm = jnp.where(interval.monotone(state.parameters), state.parameters, fresh)
-        found = fit(interval.residual, interval.refresh, warm, interval.data)
-        flow = interval.unravel(found.parameters)
+        optimum = fit(interval.residual, interval.refresh, warm, interval.data)
+        flow = interval.unravel(optimum.parameters)
         now = interval.moved(flow, interval.labels, interval.nodes[-1])
-        speed = interval.speed(Samples(now.position, now.log_det, now.score), found.frozen[:, -1])
-        rough = jnp.sqrt(found.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
+        speed = interval.speed(Samples(now.position, now.log_det, now.score), optimum.frozen[:, -1])
+        rough = jnp.sqrt(optimum.loss / jnp.maximum(self.degree * speed, jnp.finfo(speed.dtype).tiny))
         tolerance = (0.02 if ndim == 2 else 0.05) if self.tolerance is None else self.tolerance
         # Where it ends is known by its number: a sum of floats might fall short of the time to arrive at.
         end = jnp.where(last, until, frame.start + frame.duration)
-        accepted = self._accepted(state, interval, end, until, found, rough)
-        good = (rough <= tolerance) & (accepted.result != RESULTS.nonfinite)
+        accepted, result = self._accepted(state, interval, end, until, optimum, rough)
+        good = (rough <= tolerance) & (result != RESULTS.nonfinite)
         rejected = ~good & (state.halvings < 3)
-        again = eqx.tree_at(lambda m: (m.ceiling, m.halvings), state, (0.5 * frame.duration, state.halvings + 1))
-        return jax.tree.map(lambda a, b: jnp.where(rejected, a, b), again, accepted)
+        halved = dataclasses.replace(state, ceiling=0.5 * frame.duration, halvings=state.halvings + 1)
+        after = jax.tree.map(lambda a, b: jnp.where(rejected, a, b), halved, accepted)
+        info = StepInfo(RESULTS.where(rejected, RESULTS.successful, result))
+        return after, jnp.where(rejected, t, end), info
 
-    def differentiable(self, problem: Problem, state: FlowState, key: PRNGKeyArray) -> FlowState:
-        """A state of this problem and key, the same numbers, but with their derivative in the problem.
+    def replay(self, problem, state, *, key=None):
+        """The same state, with its derivative in the problem.
 
         From interval to interval labels and sources carry their derivatives along, and each optimum its own, see
         `Interval.differentiable`. Where intervals begin and end, and their units, are held: the exact answer does not
         depend on them.
         """
-        state = detached(state)
+        key = _checks.given("key", key, "a stochastic method needs one, jax.random.key(0)")
+        taken = detached(used(state))
+        (labels, sources), seeds, parameters = _replayed(problem, self, taken, key)
+        rows = detached(state).past.parameters.at[: len(parameters)].set(parameters)
+        return eqx.tree_at(
+            lambda s: (s.labels, s.sources, s.seeds, s.past.parameters), state, (labels, sources, seeds, rows)
+        )
+
+    def replayed(
+        self, problem: Problem, state: LagrangianState, key: PRNGKeyArray
+    ) -> tuple[tuple[Samples, Samples], Float[Array, "s d"], Float[Array, "k p"]]:
+        """Labels and sources at the end, the sources at the start, and all parameters, with their derivatives."""
         begun = self._begin(problem, key)
 
         @jax.checkpoint
@@ -209,9 +223,8 @@ class LagrangianFlow(AbstractFlow):
             return jax.lax.cond(k < state.count, once, lambda *rest: (rest[0], rest[2]), both, frame, parameters)
 
         rows = jnp.arange(len(state.past.solves)), state.past.frame, state.past.parameters
-        (labels, sources), parameters = jax.lax.scan(body, begun, rows)
-        found = labels, sources, begun[1].position, parameters
-        return eqx.tree_at(lambda m: (m.labels, m.sources, m.seeds, m.past.parameters), state, found)
+        both, parameters = jax.lax.scan(body, begun, rows)
+        return both, begun[1].position, parameters
 
     def _begin(self, problem: Problem, key: PRNGKeyArray) -> tuple[Samples, Samples]:
         """Labels and sources at the initial time."""
@@ -240,7 +253,7 @@ class LagrangianFlow(AbstractFlow):
             self._unravel(problem),
         )
 
-    def _next(self, problem: Problem, state: FlowState, until: Array) -> tuple[Frame, Bool[Array, ""]]:
+    def _next(self, problem: Problem, state: LagrangianState, t: Array, until: Array) -> tuple[Frame, Bool[Array, ""]]:
         """The next interval: as long as the density and the fluid allow, in units of the core of the density.
 
         Also whether it is the last one before `until`.
@@ -251,26 +264,26 @@ class LagrangianFlow(AbstractFlow):
             strains = jax.vmap(lambda x: jnp.linalg.norm(jax.jacfwd(fluid)(x)))(x)
             worst = jnp.maximum(jnp.quantile(strains, 0.9), jnp.finfo(x.dtype).tiny)
             longest = jnp.minimum(longest, self.strain / worst)
-        left = until - state.t
+        left = until - t
         pieces = jnp.maximum(jnp.ceil(left / longest - 1e-6), 1)
-        return Frame.of(state.sources, state.t, left / pieces), pieces == 1
+        return Frame.of(state.sources, t, left / pieces), pieces == 1
 
     def _accepted(
-        self, state: FlowState, interval: Interval, end: Array, until: Array, found: Fit, rough: Array
-    ) -> FlowState:
-        """The state after an interval that ends at `end`."""
+        self, state: LagrangianState, interval: Interval, end: Array, until: Array, optimum: Fit, rough: Array
+    ) -> tuple[LagrangianState, RESULTS]:
+        """The state after an interval that ends at `end`, and how it went."""
         frame, flow, phases = (
             interval.frame,
-            interval.unravel(found.parameters),
+            interval.unravel(optimum.parameters),
             interval.frame.phases(self.wavelengths),
         )
-        one = jnp.ones((), state.t.dtype)
+        unit = jnp.ones((), end.dtype)
         labels, sources = interval.after(flow, interval.labels), interval.after(flow, interval.sources)
-        rates = jax.vmap(lambda x: jax.jvp(lambda t: flow.transform_and_log_det(x, t, phases)[1], (one,), (one,))[1])(
+        rates = jax.vmap(lambda x: jax.jvp(lambda t: flow.transform_and_log_det(x, t, phases)[1], (unit,), (unit,))[1])(
             interval.sources.position
         )
         growth = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration
-        record = Past(frame, found.parameters, rough, found.solves)
+        record = Past(frame, optimum.parameters, rough, optimum.solves)
         past = jax.tree.map(lambda rows, row: rows.at[state.count].set(row), state.past, record)
         collapsing = self.change / growth < 1e-3 * (end - past.frame.start[0])
         result = RESULTS.where(collapsing, RESULTS.blow_up, RESULTS.successful)
@@ -279,7 +292,20 @@ class LagrangianFlow(AbstractFlow):
         result = RESULTS.where(rough <= 0.3, result, RESULTS.poor_fit)
         finite = jnp.all(jnp.isfinite(sources.position)) & jnp.all(jnp.isfinite(sources.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
-        never, none = jnp.full_like(end, jnp.inf), jnp.zeros_like(state.halvings)
-        return FlowState(
-            end, labels, sources, state.seeds, found.parameters, growth, never, none, past, state.count + 1, result
+        after = LagrangianState(
+            labels=labels,
+            sources=sources,
+            seeds=state.seeds,
+            parameters=optimum.parameters,
+            growth=growth,
+            ceiling=jnp.full_like(end, jnp.inf),
+            halvings=jnp.zeros_like(state.halvings),
+            past=past,
+            count=state.count + 1,
         )
+        return after, result
+
+
+@eqx.filter_jit
+def _replayed(problem: Problem, method: LagrangianFlow, state: LagrangianState, key: PRNGKeyArray) -> Any:
+    return method.replayed(problem, state, key)

@@ -6,44 +6,36 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo.flows import AbstractBijection, krnet, later
 from jaxchemo.initial import Sobol
-from jaxchemo.methods.base import cartesian
-from jaxchemo.methods.flows.base import AbstractFlow, Past
+from jaxchemo.methods.base import StepInfo, cartesian
+from jaxchemo.methods.flows.base import AbstractFlow, AbstractFlowState, Past
 from jaxchemo.methods.flows.labels import Frame, Samples, initial_profile, samples_of
 from jaxchemo.methods.flows.prior_path import PriorPath, samples_at
 from jaxchemo.methods.flows.prior_training import Misfit, divergence, misfit, prior, trained
 from jaxchemo.methods.free_space import Attraction
 from jaxchemo.particles.mean_field import AbstractMeanField, Debiased
-from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
 
-class PriorState(eqx.Module):
+class PriorState(AbstractFlowState):
     """Where a run stands.
 
-    **Fields:**
+    **Fields** (those of `AbstractFlowState`, with Adam's steps for `solves` and as `seeds` the labels of the sources,
+    from the prior; those of the initial time are drawn from the initial density, and):
 
-    - `t`: time reached; `sources`: points of the density there.
-    - `seeds`: their labels, from the prior (those of the initial time are drawn from the initial density).
-    - `random`: the key of the run, as numbers.
     - `parameters`: with which the flow of the next interval starts.
-    - `growth`: fastest relative change of density at the end of the last interval [1 / time].
-    - `past`: the intervals, with Adam's steps for `solves`; `count`: how many; `result`: how it goes.
     """
 
-    t: Float[Array, ""]
     sources: Samples
     seeds: Float[Array, "s d"]
-    random: UInt32[Array, "..."]
     parameters: Float[Array, " p"]
     growth: Float[Array, ""]
     past: Past
     count: Int[Array, ""]
-    result: RESULTS
 
 
 class PriorFlow(AbstractFlow):
@@ -137,16 +129,16 @@ class PriorFlow(AbstractFlow):
 
     @property
     def name(self) -> str:
-        """Short name for tables and figures."""
-        return "prior flow"
+        return "prior-flow"
 
     def flow(self, ndim: int, key: PRNGKeyArray) -> AbstractBijection:
         """From points to labels, before it is trained: the identity."""
         size = {"depth": self.depth, "width": self.width, "bins": self.bins, "rotations": self.rotations}
         return krnet(ndim, key=key, **size)
 
-    def start(self, problem: Problem, t0: Float[Array, ""], key: PRNGKeyArray) -> PriorState:
-        """Where a run begins: with the flow fitted to the initial density."""
+    def init(self, problem, *, key=None):
+        """The flow, fitted to the initial density."""
+        key = _checks.given("key", key, "a stochastic method needs one, jax.random.key(0)")
         space, initial = cartesian(problem), initial_profile(problem)
         ndim, keys = space.ndim, jax.random.split(key, 4)
         x = initial.sample(keys[0], self.num_seeds, space, Sobol())
@@ -165,21 +157,21 @@ class PriorFlow(AbstractFlow):
             return divergence(unravel(parameters), self._some(inside, key)), None
 
         parameters, _ = trained(loss, parameters, keys[2], steps=self.steps, rate=self.rate)
-        seeds, random = prior(keys[3], self.num_seeds, ndim), jax.random.key_data(keys[2])
+        seeds = prior(keys[3], self.num_seeds, ndim)
         count = jnp.zeros((), jnp.int32)
-        return PriorState(zero + t0, sources, seeds, random, parameters, zero, past, count, RESULTS.successful)
+        return PriorState(sources=sources, seeds=seeds, parameters=parameters, growth=zero, past=past, count=count)
 
-    def path(self, problem: Problem, state: PriorState) -> PriorPath:
-        """The flows of all intervals of a run, to evaluate densities and the like."""
+    def path(self, problem, state):
         _, unravel = ravel_pytree(self.flow(problem.domain.ndim, jax.random.key(0)))
         flows = jax.vmap(unravel)(state.past.parameters)
         return PriorPath(problem, self.force, state.past.frame, flows, state.seeds)
 
-    def advance(self, problem: Problem, state: PriorState, until: Float[Array, ""]) -> PriorState:
-        """One interval more; `until` is the final time."""
-        duration = (until - state.t) / jnp.maximum(self.intervals - state.count, 1)
+    def advance(self, problem, state, t, until, *, key=None):
+        """One interval more, of those that are left until then."""
+        key = jax.random.split(_checks.given("key", key, "a stochastic method needs one, jax.random.key(0)"), 4)[2]
+        duration = (until - t) / jnp.maximum(self.intervals - state.count, 1)
         every = state.past.frame
-        frame = Frame(state.t, duration, every.scale[0], every.center[0])
+        frame = Frame(t, duration, every.scale[0], every.center[0])
         system, ndim, before = Attraction.of(problem), state.seeds.shape[1], frame.inside(state.sources)
         force = self.force if problem.continuum.signals else None
         _, unravel = ravel_pytree(self.flow(ndim, jax.random.key(0)))
@@ -188,41 +180,42 @@ class PriorFlow(AbstractFlow):
 
         def at_a_time(flow: AbstractBijection, n: Array, key: PRNGKeyArray) -> Misfit:
             jitter, mine, other = jax.random.split(key, 3)
-            t = (n + jax.random.uniform(jitter)) / self.num_times
+            tau = (n + jax.random.uniform(jitter)) / self.num_times
             # Sources of their own: a label that attracts itself would be nearer than any other.
             labels, others = prior(mine, self.num_labels, ndim), prior(other, self.num_sources, ndim)
-            return misfit(flow, system, force, frame, t, labels, others)
+            return misfit(flow, system, force, frame, tau, labels, others)
 
         def loss(parameters: Array, key: PRNGKeyArray) -> tuple[Array, Misfit]:
             flow, (now, past) = unravel(parameters), jax.random.split(key)
             times = jnp.arange(self.num_times), jax.random.split(now, self.num_times)
-            found = jax.tree.map(jnp.mean, jax.vmap(functools.partial(at_a_time, flow))(*times))
-            return weight * found.residual + self.anchor * divergence(flow, self._some(before, past)), found
+            mean = jax.tree.map(jnp.mean, jax.vmap(functools.partial(at_a_time, flow))(*times))
+            return weight * mean.residual + self.anchor * divergence(flow, self._some(before, past)), mean
 
-        key = jax.random.fold_in(jax.random.wrap_key_data(state.random), state.count)
+        key = jax.random.fold_in(key, state.count)
         parameters, course = trained(loss, state.parameters, key, steps=self.steps, rate=self.rate)
         last: Misfit = jax.tree.map(lambda rows: jnp.mean(rows[-max(1, self.steps // 10) :]), course)
         rough = jnp.sqrt(last.residual / jnp.maximum(last.speed, jnp.finfo(duration.dtype).tiny))
-        t = jnp.where(state.count + 1 < self.intervals, state.t + duration, until)
-        return self._arrived(state, t, frame, unravel(parameters), parameters, rough)
+        end = jnp.where(state.count + 1 < self.intervals, t + duration, until)
+        after, result = self._arrived(state, frame, unravel(parameters), parameters, rough)
+        return after, end, StepInfo(result)
 
-    def differentiable(self, problem: Problem, state: PriorState, key: PRNGKeyArray) -> PriorState:
-        """Refuses, in a sentence, to differentiate a state in the problem."""
+    def replay(self, problem, state, *, key=None):
+        """Refuses, in a sentence, to be differentiated in the problem."""
         raise TypeError("`method`: a PriorFlow is not differentiated in its problem; a LagrangianFlow is.")
 
     def _some(self, samples: Samples, key: PRNGKeyArray) -> Samples:
-        """Some points of a samples, as many as there are labels in a step."""
+        """Some of the points, as many as there are labels in a step."""
         chosen = jax.random.randint(key, (self.num_labels * self.num_times,), 0, samples.log_p.shape[0])
         return jax.tree.map(lambda rows: rows[chosen], samples)
 
     def _arrived(
-        self, state: PriorState, t: Array, frame: Frame, flow: AbstractBijection, parameters: Array, rough: Array
-    ) -> PriorState:
-        """The state after an interval."""
-        one = jnp.ones((), parameters.dtype)
-        moving = jax.vmap(lambda z: jax.jvp(lambda t: flow.inverse_and_log_det(z, t), (one,), (one,)))
+        self, state: PriorState, frame: Frame, flow: AbstractBijection, parameters: Array, rough: Array
+    ) -> tuple[PriorState, RESULTS]:
+        """The state after an interval, and how it went."""
+        unit = jnp.ones((), parameters.dtype)
+        moving = jax.vmap(lambda z: jax.jvp(lambda t: flow.inverse_and_log_det(z, t), (unit,), (unit,)))
         (x, _), (_, rates) = moving(state.seeds)
-        sources = frame.outside(samples_at(flow, x, one))
+        sources = frame.outside(samples_at(flow, x, unit))
         record = Past(frame, parameters, rough, jnp.asarray(self.steps, jnp.int32))
         past = jax.tree.map(lambda rows, row: rows.at[state.count].set(row), state.past, record)
         result = RESULTS.where(rough <= self.tolerance, RESULTS.successful, RESULTS.poor_fit)
@@ -230,4 +223,7 @@ class PriorFlow(AbstractFlow):
         finite = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(sources.log_p))
         result = RESULTS.where(finite, result, RESULTS.nonfinite)
         growth, on = jnp.quantile(jnp.abs(rates), 0.995) / frame.duration, ravel_pytree(later(flow))[0]
-        return PriorState(t, sources, state.seeds, state.random, on, growth, past, state.count + 1, result)
+        after = PriorState(
+            sources=sources, seeds=state.seeds, parameters=on, growth=growth, past=past, count=state.count + 1
+        )
+        return after, result

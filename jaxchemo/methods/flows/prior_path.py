@@ -5,7 +5,7 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from jaxchemo.flows import AbstractBijection
 from jaxchemo.methods.flows.labels import Frame, Samples
@@ -63,7 +63,7 @@ class PriorPath(AbstractPath):
         velocity = jax.vmap(lambda z: moved(flow, z, tau)[1])(labels)
         return frame.outside(samples_at(flow, inside, tau)), frame.scale / frame.duration * velocity
 
-    def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
+    def sample(self, key, n, t):
         frame, flow = self._interval(t)
         z = jax.random.normal(key, (n, self.seeds.shape[1]), self.seeds.dtype)
         return frame.center + frame.scale * positions(flow, z, frame.passed(t))

@@ -52,7 +52,7 @@ def core(problem: Problem) -> Float[Array, ""] | None:
     if not (isinstance(law, Linear) and isinstance(kinetics, Production) and signal.diffusivity is not None):
         return None
     numbers = (species.mobility, law.chi, kinetics.rate, signal.diffusivity)
-    if not species.only_moves or any(jnp.ndim(one) for one in numbers):
+    if not species.only_moves or any(jnp.ndim(number) for number in numbers):
         return None
     return 8 * species.mobility * signal.diffusivity / jnp.maximum(law.chi * kinetics.rate, jnp.finfo(float).tiny)
 

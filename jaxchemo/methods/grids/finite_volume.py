@@ -105,6 +105,10 @@ class FiniteVolume(AbstractFixedStep):
     def name(self) -> str:
         return "fv"
 
+    @property
+    def forward_mode(self) -> bool:
+        return self.stepper.forward_mode
+
     def check_parts(self, problem):
         system = self._system(problem)
         system.check()
@@ -144,10 +148,10 @@ class FiniteVolume(AbstractFixedStep):
         # One pass over each field finds both a NaN, which a sum hands on, and a step beyond the stable one, which is
         # the only way for this scheme to turn negative. A minimum says the same, at three times the cost.
         deficit = sum(_below_zero(u, self.stepper.implicit) for u in state.density.values())
-        for name, one in system.model.signals.items():
+        for name, law in system.model.signals.items():
             s = state.signal[name]
             # What is slaved has no level of its own where nothing decays.
-            deficit += jnp.sum(jnp.where(jnp.isfinite(s), 0, s)) if one.slaved else _below_zero(s, one.diffuses)
+            deficit += jnp.sum(jnp.where(jnp.isfinite(s), 0, s)) if law.slaved else _below_zero(s, law.diffuses)
         return jnp.asarray(deficit)
 
     def _negative(self, state: FieldState) -> Bool[Array, ""]:
@@ -217,8 +221,8 @@ class FiniteVolume(AbstractFixedStep):
             lacking = jax.lax.scan(step, state, jnp.arange(TRIALS))[1]
             return ~jnp.all(lacking >= 0) & (trial[1] < HALVINGS) & jnp.isfinite(trial[0])
 
-        found, halvings = jax.lax.while_loop(fails, lambda trial: (0.5 * trial[0], trial[1] + 1), (dt, jnp.asarray(0)))
-        return jnp.where(halvings < HALVINGS, found, dt)  # where none will do, the step is not what is wrong
+        halved, halvings = jax.lax.while_loop(fails, lambda trial: (0.5 * trial[0], trial[1] + 1), (dt, jnp.asarray(0)))
+        return jnp.where(halvings < HALVINGS, halved, dt)  # where none will do, the step is not what is wrong
 
     def snapshot(self, problem, state):
         return Snapshot(by_kind(state.density), by_kind(state.signal))

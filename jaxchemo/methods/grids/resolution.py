@@ -34,12 +34,12 @@ def spike_width(problem: Problem) -> float | None:
         return None
     (start,), length = problem.density.values(), grid.upper[0] - grid.lower[0]
     numbers = jax.tree.leaves(model)
-    if not all(map(_checks.is_concrete, (*numbers, *jax.tree.leaves(start)))) or any(one.ndim for one in numbers):
+    if not all(map(_checks.is_concrete, (*numbers, *jax.tree.leaves(start)))) or any(number.ndim for number in numbers):
         return None
     with jax.ensure_compile_time_eval():
         mean = float(start.mass_in(grid)) / length
         numbers = (species.mobility, law.chi, kinetics.rate, kinetics.decay, signal.diffusivity)
-        mobility, chi, made, decay, diffusivity = (float(one) for one in numbers if one is not None)
+        mobility, chi, made, decay, diffusivity = (float(number) for number in numbers if number is not None)
         pace = 0.0 if signal.relaxation is None else float(signal.relaxation)
     if not chi * made * mean > 0:
         return None

@@ -47,12 +47,12 @@ class SemiDiscrete(AbstractSystem):
 
     def check(self) -> None:
         """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
-        for name, one in self.model.signals.items():
-            if one.slaved and not one.diffuses:
+        for name, law in self.model.signals.items():
+            if law.slaved and not law.diffuses:
                 raise ValueError(
                     f"The signal {name!r} is slaved and does not diffuse: give it a `diffusivity` or a `relaxation`."
                 )
-            if one.slaved and not self.model.decays_evenly(name):
+            if law.slaved and not self.model.decays_evenly(name):
                 raise ValueError(
                     f"The signal {name!r} is slaved, so it must decay at one rate everywhere, as in "
                     f"Production(..., decay=...); where cells consume it, give it a `relaxation` > 0."
@@ -61,7 +61,7 @@ class SemiDiscrete(AbstractSystem):
     def start(self, density: Fields, signal: Fields) -> FieldState:
         """The state of these densities and signals; slaved signals, which are not given, follow from them."""
         like = next(iter(density.values()))
-        slaved = {name: jnp.zeros_like(like) for name, one in self.model.signals.items() if one.slaved}
+        slaved = {name: jnp.zeros_like(like) for name, law in self.model.signals.items() if law.slaved}
         in_order = {name: (signal | slaved)[name] for name in self.model.signals}
         return self.complete(FieldState(density, in_order), 0.0)
 
@@ -97,11 +97,11 @@ class SemiDiscrete(AbstractSystem):
 
     def complete(self, state, t):
         signal = dict(state.signal)
-        for name, one in self.model.signals.items():
-            if one.slaved and one.diffusivity is not None:
+        for name, law in self.model.signals.items():
+            if law.slaved and law.diffusivity is not None:
                 gain, loss = self._kinetics(name, state)
                 source = jnp.broadcast_to(gain, self.grid.shape).astype(signal[name].dtype)
-                signal[name] = helmholtz(source, loss, one.diffusivity, self.grid, name=name, t=t)
+                signal[name] = helmholtz(source, loss, law.diffusivity, self.grid, name=name, t=t)
         return FieldState(state.density, signal)
 
     def implicit(self, rates, state, dt):
@@ -112,14 +112,14 @@ class SemiDiscrete(AbstractSystem):
         }
         signal = {}
         for name, rate in rates.signal.items():
-            one, loss = self.model.signals[name], self._kinetics(name, state)[1]
+            law, loss = self.model.signals[name], self._kinetics(name, state)[1]
             if rate is None:
                 signal[name] = None
-            elif one.diffusivity is None:
-                signal[name] = rate / (1 + one.paced(dt) * loss)
+            elif law.diffusivity is None:
+                signal[name] = rate / (1 + law.paced(dt) * loss)
             else:
-                shift = 1 + one.paced(dt) * jnp.min(loss)
-                signal[name] = inverse(rate, shift, one.paced(dt) * one.diffusivity, self.grid, name=name)
+                shift = 1 + law.paced(dt) * jnp.min(loss)
+                signal[name] = inverse(rate, shift, law.paced(dt) * law.diffusivity, self.grid, name=name)
         return FieldState(density, signal)
 
     def drift_rates(self, state, t):
@@ -169,21 +169,21 @@ class SemiDiscrete(AbstractSystem):
         """For each density how fast a cell loses what it holds by transport; if all of it is explicit, for each field
         and by everything [1 / time]."""
         rates = []
-        for name, one in self.model.species.items():
+        for name, species in self.model.species.items():
             u = state.density[name]
             diffusivity = self._diffusivity(name, state)
             rate = outflow_rate(u, diffusivity, self.grid, self._drifts(name, state), name=name, t=t, flux=self.flux)
-            if explicit and one.growth is not None:
-                rate = rate - jnp.minimum(one.growth.rate(u, state.signal), 0)
+            if explicit and species.growth is not None:
+                rate = rate - jnp.minimum(species.growth.rate(u, state.signal), 0)
             rates.append(rate)
-        for name, one in self.model.signals.items():
-            if not explicit or one.slaved:
+        for name, law in self.model.signals.items():
+            if not explicit or law.slaved:
                 continue
             s = state.signal[name]
             rate = jnp.zeros_like(s) + self._kinetics(name, state)[1]
-            if one.diffusivity is not None:
-                rate = rate + outflow_rate(s, one.diffusivity, self.grid, name=name, t=t)
-            rates.append(one.paced(rate))
+            if law.diffusivity is not None:
+                rate = rate + outflow_rate(s, law.diffusivity, self.grid, name=name, t=t)
+            rates.append(law.paced(rate))
         return rates
 
     def _diffusivity(self, name: str, state: FieldState) -> Array:
@@ -205,38 +205,38 @@ class SemiDiscrete(AbstractSystem):
 
     def _free(self) -> list[str]:
         """The signals that have an equation in time."""
-        return [name for name, one in self.model.signals.items() if not one.slaved]
+        return [name for name, law in self.model.signals.items() if not law.slaved]
 
     def _kinetics(self, name: str, state: FieldState) -> tuple[Array | float, Array | float]:
         """Production and loss rate of a signal."""
         return self.model.signals[name].gain_and_loss(state.density, state.signal, name)
 
     def _signal_rate(self, name: str, state: FieldState, t) -> Array | None:
-        one, value = self.model.signals[name], state.signal[name]
-        if one.slaved:
+        law, value = self.model.signals[name], state.signal[name]
+        if law.slaved:
             return None
         gain, loss = self._kinetics(name, state)
         rate = gain - loss * value
-        if one.diffusivity is not None:
-            rate = rate + diffusion(value, one.diffusivity, self.grid, name=name, t=t)
-        return jnp.broadcast_to(one.paced(rate), value.shape)
+        if law.diffusivity is not None:
+            rate = rate + diffusion(value, law.diffusivity, self.grid, name=name, t=t)
+        return jnp.broadcast_to(law.paced(rate), value.shape)
 
     def _signal(self, name: str, state: FieldState, t, dt, spreading: AbstractSpreading | None) -> FieldState:
         """A signal after a time `dt`, with everything else held."""
-        one, value = self.model.signals[name], state.signal[name]
-        if one.kinetics is None and one.diffusivity is None:
+        law, value = self.model.signals[name], state.signal[name]
+        if law.kinetics is None and law.diffusivity is None:
             return state
         middle = t + 0.5 * dt
 
         def step(seen: Array, dt) -> Array:
             gain, loss = self._kinetics(name, with_signal(seen))
-            if one.diffusivity is None:
-                return exponential_step(value, gain, loss, one.paced(dt))
+            if law.diffusivity is None:
+                return exponential_step(value, gain, loss, law.paced(dt))
             # What decays at one rate everywhere is solved with the spreading; the rest, where it is more, beside it.
             uniform = jnp.min(loss) if jnp.ndim(loss) else loss
-            faster = jnp.exp(-0.5 * (loss - uniform) * one.paced(dt)) if jnp.ndim(loss) else 1.0
+            faster = jnp.exp(-0.5 * (loss - uniform) * law.paced(dt)) if jnp.ndim(loss) else 1.0
             spread = self._spreading(spreading).diffuse(
-                faster * value, gain, uniform, one.diffusivity, one.paced(dt), self.grid, name=name, t=middle
+                faster * value, gain, uniform, law.diffusivity, law.paced(dt), self.grid, name=name, t=middle
             )
             return faster * spread
 

@@ -78,8 +78,8 @@ class ETDRK4(AbstractExponential):
         at_c = nonlinear(half(a, jax.tree.map(lambda b, n: 2 * b - n, at_b, at_start)))
 
         def combine(z, w, n, na, nb, nc):
-            _, one, two, three = phi(z, 3)
-            rates = (one - 3 * two + 4 * three) * n + (2 * two - 4 * three) * (na + nb) + (4 * three - two) * nc
+            _, phi_1, phi_2, phi_3 = phi(z, 3)
+            rates = (phi_1 - 3 * phi_2 + 4 * phi_3) * n + (2 * phi_2 - 4 * phi_3) * (na + nb) + (4 * phi_3 - phi_2) * nc
             return jnp.exp(z) * w + dt * rates
 
         return jax.tree.map(combine, z, state, at_start, at_a, at_b, at_c)
@@ -166,13 +166,13 @@ class Spectral(AbstractFixedStep):
             for name in problem.continuum.species
         ]
         rates = [shortest * speed for speed in speeds]
-        for name, one in problem.continuum.species.items():
-            if one.growth is not None:
-                rates.append(jnp.max(jnp.abs(one.growth.rate(density[name], signal))))
-        for name, one in problem.continuum.signals.items():
-            loss = one.gain_and_loss(density, signal, name)[1]
+        for name, species in problem.continuum.species.items():
+            if species.growth is not None:
+                rates.append(jnp.max(jnp.abs(species.growth.rate(density[name], signal))))
+        for name, law in problem.continuum.signals.items():
+            loss = law.gain_and_loss(density, signal, name)[1]
             if jnp.ndim(loss):
-                rates.append(jnp.max(jnp.abs(one.paced(loss))))
+                rates.append(jnp.max(jnp.abs(law.paced(loss))))
         return 1 / jnp.max(jnp.stack(rates))
 
     def snapshot(self, problem, state):
@@ -195,8 +195,8 @@ class _Equations(eqx.Module):
     kept: float = eqx.field(static=True)
 
     def check(self) -> None:
-        for name, one in self.model.signals.items():
-            if one.slaved and not (one.diffuses and self.model.decays_evenly(name)):
+        for name, law in self.model.signals.items():
+            if law.slaved and not (law.diffuses and self.model.decays_evenly(name)):
                 raise ValueError(
                     f"The signal {name!r} is slaved: it must diffuse, and decay at one rate everywhere. "
                     "Where cells consume it, give it a `relaxation` > 0."
@@ -220,11 +220,11 @@ class _Equations(eqx.Module):
         square = self._square(next(iter(density.values())).dtype)
         rates = {}
         for name in state.signal:
-            one = self.model.signals[name]
-            loss = one.gain_and_loss(density, signal, name)[1]
-            spread = 0.0 if one.diffusivity is None else one.diffusivity * square
+            law = self.model.signals[name]
+            loss = law.gain_and_loss(density, signal, name)[1]
+            spread = 0.0 if law.diffusivity is None else law.diffusivity * square
             decay = loss if jnp.ndim(loss) == 0 else 0.0
-            rates[name] = -jnp.broadcast_to(one.paced(spread + decay), square.shape)
+            rates[name] = -jnp.broadcast_to(law.paced(spread + decay), square.shape)
         return ModesState({name: -self.model.species[name].mobility * square for name in state.density}, rates)
 
     def nonlinear(self, state: ModesState) -> ModesState:
@@ -234,22 +234,22 @@ class _Equations(eqx.Module):
         rates = {}
         for name, u in density.items():
             rate = jnp.zeros_like(state.density[name])
-            one = self.model.species[name]
+            species = self.model.species[name]
             for k, v in zip(waves, self.drift(name, density, signal, modes), strict=True):
                 carried = u * v
-                if one.motility is not None:
+                if species.motility is not None:
                     slope = self.values(mask * 1j * k * state.density[name])
-                    carried = carried - (one.diffusivity(u) - one.mobility) * slope
+                    carried = carried - (species.diffusivity(u) - species.mobility) * slope
                 rate = rate - 1j * k * jnp.fft.rfftn(carried)
-            if one.growth is not None:
-                rate = rate + jnp.fft.rfftn(u * one.growth.rate(u, signal))
+            if species.growth is not None:
+                rate = rate + jnp.fft.rfftn(u * species.growth.rate(u, signal))
             rates[name] = mask * rate
         made = {}
         for name in state.signal:
-            one = self.model.signals[name]
-            gain, loss = one.gain_and_loss(density, signal, name)
+            law = self.model.signals[name]
+            gain, loss = law.gain_and_loss(density, signal, name)
             rate = gain - (loss * signal[name] if jnp.ndim(loss) else 0.0)
-            field = jnp.broadcast_to(one.paced(rate), self.grid.shape)
+            field = jnp.broadcast_to(law.paced(rate), self.grid.shape)
             made[name] = mask * jnp.fft.rfftn(field.astype(signal[name].dtype))
         return ModesState(rates, made)
 
@@ -271,10 +271,10 @@ class _Equations(eqx.Module):
         density = {name: self.values(mask * modes) for name, modes in state.density.items()}
         signal = {name: self.values(mask * modes) for name, modes in state.signal.items()}
         modes, like = dict(state.signal), next(iter(density.values()))
-        for name, one in self.model.signals.items():
-            if one.slaved and one.diffusivity is not None:
-                gain, loss = one.gain_and_loss(density, signal, name)
-                total = loss + one.diffusivity * self._square(like.dtype)
+        for name, law in self.model.signals.items():
+            if law.slaved and law.diffusivity is not None:
+                gain, loss = law.gain_and_loss(density, signal, name)
+                total = loss + law.diffusivity * self._square(like.dtype)
                 share = jnp.where(total > 0, 1 / jnp.where(total > 0, total, 1), 0)
                 modes[name] = share * jnp.fft.rfftn(jnp.broadcast_to(gain, like.shape).astype(like.dtype))
         followed = {name: self.values(mask * modes[name]) for name in modes.keys() - signal.keys()}

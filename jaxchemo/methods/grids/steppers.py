@@ -74,6 +74,11 @@ class AbstractStepper(eqx.Module):
         """Whether densities are solved for, so that they are positive to round-off only."""
         return False
 
+    @property
+    def forward_mode(self) -> bool:
+        """Whether derivatives pass through it in forward mode. Default: yes."""
+        return True
+
     def check(self, grid: AbstractGrid) -> None:
         """Refuses, in a sentence, a grid that it cannot work on."""
 
@@ -113,8 +118,8 @@ class AbstractRungeKutta(AbstractStepper):
             def mixed(rate: Array | None, first: Array, last: Array) -> Array:
                 return last if rate is None else (share * first + (1 - share) * (last + dt * rate)).astype(last.dtype)
 
-            found = jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None)
-            return complete(found, t + following * dt), None
+            mean = jax.tree.map(mixed, rates(now, t + offset * dt), state, now, is_leaf=lambda rate: rate is None)
+            return complete(mean, t + following * dt), None
 
         ends = (*(offset for _, offset in self.tableau[1:]), 1.0)
         rows = [(*row, end) for row, end in zip(self.tableau, ends, strict=True)]
@@ -258,13 +263,13 @@ class IMEXRosenbrock(AbstractIMEX):
 def _moved(state: State, *moves: tuple[Scalar, State]) -> State:
     """A state plus multiples of rates; what has no rate stays."""
 
-    def one(value: Array | None, *rates: Array | None) -> Array | None:
+    def moved(value: Array | None, *rates: Array | None) -> Array | None:
         if value is None or rates[0] is None:
             return value
         changes = [factor * rate for (factor, _), rate in zip(moves, rates, strict=True) if rate is not None]
         return sum(changes, value).astype(value.dtype)
 
-    return jax.tree.map(one, state, *(rates for _, rates in moves), is_leaf=lambda leaf: leaf is None)
+    return jax.tree.map(moved, state, *(rates for _, rates in moves), is_leaf=lambda leaf: leaf is None)
 
 
 class Adaptive(AbstractStepper):
@@ -299,6 +304,10 @@ class Adaptive(AbstractStepper):
     @property
     def order(self) -> int:
         return 5
+
+    @property
+    def forward_mode(self) -> bool:
+        return False  # diffrax stores checkpoints for reverse mode
 
     def fastest(self, system, state, t):
         return system.loss_rates(state, t, explicit=False)

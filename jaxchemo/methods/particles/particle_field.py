@@ -119,7 +119,7 @@ class ParticleField(AbstractFixedStep):
 
     def check_parts(self, problem):
         grid = box(problem)
-        finest = jnp.min(jnp.stack([jnp.asarray(one.finest, float) for one in problem.density.values()]))
+        finest = jnp.min(jnp.stack([jnp.asarray(condition.finest, float) for condition in problem.density.values()]))
         self.interpolator.check(grid, finest)
         for name, signal in problem.model.signals.items():
             self.update.check(name, signal)
@@ -195,11 +195,11 @@ class ParticleField(AbstractFixedStep):
         """How the particles of each species have sampled the exposure of the time `elapsed`."""
         cell = box(problem).cell_volume
 
-        def one(name: str, weight: Array) -> Sampling:
+        def sampling(name: str, weight: Array) -> Sampling:
             diffused = 2 * problem.continuum.species[name].mobility * elapsed
             return Sampling(self.deposit_order, elapsed * jnp.max(weight) / cell, diffused)
 
-        return {name: one(name, weight) for name, weight in weights.items()}
+        return {name: sampling(name, weight) for name, weight in weights.items()}
 
     def _drift(
         self,

@@ -89,12 +89,12 @@ class Exposure(AbstractSignalUpdate):
         return blank, prefilter(condition.on_grid(grid), grid, 3, deposit_order=0)  # cell averages
 
     def step(self, stored, x, weights, signals, grid, dt, deposit_order, width):
-        def one(name: str, kept: Any) -> Any:
+        def after(name: str, kept: Any) -> Any:
             species = _consumption(name, signals[name]).species
             amount = weights[species] * (dt / grid.cell_volume)
             return deposit(x[species], amount, grid, deposit_order, onto=kept[0]), kept[1]
 
-        return {name: one(name, kept) for name, kept in stored.items()}
+        return {name: after(name, kept) for name, kept in stored.items()}
 
     def at_particles(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         exposure, coefficients = stored
@@ -132,7 +132,7 @@ class Prescribed(AbstractSignalUpdate):
     def __init__(self, exposures: Float[Array, "steps *shape"], grid: Grid, deposit_order: int = 0):
         if exposures.shape[1:] != grid.shape:
             raise ValueError(f"`exposures` must have shape (steps, *{grid.shape}), got {exposures.shape}.")
-        self.coefficients = jax.vmap(lambda one: prefilter(one, grid, 3, deposit_order))(exposures)
+        self.coefficients = jax.vmap(lambda exposure: prefilter(exposure, grid, 3, deposit_order))(exposures)
         self.grid = grid
 
     def check(self, name, signal):
@@ -179,14 +179,14 @@ class AbstractOnGrid(AbstractSignalUpdate):
             for name, xs in x.items()
         }
 
-        def one(name: str, value: Array) -> Array:
+        def after(name: str, value: Array) -> Array:
             kinetics = signals[name].kinetics
             if kinetics is None:
                 return value
             gain, loss = kinetics.production(densities, stored, name), kinetics.loss_rate(densities, stored, name)
             return self.integrate(value, gain, loss, signals[name].paced(dt))
 
-        return {name: one(name, value) for name, value in stored.items()}
+        return {name: after(name, value) for name, value in stored.items()}
 
     def at_particles(self, stored, condition, signal, x, grid, interpolator, samplings, width):
         return interpolator.at(interpolator.prepare(stored, grid, None), x, grid)

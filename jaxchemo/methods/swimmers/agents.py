@@ -91,6 +91,10 @@ class Agents(AbstractFixedStep):
     def name(self) -> str:
         return "agents"
 
+    @property
+    def reverse_mode(self) -> bool:
+        return self.events.reverse_mode
+
     def check_parts(self, problem):
         model, grid = problem.swimmers, cartesian(problem)
         check_signals(problem)

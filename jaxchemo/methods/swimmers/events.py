@@ -20,6 +20,11 @@ from jaxchemo.results import RESULTS
 class AbstractEvents(Shown):
     """How the moments are found at which cells tumble."""
 
+    @property
+    def reverse_mode(self) -> bool:
+        """Whether derivatives pass through it in reverse mode. Default: yes."""
+        return True
+
     def check(self, problem: Problem) -> None:
         """Refuses, in a sentence, cells whose events cannot be found so."""
 
@@ -95,6 +100,10 @@ class Thinning(AbstractEvents):
 
     def __init__(self, bound: ArrayLike):
         self.bound = _checks.positive("bound", bound)
+
+    @property
+    def reverse_mode(self) -> bool:
+        return False  # how many candidates there are is known only when it runs
 
     def check(self, problem):
         if problem.swimmers.rotational_diffusion is not None:

@@ -106,7 +106,7 @@ class FokkerPlanck(AbstractFixedStep):
     def _laws(self, problem: Problem, surroundings: Surroundings) -> list[tuple[Array, Array, Any]]:
         """For each axis, at its faces: drift over diffusion across a cell, conductance, and which ends are closed."""
         model, grid = problem.swimmers, box(problem)
-        found = []
+        laws = []
         for axis in range(grid.ndim):
             x = faces(grid, axis)
             shape = [n + (a == axis) for a, n in enumerate(grid.shape)]
@@ -114,7 +114,7 @@ class FokkerPlanck(AbstractFixedStep):
             heading = tuple(jnp.full_like(x[0], a == axis) for a in range(grid.ndim))
             cue = surroundings.cue(problem, x, heading, speed)
             if grid.ndim == 1:
-                ahead, back = (jnp.broadcast_to(model.tumble_rate.rate(one), x[0].shape) for one in (cue, cue.turned()))
+                ahead, back = (jnp.broadcast_to(model.tumble_rate.rate(way), x[0].shape) for way in (cue, cue.turned()))
                 rate, rise = 0.5 * (ahead + back), 0.5 * (ahead - back)
             else:
                 still = cue._replace(along=jnp.zeros_like(cue.along))
@@ -133,8 +133,8 @@ class FokkerPlanck(AbstractFixedStep):
                 nearer = jnp.ones(shape[axis]).at[jnp.array((0, -1))].set(0.5)
                 nearer = jnp.broadcast_to(nearer.reshape([-1 if a == axis else 1 for a in range(grid.ndim)]), shape)
                 w, conductance = w.reshape(shape) * nearer, conductance.reshape(shape) / nearer
-            found.append((w.reshape(shape), conductance.reshape(shape), grid.closed(axis, DENSITY)))
-        return found
+            laws.append((w.reshape(shape), conductance.reshape(shape), grid.closed(axis, DENSITY)))
+        return laws
 
     def _narrow(self, problem: Problem, before: Array, after: Array, laws: list[tuple[Array, Array, Any]]) -> Any:
         """Whether the cells have gathered in a peak that the grid does not resolve."""

@@ -101,7 +101,7 @@ class Kinetic(AbstractFixedStep):
         grid = box(problem)
         cue = surroundings.cue(problem, x, (jnp.ones_like(x[0]),), speed)
         flips = 0.5 * (1 - model.turning.mean_cosine(1)) * grid.spacing[0] / speed
-        rates = [jnp.broadcast_to(model.tumble_rate.rate(one), x[0].shape) for one in (cue, cue.turned())]
+        rates = [jnp.broadcast_to(model.tumble_rate.rate(way), x[0].shape) for way in (cue, cue.turned())]
         closed, ring = grid.closed(0, DENSITY), grid.periodic[0]
         # At a wall there is only half a cell to cross.
         share = jnp.ones_like(x[0]) if ring else jnp.ones_like(x[0]).at[jnp.array((0, -1))].set(0.5)

@@ -64,8 +64,8 @@ def on_grid(problem: Problem) -> bool:
     model = problem.swimmers
     if not model.signals:
         return False
-    stays = all(one.kinetics is None and not one.diffuses for one in model.signals.values())
-    return not (stays and all(isinstance(one, AbstractProfile) for one in problem.signal.values()))
+    stays = all(part.kinetics is None and not part.diffuses for part in model.signals.values())
+    return not (stays and all(isinstance(part, AbstractProfile) for part in problem.signal.values()))
 
 
 def makes_what_it_senses(problem: Problem) -> bool:
@@ -108,5 +108,5 @@ def shown(problem: Problem, surroundings: Surroundings) -> Any:
     """The signals of a snapshot: an array, a dict by name where there are several, `None` where there is none."""
     fields = surroundings.fields
     if not fields and isinstance(problem.domain, AbstractGrid):
-        fields = {name: one.on_grid(problem.domain) for name, one in problem.signal.items()}
+        fields = {name: part.on_grid(problem.domain) for name, part in problem.signal.items()}
     return by_kind(fields)

@@ -176,11 +176,11 @@ def _case(rng, numbers: Numbers, profiles: Profiles, k, num_cells, ndim, d, half
     radii = profiles.radii * half
     potential = _radial_kernel(radii, width, d) @ share
     flat = np.mean(_flat_potential(np.linspace(-half, half, 2001), half, width))
-    one = math.sqrt(2 * math.pi) * numbers.std / h / (1 + corner)  # integral of the cells along a direction
+    along = math.sqrt(2 * math.pi) * numbers.std / h / (1 + corner)  # integral of the cells along a direction
     case = Case(
         numbers.mobility / h**2,
         1 / h**2,
-        numbers.density * one**d * num_cells ** (ndim - d),
+        numbers.density * along**d * num_cells ** (ndim - d),
         numbers.std / h,
         food,
         half,

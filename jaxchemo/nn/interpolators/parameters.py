@@ -22,13 +22,13 @@ def initial_or_given(
     if parameters is None:
         return dict(network.init(key, example))
     wanted = shapes(jax.eval_shape(network.init, key, example))
-    found = shapes(_checks.mapping("parameters", parameters, "the parameters of layers"))
-    if wanted != found:
-        wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    given = shapes(_checks.mapping("parameters", parameters, "the parameters of layers"))
+    if wanted != given:
+        wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
         name = wrong[0]
         raise ValueError(
             f"`parameters` do not fit this network ({len(wrong)} of {len(wanted)} differ): {name!r} has shape "
-            f"{found.get(name)}, it should have {wanted.get(name)}. They may be of another version or size."
+            f"{given.get(name)}, it should have {wanted.get(name)}. They may be of another version or size."
         )
     for name, leaf in named(parameters).items():
         _checks.real(f"parameters[{name!r}]", leaf, arrays=True)

@@ -98,16 +98,16 @@ def solve_radial(numbers: Numbers, ndim: int) -> Profiles:
 
     @eqx.filter_jit
     @jax.vmap
-    def all_of(one: Numbers):
-        r = one.reach
-        food = Shell(one.amplitude, one.radius / r, one.width / r, jnp.zeros(ndim), jnp.ones(ndim))
-        cells = Species(one.mobility / r**2, taxis={"c": Linear(1 / r**2)})
+    def all_of(numbers: Numbers):
+        r = numbers.reach
+        food = Shell(numbers.amplitude, numbers.radius / r, numbers.width / r, jnp.zeros(ndim), jnp.ones(ndim))
+        cells = Species(numbers.mobility / r**2, taxis={"c": Linear(1 / r**2)})
         # A trace that is uniform at first and eaten like the food, but not felt, records the exposure.
         eaten = {name: Signal(Consumption("rho")) for name in ("c", "trace")}
         problem = Problem(
             Model({"rho": cells}, eaten),
             grid,
-            gaussian(amplitude=one.density, std=one.std / r),
+            gaussian(amplitude=numbers.density, std=numbers.std / r),
             {"c": function(food), "trace": uniform(amplitude=1.0)},
         )
         saveat = SaveAt(ts=TIMES, fn=lambda now: (now.density, -jnp.log(now.signal["trace"])))

@@ -75,7 +75,7 @@ class ClosedLoop(Recipe):
         return dataclasses.replace(data, default=_errors(Histospline(), data))
 
     def gradient(self, interpolator, data, rng):
-        def one(job: tuple[Loop, Case, int]) -> tuple[float, Any]:
+        def of_case(job: tuple[Loop, Case, int]) -> tuple[float, Any]:
             loop, case, seed = job
             error, gradient_of_loss = data.functions[loop]
             key = jax.random.key(seed)
@@ -92,7 +92,7 @@ class ClosedLoop(Recipe):
         for loop in self.loops:
             cases = data.training[loop.cells]
             jobs += [(loop, cases[rng.integers(len(cases))], int(rng.integers(2**31))) for _ in range(loop.batch)]
-        losses, gradients = zip(*_map(one, jobs), strict=True)
+        losses, gradients = zip(*_map(of_case, jobs), strict=True)
         finite = [loss for loss in losses if np.isfinite(loss)]
         return float(np.mean(finite)), jax.tree.map(lambda *parts: sum(parts) / len(parts), *gradients)
 
@@ -130,11 +130,11 @@ def _compiled(loop: Loop) -> tuple[Any, Any]:
 
 
 def _errors(interpolator: AbstractInterpolator, data: _Data) -> np.ndarray:
-    def one(run: tuple[Loop, Case, int]) -> float:
+    def of_case(run: tuple[Loop, Case, int]) -> float:
         loop, case, seed = run
         return float(data.functions[loop][0](interpolator, case, jax.random.key(seed)))
 
-    return np.array(_map(one, data.held_out))
+    return np.array(_map(of_case, data.held_out))
 
 
 def _map(function, jobs: list) -> list:

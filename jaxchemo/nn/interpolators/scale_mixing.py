@@ -102,7 +102,7 @@ class ScaleMixing(AbstractInterpolator):
             )
         size = math.prod(grid.spacing) ** (1 / grid.ndim)
         smooth = [field if scale == 0 else mollify(field, grid, scale * size) for scale in self.scales]
-        return [prefilter(one, grid, _ORDER, sampling.deposit_order) for one in smooth], sampling
+        return [prefilter(field, grid, _ORDER, sampling.deposit_order) for field in smooth], sampling
 
     def at(self, prepared, x, grid):
         fields, sampling = prepared

@@ -77,11 +77,11 @@ class SuperResolutionNetwork(nn.Module):
 Along = Callable[[Array, int], Array]
 
 
-def _symmetric(x: Array, ndim: int, one: Along, other: Along) -> list[Array]:
+def _symmetric(x: Array, ndim: int, along: Along, other: Along) -> list[Array]:
     """Sums over the ways to apply `other` along k of the axes and `one` along the rest, for k = 0 to `ndim`."""
     sums = [x]
     for axis in range(ndim):
-        same, moved = [one(s, axis) for s in sums], [other(s, axis) for s in sums]
+        same, moved = [along(s, axis) for s in sums], [other(s, axis) for s in sums]
         sums = [same[0], *(a + b for a, b in zip(same[1:], moved[:-1], strict=True)), moved[-1]]
     return sums
 
@@ -157,8 +157,8 @@ class Occupied(AbstractCoverage):
         def block(finer: Array, index: Array) -> tuple[Array, None]:
             start = [i * self.size for i in jnp.unravel_index(index, counts)]
             seen = jax.lax.dynamic_slice(padded, start, window)
-            found = jax.lax.cond(jnp.any(seen != 0), network, lambda _: blank, seen)
-            return jax.lax.dynamic_update_slice(finer, found.astype(finer.dtype), [2 * s for s in start]), None
+            refined = jax.lax.cond(jnp.any(seen != 0), network, lambda _: blank, seen)
+            return jax.lax.dynamic_update_slice(finer, refined.astype(finer.dtype), [2 * s for s in start]), None
 
         finer = jnp.zeros([2 * self.size * k for k in counts], padded.dtype)
         finer, _ = jax.lax.scan(block, finer, jnp.arange(math.prod(counts)))

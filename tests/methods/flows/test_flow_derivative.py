@@ -10,6 +10,7 @@ import jaxchemo as jc
 from jaxchemo.models import Model, Species
 from jaxchemo.references import radial_collapse
 
+KEY = jax.random.key(0)
 FLOW = jc.LagrangianFlow(num_labels=512, num_sources=2048, width=12, change=1.0, tolerance=0.05)
 PULL, T = 16 * np.pi, 0.15
 
@@ -20,7 +21,7 @@ def collapsing(pull, mobility, std):
 
 def told(numbers):
     """Mean squared distance from the centre and log density there, of a collapse with pull, mobility and size given."""
-    solution = jc.solve(collapsing(*numbers), FLOW, t1=T)
+    solution = jc.solve(collapsing(*numbers), FLOW, key=KEY, t1=T)
     square = jnp.mean(jnp.sum(solution.final.positions**2, axis=-1))
     return jnp.stack([square, solution.log_prob(jnp.zeros(2), T)])
 
@@ -64,7 +65,7 @@ def test_the_strength_of_a_fluid():
     def variance(rate):
         model = Model({"rho": Species(1.3)}, advection=lambda x: -rate * x)
         posed = jc.Problem(model, jc.FreeSpace(2), jc.initial.gaussian(mass=1.0, std=0.7))
-        return jnp.mean(jc.solve(posed, flow, t1=t).final.positions ** 2)
+        return jnp.mean(jc.solve(posed, flow, key=KEY, t1=t).final.positions ** 2)
 
     def exact(rate):
         return 1.3 / rate + (0.49 - 1.3 / rate) * jnp.exp(-2 * rate * t)
@@ -80,7 +81,7 @@ def test_in_space():
     flow = jc.LagrangianFlow(num_labels=512, num_sources=4096, width=12, change=1.0)
 
     def told(pull):
-        solution = jc.solve(attracting(pull, 3), flow, t1=0.25)
+        solution = jc.solve(attracting(pull, 3), flow, key=KEY, t1=0.25)
         square = jnp.mean(jnp.sum(solution.final.positions**2, axis=-1))
         return jnp.stack([square, solution.log_prob(jnp.zeros(3), 0.25)])
 

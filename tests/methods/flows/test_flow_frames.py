@@ -24,7 +24,7 @@ def test_no_frame_is_dropped(single, t1):
         saveat = jc.SaveAt(ts=(0.1, t1))
         end = jc.solve(single, jc.LagrangianFlow(**TINY), t1=t1, key=jax.random.key(0), saveat=saveat)
         assert end.ts.dtype == np.float32 and np.array_equal(end.ts, np.float32([0.1, t1]))
-        assert end.ys.positions.shape[0] == 2 and end.stats["t"] == np.float32(t1)
+        assert end.ys.positions.shape[0] == 2 and end.stats["trusted_until"] == np.float32(t1)
         assert np.all(np.isfinite(end.density(np.zeros((1, 2)), t1)))
         with pytest.raises(ValueError, match="must be a time that was reached"):
             end.density(np.zeros((1, 2)), np.nextafter(np.float32(t1), np.float32(9)))

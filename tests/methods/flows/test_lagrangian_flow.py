@@ -4,12 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 from shared import attracting
 
 import jaxchemo as jc
+from jaxchemo import _progress
 from jaxchemo.models import Model, Species, keller_segel
 from jaxchemo.references import distance, radial_collapse
 
+KEY = jax.random.key(0)
 SMALL = {"num_labels": 256, "num_sources": 1024, "width": 8}
 
 
@@ -36,7 +39,7 @@ class TestExactSolutions:
 
     @pytest.mark.slow
     def test_diffusion(self):
-        solution = jc.solve(linear(center=(0.5, -1.0), std=0.7), jc.LagrangianFlow(**SMALL), t1=0.5)
+        solution = jc.solve(linear(center=(0.5, -1.0), std=0.7), jc.LagrangianFlow(**SMALL), key=KEY, t1=0.5)
         for t in (0.0, 0.2, 0.5):
             wanted = 2 * normal(X, (0.5, -1.0), 0.49 + 2 * 1.3 * t)
             np.testing.assert_allclose(solution.density(X, t), wanted, rtol=5e-3, atol=1e-4)
@@ -46,7 +49,7 @@ class TestExactSolutions:
         """Ornstein and Uhlenbeck: towards the origin along x, at twice the pace along y."""
         pace = jnp.array([1.0, 2.0])
         solution = jc.solve(
-            linear(lambda x: -pace * x, center=(1.0, -1.0), std=0.7), jc.LagrangianFlow(**SMALL), t1=0.5
+            linear(lambda x: -pace * x, center=(1.0, -1.0), std=0.7), jc.LagrangianFlow(**SMALL), key=KEY, t1=0.5
         )
         t, th = 0.5, np.asarray(pace)
         variance = 1.3 / th + (0.49 - 1.3 / th) * np.exp(-2 * th * t)
@@ -61,7 +64,7 @@ class TestExactSolutions:
             num_labels=16, num_sources=512, width=1, degree=1, tolerance=10.0, change=3.0, strain=3.0
         )
         good = jc.LagrangianFlow(num_labels=512, num_sources=512, width=12, change=0.5, strain=0.5)
-        q, p = (jc.solve(problem, method, t1=0.4, throw=False) for method in (few, good))
+        q, p = (jc.solve(problem, method, key=KEY, t1=0.4, throw=False) for method in (few, good))
         x = q.sample(jax.random.key(0), 4000, 0.4)
         logs = np.asarray(q.log_prob(x, 0.4) - p.log_prob(x, 0.4))
         kl = np.mean(logs - 1 + np.exp(-logs))  # the same mean, with hardly any noise
@@ -78,7 +81,7 @@ class TestCollapse:
     def run():
         problem = collapsing()
         method = jc.LagrangianFlow(num_labels=512, num_sources=2048, width=12, change=1.0, tolerance=0.05)
-        return problem, jc.solve(problem, method, t1=0.25, saveat=jc.SaveAt(ts=(0.1, 0.25)))
+        return problem, jc.solve(problem, method, key=KEY, t1=0.25, saveat=jc.SaveAt(ts=(0.1, 0.25)))
 
     @pytest.mark.slow
     def test_the_radial_reference(self, run):
@@ -100,12 +103,12 @@ class TestCollapse:
         grid = np.linspace(-5, 5, 101)
         points = np.stack(np.meshgrid(grid, grid), axis=-1)
         assert float(solution.density(points, t).sum()) * 0.01 == pytest.approx(16 * np.pi, rel=2e-3)
-        moved = solution.path.labels(x + 1e-4 * solution.velocity(x, t), jnp.asarray(t + 1e-4))
-        np.testing.assert_allclose(moved, solution.path.labels(x, jnp.asarray(t)), atol=2e-7)
+        moved = solution.continuous.labels(x + 1e-4 * solution.velocity(x, t), jnp.asarray(t + 1e-4))
+        np.testing.assert_allclose(moved, solution.continuous.labels(x, jnp.asarray(t)), atol=2e-7)
         asked = np.sqrt(np.mean(np.sum(np.asarray(solution.velocity(x, t)) ** 2, axis=1)))
         assert np.sqrt(np.mean(np.sum(np.asarray(solution.residual(x, t)) ** 2, axis=1))) < 0.05 * asked
         # Stein's identity: the score alone.
-        y = solution.path.sources(jnp.asarray(t))
+        y = solution.continuous.sources(jnp.asarray(t))
         assert -float(jnp.mean(jnp.sum(y.position * y.score, axis=1))) == pytest.approx(2, rel=2e-3)
         np.testing.assert_allclose(solution.ys.positions[-1], solution.final.positions, atol=1e-10)
         drawn = solution.sample(jax.random.key(0), 4000, t)
@@ -127,21 +130,28 @@ class TestCollapse:
 
 
 @pytest.mark.slow
-def test_a_run_can_be_resumed(tmp_path, capsys):
-    """Interval by interval on the host: as `solve`, with a bar that says how it goes, and a state on disk."""
+def test_a_run_can_be_resumed(tmp_path, capsys, monkeypatch):
+    """Interval by interval on the host: `solve` bit for bit, with a bar that says how it goes, and a state on disk."""
     problem, method = collapsing(), jc.LagrangianFlow(**SMALL, change=1.0, tolerance=0.1)
-    file = tmp_path / "flow.checkpoint"
-    first = jc.run(problem, method, t1=0.1, checkpoint=file, progress=True)
+    file, saveat = tmp_path / "flow.checkpoint", jc.SaveAt(ts=(0.0, 0.02, 0.1))
+    more = {"key": KEY, "saveat": saveat, "store": tmp_path / "flow.zarr", "checkpoint": file}
+    monkeypatch.setattr(_progress, "SECONDS", 0.0)  # as if it took long
+    first = jc.run(problem, method, t1=0.1, progress=True, **more)
     assert "residual" in capsys.readouterr().err and file.exists()
-    whole = jc.solve(problem, method, t1=0.1)
-    np.testing.assert_allclose(first.density(X, 0.1), whole.density(X, 0.1), rtol=1e-3)
-    longer = jc.run(problem, method, t1=0.15, checkpoint=file, resume=True, progress=False)
+    whole = jc.solve(problem, method, key=KEY, t1=0.1, saveat=saveat)
+    np.testing.assert_array_equal(first.density(X, 0.1), whole.density(X, 0.1))
+    np.testing.assert_array_equal(first.ys.positions, whole.ys.positions)
+    with xr.open_zarr(tmp_path / "flow.zarr") as stored:
+        np.testing.assert_array_equal(stored["positions"], whole.ys.positions)
+        np.testing.assert_array_equal(stored["time"], [0.0, 0.02, 0.1])
+    longer = jc.run(problem, method, t1=0.15, resume=True, progress=False, **more)
+    np.testing.assert_array_equal(longer.ys.positions, whole.ys.positions)
     count = int(first.stats["num_intervals"])
     np.testing.assert_array_equal(longer.stats["starts"][:count], first.stats["starts"])
-    assert float(longer.stats["t"]) == pytest.approx(0.15) and len(longer.stats["starts"]) > count
+    assert float(longer.stats["trusted_until"]) == pytest.approx(0.15) and len(longer.stats["starts"]) > count
     np.testing.assert_allclose(longer.density(X, 0.1), first.density(X, 0.1), rtol=1e-9)
     with pytest.raises(ValueError, match="belongs to another run"):
-        jc.run(problem, jc.LagrangianFlow(**SMALL), t1=0.15, checkpoint=file, resume=True, progress=False)
+        jc.run(problem, jc.LagrangianFlow(**SMALL), key=KEY, t1=0.15, checkpoint=file, resume=True, progress=False)
 
 
 @pytest.mark.slow
@@ -152,13 +162,15 @@ def test_a_flow_that_cannot_follow_says_so():
         return jnp.sin(2 * jnp.pi * jnp.stack([x[..., 2], x[..., 0], x[..., 1]], axis=-1))
 
     problem = attracting(60.0, 3, advection=waves)
-    with pytest.raises(jc.SolveError, match="does not move as its density asks: more `width`, the `wavelengths`"):
-        jc.solve(problem, jc.LagrangianFlow(**SMALL), t1=0.02)
+    with pytest.raises(
+        jc.SolveError, match="does not move at the drift velocity of its density: more `width`, the `wavelengths`"
+    ):
+        jc.solve(problem, jc.LagrangianFlow(**SMALL), key=KEY, t1=0.02)
     method = jc.LagrangianFlow(**SMALL, wavelengths=1.0, tolerance=0.2)
-    followed = jc.solve(problem, method, t1=0.02)
+    followed = jc.solve(problem, method, key=KEY, t1=0.02)
     # The fluid carries along x where the sine of z is positive, and so on around: by `d/dt <x sin 2 pi z> = 1/2`, of
     # which some diffuses away, and no more than at the rate of the wave. A flow without waves would know nothing of it.
-    before, after = (np.asarray(followed.path.sources(jnp.asarray(t)).position) for t in (0.0, 0.02))
+    before, after = (np.asarray(followed.continuous.sources(jnp.asarray(t)).position) for t in (0.0, 0.02))
     gained = np.subtract(*(np.mean(x * np.sin(2 * np.pi * np.roll(x, 1, axis=1)), axis=0) for x in (after, before)))
     rate = 4 * np.pi**2
     assert np.all((0.5 / rate * (1 - np.exp(-0.02 * rate)) < gained) & (gained < 0.5 * 0.02))
@@ -169,41 +181,45 @@ def test_a_flow_that_cannot_follow_says_so():
 def test_the_number_of_intervals_is_bounded():
     """One is enough for a short run, and too few for a long one: what was reached is kept."""
     method = jc.LagrangianFlow(**SMALL, tolerance=0.2, max_intervals=1)
-    assert bool(jc.solve(collapsing(), method, t1=0.05).result == jc.RESULTS.successful)
+    assert bool(jc.solve(collapsing(), method, key=KEY, t1=0.05).result == jc.RESULTS.successful)
     with pytest.raises(jc.SolveError, match="A larger capacity would do") as raised:
-        jc.solve(collapsing(), method, t1=0.2)
-    assert 0.05 < float(raised.value.solution.stats["t"]) < 0.2
+        jc.solve(collapsing(), method, key=KEY, t1=0.2)
+    assert 0.05 < float(raised.value.solution.stats["trusted_until"]) < 0.2
 
 
 @pytest.mark.slow
 def test_a_collapse_is_reported():
     """Before the moment law's bound of 0.5 the density blows up, at 0.323: the run says so, and keeps what it has."""
     method = jc.LagrangianFlow(num_labels=256, num_sources=1024, width=8, change=1.0, tolerance=0.2, max_intervals=40)
-    solution = jc.solve(collapsing(), method, t1=0.4, throw=False)
+    solution = jc.solve(collapsing(), method, key=KEY, t1=0.4, throw=False)
     assert bool(solution.result == jc.RESULTS.blow_up)
-    assert 0.3 < float(solution.stats["t"]) < 0.345
-    assert float(solution.density(np.zeros(2), float(solution.stats["t"]))) > 50 * 16 * np.pi * 0.159
+    assert 0.3 < float(solution.stats["trusted_until"]) < 0.345
+    assert float(solution.density(np.zeros(2), float(solution.stats["trusted_until"]))) > 50 * 16 * np.pi * 0.159
 
 
 def test_bad_input_is_refused():
     flow = jc.LagrangianFlow(**SMALL)
     with pytest.raises(ValueError, match=r"`t1` must not be later than t0 \+ 0.5000.*second moment"):
-        jc.solve(collapsing(), flow, t1=0.6)
-    with pytest.raises(ValueError, match="`dt`: a flow has intervals of its own"):
-        jc.solve(collapsing(), flow, t1=0.1, dt=0.1)
+        jc.solve(collapsing(), flow, key=KEY, t1=0.6)
+    for name, value, own in (("dt", 0.1, "steps"), ("adjoint", jc.Remat(), "derivatives")):
+        with pytest.raises(ValueError, match=f"`{name}`: LagrangianFlow has {own} of its own, leave it out; got"):
+            jc.solve(collapsing(), flow, key=KEY, t1=0.1, **{name: value})
+    with pytest.raises(ValueError, match="`chunk`: LagrangianFlow has steps of its own"):
+        jc.run(collapsing(), flow, key=KEY, t1=0.1, chunk=2)
+    with pytest.raises(ValueError, match="`key` is missing: LagrangianFlow is stochastic"):
+        jc.solve(collapsing(), flow, t1=0.1)
     with pytest.raises(ValueError, match="`every` counts steps"):
-        jc.solve(collapsing(), flow, t1=0.1, saveat=jc.SaveAt(every=2))
+        jc.solve(collapsing(), flow, key=KEY, t1=0.1, saveat=jc.SaveAt(every=2))
     with pytest.raises(TypeError, match="`density` must be positive and smooth everywhere"):
-        jc.solve(collapsing().replace(density=jc.initial.ball(mass=1.0, center=(0.0, 0.0), radius=1.0)), flow, t1=0.1)
+        ball = jc.initial.ball(mass=1.0, center=(0.0, 0.0), radius=1.0)
+        jc.solve(collapsing().replace(density=ball), flow, key=KEY, t1=0.1)
     box = jc.Problem(keller_segel(1.0, 1.0, relaxation=0), jc.Grid.box(-1.0, 1.0, 8), jc.initial.uniform(mass=1.0))
     with pytest.raises(
         TypeError, match="LagrangianFlow does not solve problems with a box, nor with walls: FiniteVolume"
     ):
-        jc.solve(box, flow, t1=0.1)
-    with pytest.raises(ValueError, match="`store`: a flow has intervals of its own"):
-        jc.run(collapsing(), flow, t1=0.1, store="nowhere")
+        jc.solve(box, flow, key=KEY, t1=0.1)
     with pytest.raises(ValueError, match="`ts` must lie between t0=0 and t1=0"):
-        jc.solve(collapsing(), flow, t1=0.1, saveat=jc.SaveAt(ts=(0.2,)))
+        jc.solve(collapsing(), flow, key=KEY, t1=0.1, saveat=jc.SaveAt(ts=(0.2,)))
     for name, value in (("num_labels", 300), ("tolerance", 0.0), ("wavelengths", -1.0), ("width", 0)):
         with pytest.raises(ValueError, match=f"`{name}`"):
             jc.LagrangianFlow(**{name: value})
