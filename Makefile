@@ -9,8 +9,12 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
 WORKERS := -n 2 --dist worksteal
 NETWORKS := phks-3d phks-3d-cnn phks-2d
-# Quick tests compile much and compute little. The slow ones run code as users do.
-QUICK := XLA_FLAGS=--xla_backend_optimization_level=0
+# Quick tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones run code as users
+# do. Compiled programs are kept for the next run, by their content, flags and versions; `make clean` removes them.
+QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
+  --xla_cpu_parallel_codegen_split_count=1"
+KEPT := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+  JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help install demo train test test-slow test-all lint format tables bench docs notebooks clean
@@ -37,13 +41,13 @@ train: $(INSTALLED)  ## the networks that are shipped, anew (about ten minutes o
 	done
 
 test: $(INSTALLED)  ## the quick tests
-	$(QUICK) $(BIN)/python -m pytest $(WORKERS) -m "not slow"
+	$(KEPT) $(QUICK) $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-slow: $(INSTALLED)  ## only the slow tests
-	$(BIN)/python -m pytest $(WORKERS) -m slow
+	$(KEPT) $(BIN)/python -m pytest $(WORKERS) -m slow
 
 test-all: $(INSTALLED)  ## every test
-	$(BIN)/python -m pytest $(WORKERS)
+	$(KEPT) $(BIN)/python -m pytest $(WORKERS)
 
 lint: $(INSTALLED)  ## style, formatting, types, and the floors between the rooms
 	$(BIN)/ruff check
@@ -72,5 +76,5 @@ notebooks: $(INSTALLED)  ## run every notebook, leaving the files as they are
 	@set -e; for notebook in $(NOTEBOOKS); do echo "== $$notebook"; $(BIN)/jupyter-execute $$notebook; done
 
 clean:  ## remove what was made, but keep .venv
-	rm -rf out site build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf out site build dist .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -42,6 +42,6 @@ MAPS = Path("/proc/self/maps")  # of Linux
 
 def pytest_runtest_teardown() -> None:
     """Lets compiled programs go before they have used up the memory maps of a process, 65,530: XLA would crash."""
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > 20_000:
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > 45_000:
         jax.clear_caches()
         gc.collect()

@@ -45,7 +45,7 @@ def test_films_and_tables_name_the_package_that_they_lack(monkeypatch, tmp_path)
 
 def test_every_method_says_how_it_is_set_up():
     fields = jc.FiniteVolume(jc.Strang(jc.SSPRK3()))
-    assert repr(fields) == "FiniteVolume(stepper=Strang(inner=SSPRK3(), spreading=None))"
+    assert repr(fields) == ("FiniteVolume(stepper=Strang(inner=SSPRK3(), spreading=None), flux=ScharfetterGummel())")
     particles = jc.ParticleField(10, deposit_order=2, increments=jc.ThreePoint())
     assert repr(particles) == (
         "ParticleField(num_particles=10, deposit_order=2, update=Exposure(), interpolator=Histospline(), "

@@ -3,6 +3,7 @@
 import abc
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -61,6 +62,7 @@ class AbstractInitial(Shown):
     def check_values(self, name: str, grid: AbstractGrid, *, signed: bool) -> None:
         """Refuses values on a grid that are not finite or, unless it is `signed`, negative, where they are known."""
 
+    @eqx.filter_jit
     def sample(
         self,
         key: PRNGKeyArray,

@@ -6,6 +6,7 @@ from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Bool, Float
 
 
+@jax.jit
 def share(low: Float[Array, "..."], high: Float[Array, "..."]) -> Float[Array, "..."]:
     """Probability that a standard normal number lies between `low` and `high`."""
     below, above, _ = _left(low, high)

@@ -304,7 +304,11 @@ GOOD = {"problem": PROBLEM, "method": FV, "t1": 0.2, "dt": 0.01}
         ({"saveat": jc.SaveAt(ts=[0.055])}, ValueError, "`ts` holds 0.055, which is not a step of the run"),
         ({"saveat": jc.SaveAt(ts=[0.3])}, ValueError, "`ts` holds 0.3, .* the nearest step is at t=0.2"),
         ({"saveat": jc.SaveAt(ts=[-0.1])}, ValueError, "`ts` holds -0.1, .* the nearest step is at t=0"),
-        ({"problem": PROBLEM.replace(domain=jc.FreeSpace(2))}, TypeError, "`domain` must be cells"),
+        (
+            {"problem": PROBLEM.replace(domain=jc.FreeSpace(2))},
+            TypeError,
+            r"`domain`: FiniteVolume does not solve problems with the whole space: a large `jc.Grid.box\(...\)` stands",
+        ),
     ],
 )
 def test_refused(changes, error, message):

@@ -349,7 +349,7 @@ class TestRefusals:
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
             end = jc.solve(problem, method, t1=5.0, dt="auto").final.density
             assert float(jnp.sum(end)) * 0.5 == pytest.approx(1.0, rel=1e-5)
-        with pytest.raises(ValueError, match="agents cannot follow: FokkerPlanck would do"):
+        with pytest.raises(TypeError, match="walls that hold a signal and let no cells through: FokkerPlanck or Kin"):
             jc.Agents(9).check(problem)
 
     def test_what_methods_refuse(self):
