@@ -68,9 +68,7 @@ def known_methods() -> dict[str, Named]:
         "spectral": Named("Fourier modes with exponential time differencing", jc.Spectral, lambda *_: jc.Spectral()),
         "nsipf": Named("sipf with a trained network as interpolator", field, neural, particles),
         "sipf-paper": Named("sipf as in the paper: histogram, explicit, cubic spline", field, paper, particles),
-        "flow": Named(
-            "a normalizing flow that moves at the drift velocity of its density", jc.LagrangianFlow, flow, flows
-        ),
+        "flow": Named("a normalizing flow that moves with the drift of its density", jc.LagrangianFlow, flow, flows),
         "particles": Named(
             "particles that attract one another", jc.InteractingParticles, interacting, (*particles, "blob_width")
         ),

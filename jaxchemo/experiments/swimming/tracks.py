@@ -29,7 +29,7 @@ from jaxchemo.experiments.posed import Posed
 from jaxchemo.experiments.swimming.steps import stable
 from jaxchemo.initial import gaussian
 from jaxchemo.integrate import Forward, SaveAt, Solution, solve
-from jaxchemo.methods import AbstractMethod, Agents, FokkerPlanck, Kinetic
+from jaxchemo.methods import AbstractFixedStep, AbstractMethod, Agents, FokkerPlanck, Kinetic
 from jaxchemo.models import (
     Directional,
     Reversal,
