@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import jaxchemo as jc
+from jaxchemo import experiments
 
 PAGE = Path(__file__).parent.parent / "docs" / "extend.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -64,11 +65,21 @@ def test_a_method_of_ones_own_is_exact_and_refuses_what_it_does_not_solve(page):
         jc.solve(page["problem"], page["Diffusion"](), t1=0.5, dt=0.5)
 
 
+def test_an_experiment_of_ones_own_runs_and_draws(page, tmp_path):
+    spreading, variances = page["spreading"], page["variances"]
+    np.testing.assert_allclose(variances, [0.25 + 2 * 0.1 * 0.5, 0.25 + 2 * 0.3 * 0.5], rtol=0.01)
+    assert spreading.lines(variances)[0] == f"mobility 0.1: variance {variances[0]:.3f}"
+    assert spreading.draw(variances, tmp_path).is_file()
+    assert experiments.options(spreading)["mobilities"].unit == "length² / time"
+    with pytest.raises(ValueError, match="`t1` must be positive"):
+        page["Spreading"](t1=0.0)
+
+
 def test_the_lines_of_the_table_are_those_of_the_classes():
     classes = {}
     for block in BLOCKS:
         for found in re.finditer(
-            r"^(?:@.*\n)?class (\w+)\((?:\w+\.)*(\w+)\):\n(?:(?:    .*)?\n)*", block, re.MULTILINE
+            r"^(?:@.*\n)?class (\w+)\((?:\w+\.)*(\w+)(?:\[.*\])?\):\n(?:(?:    .*)?\n)*", block, re.MULTILINE
         ):
             classes[found[2]] = len([line for line in found[0].splitlines() if line.strip()])
     rows = re.findall(
