@@ -334,7 +334,7 @@ class TestRefuses:
             ({"num_particles": 0}, "num_particles"),
             ({"num_particles": 10.5}, "num_particles"),
             ({"deposit_order": 4}, "deposit_order"),
-            ({"field": "exposure"}, "field"),
+            ({"update": "exposure"}, "update"),
             ({"interpolator": jc.Normal()}, "interpolator"),
         ],
     )
