@@ -1,5 +1,6 @@
 """What to keep of a run, and when: full snapshots rarely, or statistics often."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,10 +56,12 @@ class SaveAt(eqx.Module):
         """The times to save at, for methods that choose their own steps."""
         if self.every is not None:
             raise ValueError("`saveat`: `every` counts steps, but this method chooses its own: give `ts`.")
-        chosen = {*(self.ts or ()), *((t1,) if self.t1 else ())}
-        for t in chosen:
-            if not t0 <= t <= t1:
+        chosen = {t1} if self.t1 else set()
+        for t in self.ts or ():
+            within = min(max(t, t0), t1)  # where `t` is one of the two but for its last digits
+            if not math.isclose(t, within, rel_tol=1e-12, abs_tol=1e-12 * (t1 - t0)):
                 raise ValueError(f"`ts` must lie between t0={t0:g} and t1={t1:g}, got {t:g}.")
+            chosen.add(within)
         return tuple(sorted(chosen))
 
     def steps(self, t0: float, dt: float, num_steps: int) -> tuple[int, ...]:

@@ -129,3 +129,9 @@ class TestAdjoints:
         problem = jc.Problem(STILL, BOX, jc.initial.uniform(mass=1.0))
         with pytest.raises(ValueError, match=r"`adjoint`: .*has derivatives in reverse mode only: Remat\(\) or Direct"):
             jc.solve(problem, jc.FiniteVolume(jc.Adaptive()), t1=0.1, dt=0.1, adjoint=jc.Forward())
+
+
+def test_a_time_to_save_at_may_miss_the_end_by_its_last_digits():
+    assert jc.SaveAt(ts=(0.0, 0.05 * 6 / 6)).times(0.0, 0.05) == (0.0, 0.05)
+    with pytest.raises(ValueError, match=r"`ts` must lie between t0=0 and t1=0.05, got 0.0501"):
+        jc.SaveAt(ts=(0.0501,)).times(0.0, 0.05)
