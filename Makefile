@@ -44,10 +44,10 @@ test: $(INSTALLED)  ## the quick tests
 	$(KEPT) $(QUICK) $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-slow: $(INSTALLED)  ## only the slow tests
-	$(KEPT) $(BIN)/python -m pytest $(WORKERS) -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m slow
 
 test-all: $(INSTALLED)  ## every test
-	$(KEPT) $(BIN)/python -m pytest $(WORKERS)
+	$(BIN)/python -m pytest $(WORKERS)
 
 lint: $(INSTALLED)  ## style, formatting, types, and the floors between the rooms
 	$(BIN)/ruff check

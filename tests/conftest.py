@@ -10,6 +10,9 @@ import jaxtyping
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 jax.config.update("jax_enable_x64", True)
+# JAX has read it by now, and processes that tests start are not to have it: whatever is loaded from a cache of compiled
+# programs says so at length on stderr, which some tests read and some let fill.
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 # Before jaxchemo is first imported: shapes and types are then checked at run time in the rooms that compute.
 # The rooms that users hand things to check their arguments themselves, and are tested for the words that they say.
