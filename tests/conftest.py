@@ -10,9 +10,6 @@ import jaxtyping
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 jax.config.update("jax_enable_x64", True)
-# JAX has read it by now, and processes that tests start are not to have it: whatever is loaded from a cache of compiled
-# programs says so at length on stderr, which some tests read and some let fill.
-os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 # Before jaxchemo is first imported: shapes and types are then checked at run time in the rooms that compute.
 # The rooms that users hand things to check their arguments themselves, and are tested for the words that they say.
@@ -41,6 +38,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("jaxchemo")
 
 MAPS = Path("/proc/self/maps")  # of Linux
+
+
+def pytest_configure(config) -> None:
+    """Takes the cache of compiled programs from the processes that tests start; JAX has read here where it is.
+
+    Whatever is loaded from it says so at length on stderr, which some tests read, and some let fill.
+    """
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 
 def pytest_runtest_teardown() -> None:
