@@ -1,5 +1,9 @@
 """The physics, as data: species that move, signals that they sense and change, and the named models made of them."""
 
+from jaxchemo.models.bounded import FluxLimited as FluxLimited
+from jaxchemo.models.bounded import HillGradient as HillGradient
+from jaxchemo.models.bounded import Saturating as Saturating
+from jaxchemo.models.bounded import VolumeFilling as VolumeFilling
 from jaxchemo.models.crowding import AbstractMotility as AbstractMotility
 from jaxchemo.models.crowding import DensityDependent as DensityDependent
 from jaxchemo.models.crowding import PowerLaw as PowerLaw
@@ -26,16 +30,16 @@ from jaxchemo.models.model import AbstractModel as AbstractModel
 from jaxchemo.models.model import Model as Model
 from jaxchemo.models.model import Signal as Signal
 from jaxchemo.models.model import Species as Species
-from jaxchemo.models.named import attraction_repulsion as attraction_repulsion
-from jaxchemo.models.named import growth_expansion as growth_expansion
-from jaxchemo.models.named import invasion as invasion
 from jaxchemo.models.named import keller_segel as keller_segel
 from jaxchemo.models.named import log_consumption as log_consumption
 from jaxchemo.models.named import logistic_chemotaxis as logistic_chemotaxis
 from jaxchemo.models.named import phks as phks
 from jaxchemo.models.named import travelling_band as travelling_band
-from jaxchemo.models.named import two_species as two_species
 from jaxchemo.models.named import volume_filling as volume_filling
+from jaxchemo.models.named_several import attraction_repulsion as attraction_repulsion
+from jaxchemo.models.named_several import growth_expansion as growth_expansion
+from jaxchemo.models.named_several import invasion as invasion
+from jaxchemo.models.named_several import two_species as two_species
 from jaxchemo.models.pathway import HillMotor as HillMotor
 from jaxchemo.models.pathway import Pathway as Pathway
 from jaxchemo.models.pathway import Receptors as Receptors
@@ -51,14 +55,10 @@ from jaxchemo.models.responses import SaturatingResponse as SaturatingResponse
 from jaxchemo.models.run_and_tumble import RunAndTumble as RunAndTumble
 from jaxchemo.models.sensitivity import AbstractSensitivity as AbstractSensitivity
 from jaxchemo.models.sensitivity import Custom as Custom
-from jaxchemo.models.sensitivity import FluxLimited as FluxLimited
-from jaxchemo.models.sensitivity import HillGradient as HillGradient
 from jaxchemo.models.sensitivity import Linear as Linear
 from jaxchemo.models.sensitivity import Logarithmic as Logarithmic
 from jaxchemo.models.sensitivity import LogWindow as LogWindow
 from jaxchemo.models.sensitivity import Receptor as Receptor
-from jaxchemo.models.sensitivity import Saturating as Saturating
-from jaxchemo.models.sensitivity import VolumeFilling as VolumeFilling
 from jaxchemo.models.tumbling import AbstractTumbling as AbstractTumbling
 from jaxchemo.models.tumbling import Cue as Cue
 from jaxchemo.models.tumbling import Directional as Directional

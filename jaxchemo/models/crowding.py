@@ -17,8 +17,13 @@ class Room(Shown):
 
     **Arguments:**
 
-    - `capacity`: density at which there is no room left, positive.
+    - `capacity`: density at which there is no room left, positive [density].
     - `power`: positive; the larger, the later cells notice one another [dimensionless]. Default 1.
+
+    **Raises:** `ValueError` or `TypeError` if `capacity` or `power` is not a positive number.
+
+    >>> jc.models.Room(capacity=2.0)(jnp.array([0.0, 1.0, 2.0])).tolist()
+    [1.0, 0.5, 0.0]
     """
 
     capacity: Float[Array, ""]
@@ -31,7 +36,7 @@ class Room(Shown):
         self.power = None if isinstance(power, int | float | np.number) and power == 1 else exact
 
     def __call__(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Share of space that is left at a density, elementwise."""
+        """Share of space that is left at a density, elementwise [dimensionless]; negative beyond the capacity."""
         return 1 - power(density / self.capacity, self.power)
 
     def describe(self, density: str) -> str:
@@ -60,7 +65,12 @@ class PowerLaw(AbstractMotility):
     **Arguments:**
 
     - `power`: n, positive [dimensionless].
-    - `scale`: density at which the mobility is what it says, positive. Default 1.
+    - `scale`: density at which the mobility is what it says, positive [density]. Default 1.
+
+    **Raises:** `ValueError` or `TypeError` if `power` or `scale` is not a positive number.
+
+    >>> jc.models.PowerLaw(2.0).factor(jnp.array([0.0, 0.5, 1.0])).tolist()
+    [0.0, 0.25, 1.0]
     """
 
     power: Float[Array, ""]
@@ -87,7 +97,13 @@ class SpaceFilling(AbstractMotility):
 
     - `room`: q, from densities to the share of space left, elementwise: `Room(capacity, power)` or any function.
 
+    **Raises:** `TypeError` if `room` is not a function.
+
     **Source:** Painter and Hillen (2002).
+
+    >>> law = jc.models.SpaceFilling(jc.models.Room(capacity=1.0, power=2.0))
+    >>> round(float(law.factor(jnp.array(0.5))), 3)  # q - rho q' = 1 + rho^2
+    1.25
     """
 
     room: Callable[[Array], Array]
@@ -110,6 +126,12 @@ class DensityDependent(AbstractMotility):
 
     - `function`: from densities to factors, not negative, elementwise. One that is an `equinox.Module` brings its
       numbers along as leaves.
+
+    **Raises:** `TypeError` if `function` is not a function.
+
+    >>> law = jc.models.DensityDependent(lambda u: 1 / (1 + u))
+    >>> float(jc.models.Species(mobility=0.5, motility=law).diffusivity(jnp.array(1.0)))
+    0.25
     """
 
     function: Callable[[Array], Array]

@@ -15,7 +15,7 @@ MOLECULES = 602.214  # in a cubic micrometre at one micromolar
 
 
 class CountingNoise(Shown):
-    """What molecules at random do to a temporal derivative measured by a cell that counts them.
+    """What molecules at random do to a temporal derivative measured by a bacterium that counts them.
 
     `precision sqrt(3 c / (pi radius diffusivity T^3))` over a time T, `c` in molecules per volume: one measurement
     after the other, whatever the step of a run (Brumley et al. 2019, after Mora and Wingreen 2010).
@@ -24,8 +24,14 @@ class CountingNoise(Shown):
 
     - `diffusivity`: of the molecules, positive [um^2 / s].
     - `precision`: how far from the limit of physics, 1; at least 0. Default 6.
-    - `radius`: of the cell, positive [um]. Default 0.5.
+    - `radius`: of the bacterium, positive [um]. Default 0.5.
     - `duration`: T, of a measurement, positive [s]. Default 0.1, ours.
+
+    **Raises:** `ValueError` or `TypeError` if `precision` is negative, or another not positive.
+
+    >>> noise = jc.models.CountingNoise(diffusivity=608.0)  # of glutamate, at 1 nM
+    >>> round(float(noise.strength(jnp.array(1e-3))), 4)
+    0.0043
     """
 
     diffusivity: Float[Array, ""]
@@ -45,12 +51,13 @@ class CountingNoise(Shown):
 
     def strength(self, signal: Float[Array, "..."]) -> Float[Array, "..."]:
         """Of the white noise on the derivative at a concentration in uM: its standard deviation over a unit time."""
+        # White noise that over a time T averages to the error of one measurement: `sqrt(T)` times that error.
         square = 3 * signal / (math.pi * MOLECULES * self.radius * self.diffusivity)
         return self.precision * jnp.sqrt(jnp.maximum(square, 0)) / self.duration
 
 
 class FilteredResponse(AbstractTumbling):
-    """A response to what a cell remembers of the change of a signal: through one low-pass filter after the other.
+    """A response to what a swimmer remembers of the change of a signal: through one low-pass filter after the other.
 
     `t_1 dy_1/dt = dc/dt - y_1`, `t_2 dy_2/dt = y_1 - y_2`, ...: the response answers the last. Kernels with perfect
     adaptation are of this form: `K(s)` on the signal with a Laplace transform `gain z / ((1 + t_1 z) (1 + t_2 z) ...)`.
@@ -60,6 +67,12 @@ class FilteredResponse(AbstractTumbling):
     - `response`: such as `ExponentialResponse(rate, gain)`.
     - `times`: of the filters, positive [time].
     - `noise`: on the derivative, such as `CountingNoise(...)`. Default: none.
+
+    **Raises:** `TypeError` for a `response` or `noise` of another kind; `ValueError` unless all times are positive.
+
+    >>> law = jc.models.FilteredResponse(jc.models.ExponentialResponse(1.0, 0.5), times=(1.0, 0.1))
+    >>> law.describe("c")
+    '1 exp(-0.5 d(c)/dt), filtered over 1, 0.1'
     """
 
     response: AbstractResponse
@@ -129,8 +142,14 @@ def celani_vergassola(rate: ArrayLike = 1 / 0.67, gain: ArrayLike = 50.0, memory
     Its swimmer: `RunAndTumble(30.0, celani_vergassola(), rotational_diffusion=0.26, tumble_duration=0.1)`.
 
     **Arguments:** `rate` [1 / s], `gain` [1 / uM], `memory` [s]. Defaults: those of MicrobeAgents.jl.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` or `memory` is not positive, or `gain` no number.
+
+    >>> jc.models.RunAndTumble(30.0, jc.models.celani_vergassola(), rotational_diffusion=0.26).tumble_rate.describe("c")
+    '1.49254 (1 - 50 d(c)/dt), filtered over 1, 1, 1'
     """
     time = _checks.positive("memory", memory, arrays=True)
+    # The transform of K is `memory z / (1 + memory z)^3`: three filters of the derivative, times the memory.
     return FilteredResponse(LinearResponse(rate, _checks.real("gain", gain, arrays=True) * time), (time,) * 3)
 
 
@@ -149,6 +168,8 @@ def brumley(
     **Arguments:** `rate` [1 / s], `gain` [1 / uM], `motor` [dimensionless], `memory` [s]: defaults those of
     MicrobeAgents.jl. `noise`, such as `CountingNoise(608.0)` (glutamate): default none, since with these gains the
     exponent has a standard deviation of 9 at 1 nM already, and rates beyond any step.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` or `memory` is not positive, or `gain` or `motor` no number.
     """
     time = _checks.positive("memory", memory, arrays=True)
     strength = _checks.real("motor", motor, arrays=True) * _checks.real("gain", gain, arrays=True) * time
@@ -168,6 +189,8 @@ def xie(
     As it swims backward: `xie(1.9, 1.6)`; it reverses and flicks, in turn.
 
     **Arguments:** `rate`, `gain` [1 / s], `slow`, `fast` [s], `dissociation` [uM]. Defaults: those of MicrobeAgents.jl.
+
+    **Raises:** `ValueError` or `TypeError` if `gain` is no number, or another not positive.
     """
     slow, fast = _checks.positive("slow", slow, arrays=True), _checks.positive("fast", fast, arrays=True)
     strength = _checks.real("gain", gain, arrays=True) * slow * fast
@@ -182,6 +205,8 @@ def son_menolascina(
 
     **Arguments:** `rate` [1 / s], default ours; `gain` [s], `dissociation` [uM], `memory` [s], those of
     MicrobeAgents.jl.
+
+    **Raises:** `ValueError` or `TypeError` if `gain` is no number, or another not positive.
     """
     return FilteredResponse(ExponentialResponse(rate, gain, of=BoundShare(dissociation)), memory)
 

@@ -44,7 +44,13 @@ class Consumption(AbstractKinetics):
     **Arguments:**
 
     - `species`: name of the species that eats.
-    - `rate`: consumption per density and time, non-negative. Default 1.
+    - `rate`: consumption per density and time, non-negative [1 / density / time]. Default 1.
+
+    **Raises:** `TypeError` unless `species` is a name; `ValueError` if `rate` is negative.
+
+    >>> eaten = jc.models.Consumption("rho", rate=3.0)
+    >>> float(eaten.loss_rate({"rho": jnp.array(2.0)}, {"c": jnp.array(0.5)}, "c"))
+    6.0
     """
 
     species: str = eqx.field(static=True)
@@ -70,8 +76,14 @@ class Production(AbstractKinetics):
     **Arguments:**
 
     - `species`: name of the species that secretes.
-    - `rate`: production per density and time, non-negative. Default 1.
+    - `rate`: production per density and time, non-negative [concentration / density / time]. Default 1.
     - `decay`: decay rate, non-negative [1 / time]. Default 0.
+
+    **Raises:** `TypeError` unless `species` is a name; `ValueError` if `rate` or `decay` is negative.
+
+    >>> made = jc.models.Production("rho", rate=3.0, decay=0.1)
+    >>> float(made.production({"rho": jnp.array(2.0)}, {"c": jnp.array(0.5)}, "c"))
+    6.0
     """
 
     species: str = eqx.field(static=True)
@@ -99,11 +111,17 @@ class Uptake(AbstractKinetics):
     **Arguments:**
 
     - `species`: name of the species that takes up.
-    - `rate`: largest uptake per density and time, non-negative.
-    - `half`: concentration of half the largest rate, non-negative; 0 for an uptake that never slackens, `- rate * rho`,
-      as in the travelling band of Keller and Segel (1971): the signal must then stay positive.
+    - `rate`: largest uptake per density and time, non-negative [concentration / density / time].
+    - `half`: concentration of half the largest rate, non-negative [concentration]; 0 for an uptake that never slackens,
+      `- rate * rho`, as in the travelling band of Keller and Segel (1971): the signal must then stay positive.
     - `limited_by`: other signals without which there is no uptake, by name the concentration of half the rate: a factor
-      `n / (n + half)` for each. Default: none.
+      `n / (n + half)` for each [concentration]. Default: none.
+
+    **Raises:** `TypeError` unless `species` is a name and `limited_by` a dict; `ValueError` if `rate` or `half` is
+    negative, or a concentration in `limited_by` not positive.
+
+    >>> jc.models.Uptake("rho", rate=2.0, half=0.1, limited_by={"oxygen": 0.2}).describe("food")
+    '- 2 rho food / (food + 0.1) oxygen / (oxygen + 0.2)'
     """
 
     species: str = eqx.field(static=True)
@@ -137,7 +155,13 @@ class Uptake(AbstractKinetics):
 
 
 class Decay(AbstractKinetics):
-    """`- rate * s`: the signal decays by itself. `rate` non-negative [1 / time], default 1."""
+    """`- rate * s`: the signal decays by itself. `rate` non-negative [1 / time], default 1.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` is negative or not a number.
+
+    >>> jc.models.Signal(jc.models.Decay(0.5)).kinetics.describe("c")
+    '- 0.5 c'
+    """
 
     rate: Float[Array, ""]
 
@@ -160,7 +184,12 @@ class Degradation(AbstractKinetics):
     **Arguments:**
 
     - `enzyme`: name of the signal that degrades.
-    - `rate`: degradation per concentration of it and time, non-negative. Default 1.
+    - `rate`: degradation per concentration of it and time, non-negative [1 / concentration / time]. Default 1.
+
+    **Raises:** `TypeError` unless `enzyme` is a name; `ValueError` if `rate` is negative.
+
+    >>> jc.models.Degradation("enzyme", rate=10.0).describe("matrix")
+    '- 10 enzyme matrix'
     """
 
     enzyme: str = eqx.field(static=True)
@@ -185,7 +214,13 @@ class Degradation(AbstractKinetics):
 
 
 class Sum(AbstractKinetics):
-    """Several kinetics at once: `Sum(Production("rho"), Uptake("rho", 1.0, 0.1))`."""
+    """Several kinetics at once, such as production and uptake; their terms add up.
+
+    **Raises:** `ValueError` without any part; `TypeError` for a part that is not kinetics.
+
+    >>> jc.models.Sum(jc.models.Production("rho"), jc.models.Uptake("rho", 1.0, 0.1)).describe("c")
+    '+ 1 rho - 0 c - 1 rho c / (c + 0.1)'
+    """
 
     parts: tuple[AbstractKinetics, ...]
 
@@ -222,7 +257,13 @@ class AbstractGrowth(Shown):
 
 
 class Logistic(AbstractGrowth):
-    """`speed * rho * (1 - rho/capacity)`. `speed` non-negative [1 / time]; `capacity` positive [density], default 1."""
+    """`speed * rho * (1 - rho/capacity)`. `speed` non-negative [1 / time]; `capacity` positive [density], default 1.
+
+    **Raises:** `ValueError` or `TypeError` if `speed` is negative or `capacity` not positive.
+
+    >>> jc.models.Logistic(speed=0.5, capacity=2.0).rate(jnp.array([0.0, 1.0, 2.0]), {}).tolist()
+    [0.5, 0.25, 0.0]
+    """
 
     speed: Float[Array, ""]
     capacity: Float[Array, ""]
@@ -244,8 +285,13 @@ class Allee(AbstractGrowth):
     **Arguments:**
 
     - `speed`: death rate of a lone cell, non-negative [1 / time].
-    - `threshold`: density below which a population shrinks, positive.
-    - `capacity`: density at which it stops growing, positive. Default 1.
+    - `threshold`: density below which a population shrinks, positive [density].
+    - `capacity`: density at which it stops growing, larger than the threshold [density]. Default 1.
+
+    **Raises:** `ValueError` if `speed` is negative, `threshold` not positive, or `capacity` not larger than it.
+
+    >>> jc.models.Allee(speed=1.0, threshold=0.5).rate(jnp.array([0.0, 0.5, 1.0]), {}).tolist()
+    [-1.0, 0.0, 0.0]
     """
 
     speed: Float[Array, ""]
@@ -278,7 +324,14 @@ class Monod(AbstractGrowth):
 
     - `nutrient`: name of the signal that feeds the growth, or a dict from names to concentrations of half the rate.
     - `speed`: largest growth rate, non-negative [1 / time].
-    - `half`: concentration of half the largest rate, positive; only for one nutrient.
+    - `half`: concentration of half the largest rate, positive [concentration]; only for one nutrient.
+
+    **Raises:** `ValueError` if `speed` is negative or a concentration not positive, or if `half` is given with a dict
+    or missing without one.
+
+    >>> growth = jc.models.Monod("food", speed=1.0, half=0.5)
+    >>> float(growth.rate(jnp.array(1.0), {"food": jnp.array(0.5)}))
+    0.5
     """
 
     speed: Float[Array, ""]

@@ -30,6 +30,9 @@ class Species(Shown):
 
     **Raises:** `ValueError` if the mobility is not positive, or a law does not act on each value by itself; `TypeError`
     for parts of the wrong kind.
+
+    >>> jc.models.Species(0.1, taxis={"c": jc.models.Linear(1.0)}, growth=jc.models.Logistic(0.5))
+    Species(mobility=0.1, taxis={'c': Linear(chi=1)}, growth=Logistic(speed=0.5, capacity=1), motility=None)
     """
 
     mobility: Float[Array, ""]
@@ -76,7 +79,7 @@ class Species(Shown):
         return frozenset(feature for feature, there in has.items() if there)
 
     def diffusivity(self, density: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Diffusivity of the random motion at a density [length^2 / time]; one number where it is the same at all."""
+        """Diffusivity of the random motion at a density [length^2 / time]; one number where it depends on none."""
         return self.mobility if self.motility is None else self.mobility * self.motility.factor(density)
 
 
@@ -91,6 +94,11 @@ class Signal(Shown):
     - `relaxation`: epsilon, non-negative [dimensionless]. Default 1. The Python number 0 means slaved (elliptic).
 
     **Raises:** `ValueError` for negative values; `TypeError` for kinetics of the wrong kind.
+
+    >>> jc.models.Signal(jc.models.Production("rho", decay=0.1), diffusivity=2.0)
+    Signal(kinetics=Production(species='rho', rate=1, decay=0.1), diffusivity=2, relaxation=1)
+    >>> jc.models.Signal(relaxation=0).slaved
+    True
     """
 
     kinetics: AbstractKinetics | None
@@ -186,7 +194,7 @@ def _is_zero_now(value: Array) -> bool:
 
 
 class AbstractModel(eqx.Module):
-    """Physics: kinds of cells, and the signals that they sense and change."""
+    """Physics: kinds of cells, and the signals that they sense and change. A `Model` or a `RunAndTumble`."""
 
     signals: eqx.AbstractVar[dict[str, Signal]]
 
@@ -244,6 +252,12 @@ class Model(AbstractModel):
       `(..., d)` [length / time]. Default: none.
 
     **Raises:** `ValueError` if a species senses, or a kinetics or growth names, something the model does not have.
+
+    >>> bacteria = jc.models.Species(0.1, {"c": jc.models.Linear(1.0)})
+    >>> model = jc.models.Model({"rho": bacteria}, {"c": jc.models.Signal(jc.models.Consumption("rho"))})
+    >>> print(model.equations())
+    d_t rho = div( 0.1 grad rho - rho 1 grad c )
+    d_t c = - 1 rho c
     """
 
     species: dict[str, Species]

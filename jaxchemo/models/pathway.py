@@ -26,7 +26,13 @@ class Receptors(Shown):
       of the structure, and much faster: powers take the place of logarithms.
     - `inactive`, `active`: dissociation constants of each kind, inactive and active, positive [concentration].
     - `energy`: of a methyl group, positive [thermal energies]. Default 1.7.
-    - `neutral`: methylation at which an unbound cluster is half active. Default 1.
+    - `neutral`: methylation at which an unbound cluster is half active [methyl groups per receptor]. Default 1.
+
+    **Raises:** `ValueError` unless `sizes`, `inactive`, `active` and `energy` are positive, the first three as many.
+
+    >>> receptors = jc.models.Receptors(6, 18.2, 3000.0)
+    >>> round(float(receptors.adapted(100.0, activity=0.5)), 3)
+    2.081
     """
 
     sizes: Float[Array, " k"] | tuple[int, ...]
@@ -78,17 +84,17 @@ class Receptors(Shown):
         if not isinstance(self.sizes, tuple):
             return jax.nn.sigmoid(-self.free_energy(signal, methylation))
         # e^f, each kind with its share of the methyl groups: a factor alone might leave the range of numbers.
-        held = jnp.exp(self.energy * (self.neutral - methylation))
-        powers = [(held * ratio) ** n for n, ratio in zip(self.sizes, self._ratios(signal), strict=True)]
+        free = jnp.exp(self.energy * (self.neutral - methylation))
+        powers = [(free * ratio) ** n for n, ratio in zip(self.sizes, self._ratios(signal), strict=True)]
         # No further than to where the activity is nothing: beyond the range of numbers it would have no derivative.
-        factor = jnp.minimum(math.prod(powers[1:], start=powers[0]), float(jnp.finfo(held.dtype).max) ** 0.4)
+        factor = jnp.minimum(math.prod(powers[1:], start=powers[0]), float(jnp.finfo(free.dtype).max) ** 0.4)
         return 1 / (1 + factor)
 
     def adapted(self, signal: Float[Array, "..."], activity: ArrayLike) -> Float[Array, "..."]:
         """Methylation at which a signal leaves the clusters this active."""
         activity = jnp.asarray(activity)
-        held = jnp.log(1 / activity - 1)
-        return self.neutral + (self.binding(signal) - held) / (self.total * self.energy)
+        free = jnp.log(1 / activity - 1)
+        return self.neutral + (self.binding(signal) - free) / (self.total * self.energy)
 
     def _ratios(self, signal: Float[Array, "..."]) -> list[Array]:
         """`(1 + c/KI) / (1 + c/KA)` of each kind."""
@@ -96,7 +102,7 @@ class Receptors(Shown):
 
 
 class AbstractMotor(Shown):
-    """How the activity of the receptors makes a cell tumble."""
+    """How the activity of the receptors makes a bacterium tumble."""
 
     @abc.abstractmethod
     def start_rate(self, activity: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -107,7 +113,7 @@ class AbstractMotor(Shown):
         """Rate at which tumbles end [1 / time]."""
 
     def bias(self, activity: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Share of time that a cell tumbles."""
+        """Share of time that a bacterium tumbles [dimensionless]."""
         start = self.start_rate(activity)
         return start / (start + self.end_rate(activity))
 
@@ -118,10 +124,16 @@ class HillMotor(AbstractMotor):
     **Arguments:**
 
     - `duration`: mean of a tumble, positive [time].
-    - `bias`: share of time that an adapted cell tumbles, between 0 and 1.
-    - `activity`: of an adapted cell, between 0 and 1. Default 0.5.
+    - `bias`: share of time that an adapted bacterium tumbles, between 0 and 1.
+    - `activity`: of an adapted bacterium, between 0 and 1. Default 0.5.
     - `power`: positive. Default 10.3 (Cluzel, Surette and Leibler 2000). A Python integer is part of the structure,
       and much faster.
+
+    **Raises:** `ValueError` if `duration` or `power` is not positive, or `bias` or `activity` not between 0 and 1.
+
+    >>> motor = jc.models.HillMotor(duration=0.2, bias=0.15)
+    >>> round(float(motor.bias(jnp.array(0.5))), 3)  # of an adapted bacterium, as given
+    0.15
     """
 
     duration: Float[Array, ""]
@@ -154,6 +166,12 @@ class TwoStateMotor(AbstractMotor):
     - `height`: g [thermal energies]. Default 40.
     - `dissociation`: K of CheY-P at the motor, positive [concentration]. Default 3.06 uM.
     - `most`: CheY-P at full activity, positive [concentration]. Default 6 uM.
+
+    **Raises:** `ValueError` or `TypeError` if an argument is not positive.
+
+    >>> motor = jc.models.TwoStateMotor()
+    >>> round(float(motor.activity(bias=0.14)), 3)
+    0.425
     """
 
     rate: Float[Array, ""]
@@ -181,7 +199,10 @@ class TwoStateMotor(AbstractMotor):
         return self.rate * jnp.exp(0.5 * self.barrier(activity))
 
     def activity(self, bias: ArrayLike) -> Float[Array, ""]:
-        """The activity at which a cell tumbles this share of its time."""
+        """The activity at which a bacterium tumbles this share of its time.
+
+        **Raises:** `ValueError` if `bias` does not lie between 0 and 1.
+        """
         bound = 0.5 - jnp.log(1 / _share("bias", bias) - 1) / self.height
         return self.dissociation * bound / (1 - bound) / self.most
 
@@ -189,17 +210,24 @@ class TwoStateMotor(AbstractMotor):
 class Pathway(AbstractTumbling):
     """Tumbling as *E. coli* does it: receptors sense, methylation remembers, the motor tumbles.
 
-    The memory of a cell is its methylation, `dm/dt = up (1 - activity) - down activity`: whatever the signal is, if it
-    stays, the activity comes back to `up / (up + down)`.
+    What a bacterium remembers is its methylation, `dm/dt = up (1 - activity) - down activity`: whatever the signal is,
+    if it stays, the activity comes back to `up / (up + down)`.
 
     **Arguments:**
 
     - `receptors`: such as `Receptors(6.0, 18.2, 3000.0)`.
     - `motor`: `HillMotor(...)` or `TwoStateMotor()`.
     - `up`, `down`: rates of methylation and demethylation, positive [1 / time].
-    - `noise`: standard deviation that fluctuations give the methylation of an adapted cell. Default: none.
+    - `noise`: standard deviation that fluctuations give the methylation of an adapted bacterium. Default: none.
+
+    **Raises:** `TypeError` for `receptors` or a `motor` of another kind; `ValueError` unless the numbers are positive.
 
     **Source:** Tu, Shimizu and Berg (2008); Kalinin et al. (2009); for the fluctuations, Emonet and Cluzel (2008).
+
+    >>> receptors, motor = jc.models.Receptors(6, 18.2, 3000.0), jc.models.HillMotor(0.2, bias=0.15)
+    >>> pathway = jc.models.Pathway(receptors, motor, up=0.005, down=0.005)
+    >>> float(pathway.resting_activity), round(float(pathway.adaptation_time))
+    (0.5, 39)
     """
 
     receptors: Receptors
@@ -231,7 +259,7 @@ class Pathway(AbstractTumbling):
 
     @property
     def resting_activity(self) -> Float[Array, ""]:
-        """Activity of a cell that is adapted, to whatever signal."""
+        """Activity of a bacterium that is adapted, to whatever signal."""
         return self.up / (self.up + self.down)
 
     @property
@@ -258,7 +286,7 @@ class Pathway(AbstractTumbling):
         return Moment(self.motor.start_rate(middle), self.motor.end_rate(middle), later.astype(memory.dtype))
 
     def limit(self, cells, ndim, signal):
-        """Mean-field mobility and sensitivity (Si, Wu, Ouyang and Tu 2012; Dufour et al. 2014), about adapted cells."""
+        """Mean-field mobility and sensitivity (Si, Wu, Ouyang and Tu 2012; Dufour et al. 2014), about adapted ones."""
         rest = self.resting_activity
         free = jnp.log(1 / rest - 1)
 
@@ -267,7 +295,7 @@ class Pathway(AbstractTumbling):
 
         value, slope = jax.value_and_grad(log_forgotten)(free)
         mobility = cells.spread(self.motor.start_rate(rest), ndim, running=1 - self.motor.bias(rest))
-        # The free energy that a cell still feels of a slope, against what it has already forgotten by adapting.
+        # The free energy that a swimmer still feels of a slope, against what it has already forgotten by adapting.
         share = self.adaptation_time / (self.adaptation_time + jnp.exp(-value))
         return mobility, Custom(Bound(self.receptors, -slope * share * mobility))
 
@@ -276,7 +304,7 @@ class Pathway(AbstractTumbling):
 
 
 class Bound(Shown):
-    """`scale` times the free energy of binding: the chemotactic potential of cells with these receptors."""
+    """`scale` times the free energy of binding: the chemotactic potential of swimmers with these receptors."""
 
     receptors: Receptors
     scale: Float[Array, ""]
@@ -304,12 +332,14 @@ def dpcb() -> Pathway:
 
 
 def fu(bias: ArrayLike = 0.14, adaptation_time: ArrayLike | None = None) -> Pathway:
-    """Cells of a given tumble bias, as in the code behind Fu et al. (2018): uM and s.
+    """Bacteria of a given tumble bias, as in the code behind Fu et al. (2018): uM and s.
 
     **Arguments:**
 
-    - `bias`: share of time that an adapted cell tumbles, between 0 and 1. Default 0.14.
+    - `bias`: share of time that an adapted bacterium tumbles, between 0 and 1. Default 0.14.
     - `adaptation_time`: positive [s]. Default `20 exp(-6 bias)`.
+
+    **Raises:** `ValueError` if `bias` does not lie between 0 and 1, or `adaptation_time` is not positive.
     """
     receptors, motor = Receptors(6.0, 3.5, 55000.0), TwoStateMotor()
     bias = _share("bias", bias)

@@ -68,6 +68,11 @@ class LinearResponse(AbstractResponse):
     - `rate`: in an even signal, positive [1 / time].
     - `gain`: X, positive for an attractant [time / concentration].
     - `of`: what of the signal is sensed, such as `jnp.log`. Default: the signal itself.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` is not positive, `gain` no number, or `of` no function.
+
+    >>> jc.models.LinearResponse(rate=1.0, gain=0.5, of=jnp.log).describe("c")
+    '1 (1 - 0.5 d(log c)/dt)'
     """
 
     base: Float[Array, ""]
@@ -85,7 +90,19 @@ class LinearResponse(AbstractResponse):
 
 
 class ExponentialResponse(AbstractResponse):
-    """`rate exp(-gain dc/dt)`: positive in every gradient, with a drift that saturates. See `LinearResponse`."""
+    """`rate exp(-gain dc/dt)`: positive in every gradient, with a drift that saturates.
+
+    **Arguments:** as `LinearResponse`: `rate` in an even signal, positive [1 / time]; `gain` [time / concentration];
+    `of`: what of the signal is sensed. Default: the signal itself.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` is not positive, `gain` no number, or `of` no function.
+
+    >>> jc.models.RunAndTumble(20.0, jc.models.ExponentialResponse(rate=1.0, gain=0.5))
+    RunAndTumble(
+      swimmers run at 20, tumble at rate 1 exp(-0.5 d(c)/dt), and turn by Isotropic()
+      d_t c = 0
+    )
+    """
 
     base: Float[Array, ""]
     strength: Float[Array, ""]
@@ -102,7 +119,17 @@ class ExponentialResponse(AbstractResponse):
 
 
 class SaturatingResponse(AbstractResponse):
-    """`rate (1 - tanh(gain dc/dt))`: positive, and never more than twice the base. See `LinearResponse`."""
+    """`rate (1 - tanh(gain dc/dt))`: positive, and never more than twice the base.
+
+    **Arguments:** as `LinearResponse`: `rate` in an even signal, positive [1 / time]; `gain` [time / concentration];
+    `of`: what of the signal is sensed. Default: the signal itself.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` is not positive, `gain` no number, or `of` no function.
+
+    >>> law = jc.models.SaturatingResponse(rate=1.0, gain=0.5)
+    >>> law.factor(jnp.array([-100.0, 0.0, 100.0])).tolist()  # down a steep slope, nowhere, up
+    [2.0, 1.0, 0.0]
+    """
 
     base: Float[Array, ""]
     strength: Float[Array, ""]
@@ -119,7 +146,17 @@ class SaturatingResponse(AbstractResponse):
 
 
 class HalvingResponse(AbstractResponse):
-    """`rate (1 + exp(-gain dc/dt)) / 2`: positive, and never less than half the base. See `LinearResponse`."""
+    """`rate (1 + exp(-gain dc/dt)) / 2`: positive, and never less than half the base.
+
+    **Arguments:** as `LinearResponse`: `rate` in an even signal, positive [1 / time]; `gain` [time / concentration];
+    `of`: what of the signal is sensed. Default: the signal itself.
+
+    **Raises:** `ValueError` or `TypeError` if `rate` is not positive, `gain` no number, or `of` no function.
+
+    >>> law = jc.models.HalvingResponse(rate=1.0, gain=0.5)
+    >>> law.factor(jnp.array([0.0, 100.0])).tolist()  # nowhere, and up a steep slope
+    [1.0, 0.5]
+    """
 
     base: Float[Array, ""]
     strength: Float[Array, ""]

@@ -10,7 +10,6 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
-from jaxchemo.models.crowding import Room, power
 
 Factor: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."] | float]
 """A factor on the drift [dimensionless]: one value for each that it is given, or one number for all."""
@@ -57,7 +56,17 @@ class AbstractSensitivity(Shown):
 
 
 class Linear(AbstractSensitivity):
-    """`V = chi grad s`, the classical law (Keller and Segel 1970). `chi` [length^2 / time / concentration]."""
+    """`V = chi grad s`, the classical law (Keller and Segel 1970).
+
+    **Arguments:**
+
+    - `chi`: strength, negative for cells that flee [length^2 / time / concentration].
+
+    **Raises:** `ValueError` or `TypeError` if `chi` is not one finite number.
+
+    >>> float(jc.models.Linear(2.0).potential(jnp.array(3.0)))
+    6.0
+    """
 
     chi: Float[Array, ""]
 
@@ -77,8 +86,13 @@ class Logarithmic(AbstractSensitivity):
     **Arguments:**
 
     - `chi`: strength [length^2 / time].
-    - `offset`: concentration below which the response levels off, at least 0. Default 0: the signal must then stay
+    - `offset`: below which the response levels off, at least 0 [concentration]. Default 0: the signal must then stay
       positive, as it does under consumption.
+
+    **Raises:** `ValueError` or `TypeError` if `chi` is not one finite number, or `offset` is negative.
+
+    >>> float(jc.models.Logarithmic(2.0, offset=0.5).slope(jnp.array(0.5)))
+    2.0
     """
 
     chi: Float[Array, ""]
@@ -101,7 +115,12 @@ class Receptor(AbstractSensitivity):
     **Arguments:**
 
     - `chi`: strength [length^2 / time].
-    - `dissociation`: K, the concentration of half occupancy, positive.
+    - `dissociation`: K, where half of the receptors are bound, positive [concentration].
+
+    **Raises:** `ValueError` or `TypeError` if `chi` is not one finite number, or `dissociation` not positive.
+
+    >>> float(jc.models.Receptor(chi=2.0, dissociation=1.0).potential(jnp.array(1.0)))  # half of them are bound
+    1.0
     """
 
     chi: Float[Array, ""]
@@ -126,6 +145,12 @@ class LogWindow(AbstractSensitivity):
 
     - `chi`: strength [length^2 / time].
     - `inactive`, `active`: the dissociation constants K_I < K_A, positive [concentration].
+
+    **Raises:** `ValueError` or `TypeError` if `chi` is not one finite number, or not `0 < inactive < active`.
+
+    >>> law = jc.models.LogWindow(chi=1.0, inactive=0.001, active=1000.0)
+    >>> round(float(law.slope(jnp.array(0.5))), 1)  # chi / s, as of the logarithm
+    2.0
     """
 
     chi: Float[Array, ""]
@@ -144,6 +169,7 @@ class LogWindow(AbstractSensitivity):
         )
 
     def potential(self, signal):
+        # The difference of two logarithms, each by log1p: where s << K the sum 1 + s/K is 1 in float32.
         return self.chi * (jnp.log1p(signal / self.inactive) - jnp.log1p(signal / self.active))
 
     def describe(self, signal, density):
@@ -151,159 +177,8 @@ class LogWindow(AbstractSensitivity):
         return f"{number(self.chi)} grad ln((1 + {signal}/{ki}) / (1 + {signal}/{ka}))"
 
 
-class VolumeFilling(AbstractSensitivity):
-    """Any law, switched off where cells fill the space: times the room that is left (Painter and Hillen 2002).
-
-    **Arguments:**
-
-    - `law`: the sensitivity of a lone cell.
-    - `room`: q, from densities to the share of space that is left, elementwise: `Room(capacity, power)` or any
-      function; a number is the capacity of `q = 1 - density/capacity`. Other q change the diffusion of the cells too:
-      give their species `motility=SpaceFilling(q)`.
-    """
-
-    law: AbstractSensitivity
-    room: Callable[[Array], Array]
-
-    def __init__(self, law: AbstractSensitivity, room: ArrayLike | Callable[[Array], Array]):
-        self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.room = room if callable(room) else Room(room)
-
-    def potential(self, signal):
-        return self.law.potential(signal)
-
-    @property
-    def response(self):
-        return _product(self.law.response, self.room)
-
-    @property
-    def limit(self):
-        return self.law.limit
-
-    def describe(self, signal, density):
-        left = self.room.describe(density) if isinstance(self.room, Room) else f"q({density})"
-        return f"({left}) {self.law.describe(signal, density)}"
-
-
-class Saturating(AbstractSensitivity):
-    """Any law, weaker where cells are many: times `1 / (1 + (density/half)^power)`.
-
-    `power=1` limits the flux of cells by their density (Velazquez 2004), `power=2` is the form of the VisualPDE demo.
-
-    **Arguments:**
-
-    - `law`: the sensitivity of a lone cell.
-    - `half`: density at which half of it is left, positive. Default 1.
-    - `power`: positive [dimensionless]. Default 2.
-    """
-
-    law: AbstractSensitivity
-    half: Float[Array, ""]
-    power: Float[Array, ""]
-
-    def __init__(self, law: AbstractSensitivity, half: ArrayLike = 1.0, power: ArrayLike = 2.0):
-        self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.half = _checks.positive("half", half)
-        self.power = _checks.positive("power", power)
-
-    def potential(self, signal):
-        return self.law.potential(signal)
-
-    @property
-    def response(self):
-        return _product(self.law.response, lambda density: 1 / (1 + power(density / self.half, self.power)))
-
-    @property
-    def limit(self):
-        return self.law.limit
-
-    def describe(self, signal, density):
-        crowd = density if number(self.half) == "1" else f"({density}/{number(self.half)})"
-        return f"1/(1 + {crowd}^{number(self.power)}) {self.law.describe(signal, density)}"
-
-
-class FluxLimited(AbstractSensitivity):
-    """Any law, at a bounded speed: `V = v tanh(G/v) grad potential / G` with `G = |grad potential|`, so `|V| < v`.
-
-    Cells swim no faster than they can (Rivero, Tranquillo, Buettner and Lauffenburger 1989).
-
-    **Arguments:**
-
-    - `law`: the sensitivity in shallow gradients.
-    - `speed`: the largest drift, positive [length / time].
-    """
-
-    law: AbstractSensitivity
-    speed: Float[Array, ""]
-
-    def __init__(self, law: AbstractSensitivity, speed: ArrayLike):
-        self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.speed = _checks.positive("speed", speed)
-
-    def potential(self, signal):
-        return self.law.potential(signal)
-
-    @property
-    def response(self):
-        return self.law.response
-
-    def limit(self, speed):
-        inner = 1.0 if self.law.limit is None else self.law.limit(speed)
-        z = speed * inner / self.speed
-        small = jnp.abs(z) < 0.02
-        safe = jnp.where(small, 1.0, z)
-        return inner * jnp.where(small, 1 - z**2 / 3 + 2 * z**4 / 15, jnp.tanh(safe) / safe)
-
-    def describe(self, signal, density):
-        return f"limited to {number(self.speed)} of {self.law.describe(signal, density)}"
-
-
-class HillGradient(AbstractSensitivity):
-    """`V = v G^n / (K^n + G^n) grad s / G` with `G = |grad s|`: cells answer the steepness, and saturate.
-
-    **Arguments:**
-
-    - `speed`: v, the largest drift; negative for a repellent [length / time].
-    - `half`: K, the steepness of half that drift, positive [concentration / length].
-    - `power`: n, at least 1 [dimensionless]. Default 1.
-    """
-
-    speed: Float[Array, ""]
-    half: Float[Array, ""]
-    power: Float[Array, ""]
-
-    def __init__(self, speed: ArrayLike, half: ArrayLike, power: ArrayLike = 1.0):
-        self.speed = _checks.real("speed", speed)
-        self.half = _checks.positive("half", half)
-        self.power = _checks.require(
-            "power",
-            _checks.positive("power", power),
-            power,
-            lambda a: a >= 1,
-            "be at least 1",  # below, flat signals would drive cells
-        )
-
-    def potential(self, signal):
-        return signal
-
-    def limit(self, speed):
-        ratio = speed / self.half
-        return self.speed / self.half * ratio ** (self.power - 1) / (1 + ratio**self.power)
-
-    def describe(self, signal, density):
-        n, k = number(self.power), number(self.half)
-        return (
-            f"{number(self.speed)} |grad {signal}|^{n} / ({k}^{n} + |grad {signal}|^{n}) grad {signal}/|grad {signal}|"
-        )
-
-
 class Custom(AbstractSensitivity):
     """A law of your own, from functions: `V = response(density) * limit(|grad f(s)|) * grad f(s)`.
-
-    ```
-    Custom(lambda s: 2.0 * jnp.sqrt(s))
-    Custom(lambda s: 3.0 * s, response=lambda u: jnp.exp(-u))
-    ```
 
     **Arguments:**
 
@@ -313,6 +188,14 @@ class Custom(AbstractSensitivity):
     - `limit`: factor on the drift as a function of its speed, likewise [dimensionless]. Default: none.
 
     A function that is an `equinox.Module` brings its numbers along as leaves, so that they can be differentiated.
+
+    **Raises:** `TypeError` if `potential`, `response` or `limit` is not a function.
+
+    >>> float(jc.models.Custom(lambda s: 2.0 * jnp.sqrt(s)).slope(jnp.array(4.0)))
+    0.5
+    >>> law = jc.models.Custom(lambda s: 3.0 * s, response=lambda u: jnp.exp(-u))
+    >>> float(law.response(jnp.array(0.0)))
+    1.0
     """
 
     function: Callable[[Array], Array]
@@ -345,8 +228,3 @@ class Custom(AbstractSensitivity):
         limit = "" if self.limiter is None else f"{called(self.limiter, 'l')}(|{call}|) "
         response = "" if self.crowding is None else f"{called(self.crowding, 'q')}({density}) "
         return response + limit + call
-
-
-def _product(inner: Factor | None, outer: Factor) -> Factor:
-    """Two factors in one, of which the inner law may have none."""
-    return outer if inner is None else lambda x: inner(x) * outer(x)

@@ -1,4 +1,4 @@
-"""How often a cell tumbles, from what it meets on its way: one law for agents, kinetic equations and their limits."""
+"""How often a swimmer tumbles, from what it meets on its way: one law for agents, kinetic equations and limits."""
 
 import abc
 from collections.abc import Callable
@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 class Cue(NamedTuple):
-    """What a cell meets.
+    """What a swimmer meets.
 
     **Fields:**
 
     - `position`, `heading`: one array for each axis [length], and the unit vector along which it swims.
     - `signal`: the concentration where it is.
-    - `along`, `passing`: how fast that changes by its own motion, `v . grad s`, and in place, `d_t s` [1 / time].
+    - `along`, `passing`: how fast that changes by its own motion, `v . grad s`, and in place, `d_t s`, by default 0
+      [concentration / time].
+
+    >>> here, right = (jnp.array([0.0]),), (jnp.array([1.0]),)
+    >>> cue = jc.models.Cue(here, right, signal=jnp.array([2.0]), along=jnp.array([0.5]), passing=0.25)
+    >>> cue.change.tolist(), cue.turned().change.tolist()
+    ([0.75], [-0.25])
     """
 
     position: PerAxis
@@ -38,12 +44,12 @@ class Cue(NamedTuple):
         return self.along + self.passing
 
     def turned(self) -> "Cue":
-        """The same for a cell that swims the other way."""
+        """The same for one that swims the other way."""
         return self._replace(heading=tuple(-p for p in self.heading), along=-self.along)
 
 
 class Moment(NamedTuple):
-    """What a cell does in a step: the rate at which it tumbles, that at which its tumbles end, and what it remembers.
+    """What a swimmer does in a step: the rate at which it tumbles, that at which tumbles end, and what it remembers.
 
     The second is `None` where the model's `tumble_duration` holds; both [1 / time].
     """
@@ -54,7 +60,7 @@ class Moment(NamedTuple):
 
 
 class AbstractTumbling(Shown):
-    """A tumble rate, which may depend on where a cell is, which way it swims, what it senses and what it remembers."""
+    """A tumble rate, which may depend on where a swimmer is, its direction, what it senses and what it remembers."""
 
     @property
     @abc.abstractmethod
@@ -63,26 +69,26 @@ class AbstractTumbling(Shown):
 
     @property
     def has_memory(self) -> bool:
-        """Whether it depends on more than what a cell meets now."""
+        """Whether it depends on more than what a swimmer meets now."""
         return False
 
     @abc.abstractmethod
     def rate(self, cue: Cue) -> Float[Array, "..."]:
-        """Tumbles per time of a running cell, one that is adapted if it has a memory [1 / time]."""
+        """Tumbles per time of a running swimmer, one that is adapted if it has a memory [1 / time]."""
 
     def rest(self, cue: Cue) -> Any:
-        """The memory of a cell that has long been where it is; `None` for laws without one."""
+        """The memory of a swimmer that has long been where it is; `None` for laws without one."""
         return None
 
     def live(self, cue: Cue, memory: Any, dt: ArrayLike, normal: Callable[[], Array]) -> "Moment":
-        """What a cell does in a step, to which the cue belongs as its middle, and what it then remembers.
+        """What a swimmer does in a step, to which the cue belongs as its middle, and what it then remembers.
 
         **Arguments:**
 
         - `cue`: what it meets.
         - `memory`: at the beginning of the step.
         - `dt`: the step [time].
-        - `normal`: draws a standard normal number for each cell.
+        - `normal`: draws a standard normal number for each swimmer.
         """
         return Moment(self.rate(cue), None, memory)
 
@@ -94,11 +100,22 @@ class AbstractTumbling(Shown):
     def limit(
         self, cells: "RunAndTumble", ndim: int, signal: Float[Array, ""]
     ) -> tuple[Float[Array, ""], AbstractSensitivity | None]:
-        """Mobility [length^2 / time] and sensitivity of a population that has tumbled often, about a signal."""
+        """Mobility [length^2 / time] and sensitivity of a population that has tumbled often, about a signal.
+
+        **Raises:** `TypeError` where the law has no such limit.
+        """
 
 
 class Spontaneous(AbstractTumbling):
-    """A rate that depends on nothing, or on the place: a number, or a function of points `(..., d)` [1 / time]."""
+    """A rate that depends on nothing, or on the place: a number, or a function of points `(..., d)` [1 / time].
+
+    **Raises:** `ValueError` or `TypeError` if `rate` is neither a function nor non-negative numbers.
+
+    >>> jc.models.RunAndTumble(20.0, jc.models.Spontaneous(0.5)).to_keller_segel(ndim=1)
+    Model(
+      d_t rho = div( 800 grad rho )
+    )
+    """
 
     base: Any
 
@@ -113,6 +130,7 @@ class Spontaneous(AbstractTumbling):
         return at(self.base, cue.position)
 
     def limit(self, cells, ndim, signal):
+        """They spread, and drift nowhere. **Raises:** `TypeError` if the rate depends on the place."""
         if callable(self.base):
             raise TypeError(f"A limit needs a rate that depends on no place, got {self!r}: FokkerPlanck would do.")
         return cells.spread(self.base, ndim), None
@@ -122,11 +140,16 @@ class Spontaneous(AbstractTumbling):
 
 
 class Directional(AbstractTumbling):
-    """In one dimension, a rate for cells that swim to the right and another for those that swim to the left.
+    """In one dimension, a rate for bacteria that swim to the right and another for those that swim to the left.
 
     **Arguments:**
 
     - `right`, `left`: a+ and a-, numbers or functions of points `(..., 1)`, not negative [1 / time].
+
+    **Raises:** `ValueError` or `TypeError` if a rate is neither a function nor non-negative numbers.
+
+    >>> jc.models.Directional(right=0.5, left=1.0).describe("")
+    '0.5 to the right, 1 to the left'
     """
 
     right: Any
@@ -143,6 +166,7 @@ class Directional(AbstractTumbling):
         return jnp.where(cue.heading[0] > 0, at(self.right, cue.position), at(self.left, cue.position))
 
     def limit(self, cells, ndim, signal):
+        """There is none. **Raises:** `TypeError`."""
         raise TypeError(f"{self!r} has no Keller-Segel limit: FokkerPlanck would do.")
 
     def describe(self, signal):

@@ -1,4 +1,4 @@
-"""Which way a cell goes after a tumble: the distribution of the cosine of the turning angle."""
+"""Which way a bacterium swims after a tumble: the distribution of the cosine of the turning angle."""
 
 import abc
 
@@ -22,7 +22,11 @@ class AbstractTurning(Shown):
 
 
 class Isotropic(AbstractTurning):
-    """All directions alike."""
+    """All directions alike.
+
+    >>> jc.models.Isotropic().cosine(jnp.array([0.0, 0.5, 1.0]), ndim=3).tolist()
+    [-1.0, 0.0, 1.0]
+    """
 
     def mean_cosine(self, ndim):
         return 0.0
@@ -34,7 +38,11 @@ class Isotropic(AbstractTurning):
 
 
 class Reversal(AbstractTurning):
-    """Back along the old path, always: the tumble of a cell in one dimension."""
+    """Back along the old path, always: the tumble of a swimmer in one dimension.
+
+    >>> jc.models.Reversal().mean_cosine(ndim=1)
+    -1.0
+    """
 
     def mean_cosine(self, ndim):
         return -1.0
@@ -49,6 +57,11 @@ class Persistent(AbstractTurning):
     **Arguments:**
 
     - `mean`: mean cosine, between -1 and 1; 0.33 for *E. coli* (Berg and Brown 1972). [dimensionless]
+
+    **Raises:** `ValueError` or `TypeError` if `mean` is not a number between -1 and 1.
+
+    >>> jc.models.Persistent(0.33).cosine(jnp.array([0.6, 0.7]), ndim=1).tolist()  # it reverses one time in three
+    [1.0, -1.0]
     """
 
     mean: Float[Array, ""]
@@ -74,12 +87,15 @@ class Persistent(AbstractTurning):
             return ((1 + mean**2) * turn + 2 * mean) / (1 + mean**2 + 2 * mean * turn)
         size, sign = jnp.abs(mean), jnp.where(mean < 0, -1, 1)
         k = _concentration(size)
+        # The inverse of the distribution function with exp(2k) taken out of it, so that nothing overflows however
+        # sharp the turn is. For k to 0 it is 0/0, and the law is the isotropic one.
         cosine = 1 + jnp.log(u + (1 - u) * jnp.exp(-2 * k)) / k
         return sign * jnp.where(size < 1e-3, 2 * u - 1, jnp.clip(cosine, -1, 1))
 
 
 def _concentration(mean: Float[Array, ""]) -> Float[Array, ""]:
     """k of `coth k - 1/k = mean`, by Newton's method from Banerjee et al. (2005)."""
+    # Below, coth k - 1/k = k/3 - ... is a difference of large numbers: `cosine` takes another formula there.
     mean = jnp.maximum(mean, 1e-3)
     k = mean * (3 - mean**2) / (1 - mean**2)
     for _ in range(4):

@@ -84,7 +84,7 @@ class TestRates:
 
     def test_equations_say_it(self):
         shown = repr(RunAndTumble(20.0, ExponentialResponse(1.0, 0.5, jnp.log), Persistent(0.33)))
-        assert "cells run at 20, tumble at rate 1 exp(-0.5 d(log c)/dt), and turn by Persistent(mean=0.33)" in shown
+        assert "swimmers run at 20, tumble at rate 1 exp(-0.5 d(log c)/dt), and turn by Persistent(mean=0.33)" in shown
 
 
 class TestTurns:

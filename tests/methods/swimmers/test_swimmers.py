@@ -493,9 +493,9 @@ class TestCellsThatDiffer:
         cells = RunAndTumble(20.0, jnp.ones(50), Reversal())
         with pytest.raises(ValueError, match=r"must have the shape \(100,\), got \(50,\)"):
             jc.solve(jc.Problem(cells, jc.FreeSpace(1), at_origin(100, 1)), jc.Agents(100), t1=1.0, dt=0.1, key=KEY)
-        with pytest.raises(ValueError, match="must be for the same cells"):
+        with pytest.raises(ValueError, match="must be for the same swimmers"):
             RunAndTumble(jnp.full(40, 20.0), jnp.ones(50), Reversal()).shape(1)
-        with pytest.raises(TypeError, match=r"50 cells, each with its own limit: jax.vmap"):
+        with pytest.raises(TypeError, match=r"50 swimmers, each with its own limit: jax.vmap"):
             cells.to_keller_segel(1)
         grid = jc.Grid.box(0.0, 100.0, 49, jc.NoFlux())
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
