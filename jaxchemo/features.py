@@ -8,6 +8,12 @@ class Feature(enum.Enum):
 
     Each method names those that it solves, and refuses all others: a feature that is new here is refused everywhere
     until a method says otherwise. The value completes the sentence "problems with ...".
+
+    >>> from jaxchemo.features import Feature
+    >>> Feature.GROWTH in jc.models.logistic_chemotaxis(sensitivity=5.0).features(ndim=2)
+    True
+    >>> Feature.FREE_SPACE.advice
+    'a large `jc.Grid.box(...)` stands for it'
     """
 
     DENSITIES = "densities of cells"

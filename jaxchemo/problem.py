@@ -38,6 +38,12 @@ class Problem(eqx.Module):
 
     Warns (`UserWarning`) where more than 0.1% of a condition that is given by its `mass` lies outside the domain: that
     part is not there.
+
+    >>> model, grid = jc.models.phks(mobility=0.1, sensitivity=1.0), jc.Grid.box(-1.0, 1.0, shape=64)
+    >>> cells, food = jc.initial.gaussian(mass=1.0, std=0.2), jc.initial.uniform(amplitude=2.0)
+    >>> problem = jc.Problem(model, grid, density=cells, signal=food)
+    >>> problem.signal
+    {'c': Uniform(size=amplitude 2)}
     """
 
     model: AbstractModel
@@ -56,7 +62,7 @@ class Problem(eqx.Module):
         self.domain = _checks.instance("domain", domain, (AbstractGrid, FreeSpace), "a domain such as jc.Grid.box(...)")
         free = [name for name, signal in model.signals.items() if not signal.slaved]
         self.density = _by_name("density", density, list(model.populations), self.domain)
-        # What swimming cells sense may be any field: they answer its changes.
+        # What swimmers sense may be any field: they answer its changes.
         signed = not isinstance(self.model, Model)
         self.signal = _by_name("signal", signal, free, self.domain, signed=signed)
         if isinstance(self.model, Model) and self.model.advection is not None:
@@ -68,7 +74,10 @@ class Problem(eqx.Module):
             _check_sensed(self.model, self.signal, self.domain)
 
     def replace(self, **changes: Any) -> "Problem":
-        """The same problem with other parts: `problem.replace(model=...)`."""
+        """The same problem with other parts: `problem.replace(model=...)`.
+
+        **Raises:** `TypeError` for a part that a problem has not; otherwise as the problem itself.
+        """
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if unknown := set(changes) - set(parts):
             raise TypeError(f"A problem has {_checks.listed(parts)}, not {_checks.listed(sorted(unknown))}.")
@@ -82,18 +91,18 @@ class Problem(eqx.Module):
     def continuum(self) -> Model:
         """The model, where it is one of densities.
 
-        **Raises:** `TypeError` for one of swimming cells.
+        **Raises:** `TypeError` for one of swimmers.
         """
-        what = "a Model of densities, such as `model.to_keller_segel()` makes of swimming cells"
+        what = "a Model of densities, such as `model.to_keller_segel()` makes of swimmers"
         return _checks.instance("model", self.model, Model, what)
 
     @property
     def swimmers(self) -> RunAndTumble:
-        """The model, where it is one of swimming cells.
+        """The model, where it is one of swimmers.
 
         **Raises:** `TypeError` for one of densities.
         """
-        return _checks.instance("model", self.model, RunAndTumble, "swimming cells, jc.models.RunAndTumble(...)")
+        return _checks.instance("model", self.model, RunAndTumble, "swimmers, jc.models.RunAndTumble(...)")
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -110,7 +119,10 @@ class Problem(eqx.Module):
         return model.features(domain.ndim).union(own, *(wall.features(model.populations) for wall in walls))
 
     def fields(self) -> tuple[Fields, Fields]:
-        """Densities and signals on the grid at the initial time, by name, all of one dtype."""
+        """Densities and signals on the grid at the initial time, by name, all of one dtype.
+
+        **Raises:** `TypeError` in `FreeSpace`.
+        """
         grid = _checks.instance("domain", self.domain, AbstractGrid, "a grid, to evaluate fields on")
         density = {name: condition.on_grid(grid) for name, condition in self.density.items()}
         signal = {name: condition.on_grid(grid) for name, condition in self.signal.items()}

@@ -4,7 +4,11 @@ import equinox as eqx
 
 
 class RESULTS(eqx.Enumeration):
-    """How a run ended. `RESULTS[result]` is the sentence; `result == RESULTS.successful` asks whether all went well."""
+    """How a run ended. `RESULTS[result]` is the sentence; `result == RESULTS.successful` asks whether all went well.
+
+    >>> jc.RESULTS[jc.RESULTS.capacity_exceeded]
+    'A buffer of fixed size is full. A larger capacity would do.'
+    """
 
     successful = "successful"
     nonfinite = (

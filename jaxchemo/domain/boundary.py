@@ -39,16 +39,21 @@ class AbstractBoundary(Shown):
 
         **Arguments:**
 
-        - `field`: cell values, the axis of this boundary first.
-        - `width`: ghost cells on each side.
-        - `name`: which species or signal the field is; a wall that prescribes values looks its value up by it.
-        - `t`: time, for values that change.
-        - `transform`: applied to a prescribed value, for a field that is a function of the named one.
+        - `field`: cell values `(n, ...)`, the axis of this boundary first.
+        - `width`: ghost cells on each side. Default 1.
+        - `name`: which species or signal the field is; a wall that prescribes values looks its value up by it. Default:
+          none, for which nothing is prescribed.
+        - `t`: time, for values that change. Default 0.
+        - `transform`: applied to a prescribed value, for a field that is a function of the named one. Default: none.
+
+        **Returns:** `(n + 2 width, ...)` values.
+
+        **Raises:** `ValueError` if an axis with a wall that continues a field has a single cell.
         """
 
     @abc.abstractmethod
     def fold(self, x: Float[Array, " p"], lower: float, upper: float) -> Float[Array, " p"]:
-        """Coordinates after a step, brought back into `[lower, upper]`."""
+        """Coordinates `(P,)` after a step, brought back into `[lower, upper]` [length]."""
 
     @abc.abstractmethod
     def keeps(self, x: Float[Array, " p"], lower: float, upper: float) -> Array | bool:
@@ -87,6 +92,11 @@ class NoFlux(AbstractBoundary):
 
     For a field this is even reflection about the wall, which is a face between cells; for a particle it is specular
     reflection. The two describe the same physics, so mass is conserved to round-off at both levels.
+
+    >>> jc.NoFlux().pad(jnp.array([1.0, 2.0, 3.0])).tolist()  # ghost cells mirror the field
+    [1.0, 1.0, 2.0, 3.0, 3.0]
+    >>> round(float(jc.NoFlux().fold(jnp.array(1.25), 0.0, 1.0)), 3)  # a particle is reflected
+    0.75
     """
 
     def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
@@ -114,12 +124,17 @@ class NoFlux(AbstractBoundary):
 
 
 class Periodic(AbstractBoundary):
-    """The two ends are the same place: fields wrap around and so do particles."""
+    """The two ends are the same place: fields wrap around and so do particles.
+
+    >>> jc.Periodic().pad(jnp.array([1.0, 2.0, 3.0])).tolist()
+    [3.0, 1.0, 2.0, 3.0, 1.0]
+    """
 
     def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
         return jnp.pad(field, [(width, width)] + [(0, 0)] * (field.ndim - 1), mode="wrap")
 
     def fold(self, x, lower, upper):
+        # Of a position just below `lower`, round-off may make `upper` itself: the same place, in the last cell.
         return lower + jnp.mod(x - lower, upper - lower)
 
     def keeps(self, x, lower, upper):
@@ -143,7 +158,7 @@ class Periodic(AbstractBoundary):
 class Dirichlet(AbstractBoundary):
     """Prescribed values at the wall; a particle that reaches it is absorbed.
 
-    Nothing passes of a species or signal without a prescribed value: `Dirichlet({"oxygen": 1.0})` holds the oxygen and
+    Nothing passes of a species or signal without a prescribed value: `Dirichlet({"oxygen": 1.0})` fixes the oxygen and
     keeps the cells in. The signal that they sense there is continued linearly.
 
     **Arguments:**
@@ -152,8 +167,12 @@ class Dirichlet(AbstractBoundary):
       the whole wall; it may be a function of time, `value(t)`. Default 0, the absorbing wall. [units of the field]
 
     **Raises:** `ValueError` or `TypeError` for anything else. `Problem` refuses names that its model has not. It also
-    refuses values below zero, except of signals that follow the cells at once and of those that swimming cells sense,
-    which have no level of their own.
+    refuses values below zero, except of signals that follow the cells at once and of those that swimmers sense, which
+    have no level of their own.
+
+    >>> wall = jc.Dirichlet({"oxygen": 1.0})
+    >>> wall.closed("rho"), wall.closed("oxygen")
+    ((True, True), (False, False))
     """
 
     value: Any
@@ -183,10 +202,12 @@ class Dirichlet(AbstractBoundary):
         return value(t) if callable(value) else value
 
     def pad(self, field, width=1, *, name=None, t=0.0, transform=identity):
+        """See the contract. **Raises:** `ValueError` if a field without a value here has a single cell."""
         value = self.value_of(name, t)
         if value is None:
             if field.shape[0] < 2:
                 raise ValueError(f"An axis with a Dirichlet wall needs at least 2 cells, got {field.shape[0]}.")
+            # What has no value here does not diffuse, and needs none: mirrored, its slope and the drift would vanish.
             steps = jnp.arange(1, width + 1, dtype=field.dtype).reshape((-1,) + (1,) * (field.ndim - 1))
             low = field[:1] + jnp.flip(steps, 0) * (field[:1] - field[1:2])
             high = field[-1:] + steps * (field[-1:] - field[-2:-1])
@@ -212,11 +233,11 @@ class Dirichlet(AbstractBoundary):
         return True
 
     def closed(self, name):
-        unheld = isinstance(self.value, dict) and name not in self.value
-        return unheld, unheld
+        free = isinstance(self.value, dict) and name not in self.value
+        return free, free
 
     def empties(self, name: str) -> bool:
-        """Whether the field `name` is held at zero for good, as far as is known: its particles are lost here, and none
+        """Whether the field `name` is kept at zero for good, as far as is known: its particles are lost here, and none
         come in."""
         value = self.value.get(name) if isinstance(self.value, dict) else self.value
         return value is not None and not callable(value) and _checks.is_concrete(value) and bool(value == 0)
@@ -232,7 +253,17 @@ class Dirichlet(AbstractBoundary):
 
 
 class Mixed(AbstractBoundary):
-    """A different boundary at each end of an axis: `Mixed(NoFlux(), Dirichlet(1.0))`. Periodic ends come in pairs."""
+    """A different boundary at each end of an axis, such as a closed one and an open one. Periodic ends come in pairs.
+
+    **Arguments:**
+
+    - `low`, `high`: what happens at the lower and at the upper end, `NoFlux()` or `Dirichlet(...)`.
+
+    **Raises:** `TypeError` if an end is no boundary, or `Periodic` or `Mixed` itself.
+
+    >>> jc.Grid.box(0.0, 1.0, 8, boundary=[(jc.NoFlux(), jc.Dirichlet(1.0))]).boundaries
+    (Mixed(low=NoFlux(), high=Dirichlet(value=1)),)
+    """
 
     low: AbstractBoundary
     high: AbstractBoundary

@@ -74,11 +74,20 @@ class AbstractGrid(eqx.Module):
 
     @abc.abstractmethod
     def divergence(self, flux: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
-        """Outflow per volume of each cell through its two faces along `axis`; `flux` has one more face than cells."""
+        """Outflow per volume of each cell through its two faces along `axis`; `flux` has one more face than cells.
+
+        It is in units of the flux over a length.
+        """
 
     @abc.abstractmethod
     def average(self, function: Callable[[Array], Array], order: int = 3) -> Float[Array, "*shape"]:
-        """Cell averages of `function`, which maps points `(..., d)` to values `(...)`, by Gauss quadrature."""
+        """Cell averages of `function`, which maps points `(..., d)` to values `(...)`, by Gauss quadrature.
+
+        **Arguments:**
+
+        - `function`: of points `(*shape, d)` [length].
+        - `order`: points along each axis of a cell. Default 3: in a box, polynomials of degree 5 are exact.
+        """
 
     def integrate(self, field: Float[Array, "*shape"]) -> Float[Array, ""]:
         """Integral of a field over the domain [units of the field x length^d]."""
@@ -89,6 +98,12 @@ class Grid(AbstractGrid):
     """A box of equal cells in one, two or three dimensions. Build it with `Grid.box`.
 
     The spacing may differ between the axes; fields are arrays of shape `shape` in the order of the axes.
+
+    >>> grid = jc.Grid.box((-1, -1), (1, 1), shape=(64, 32))
+    >>> grid.spacing
+    (0.03125, 0.0625)
+    >>> grid.centers.shape
+    (64, 32, 2)
     """
 
     lower: tuple[float, ...] = eqx.field(static=True)
@@ -209,6 +224,7 @@ class Grid(AbstractGrid):
         return jnp.diff(flux, axis=axis) / self.spacing[axis]
 
     def average(self, function, order=3):
+        # In a Gaussian whose standard deviation is one cell, the value at the centre is 4% above the average.
         nodes, weights = np.polynomial.legendre.leggauss(order)
         total = jnp.zeros(self.shape)
         for index in np.ndindex(*(order,) * self.ndim):
@@ -259,6 +275,11 @@ class FreeSpace(eqx.Module):
     **Arguments:**
 
     - `ndim`: dimension of the space, 1, 2 or 3.
+
+    **Raises:** `ValueError` or `TypeError` if `ndim` is not 1, 2 or 3.
+
+    >>> jc.FreeSpace(2)
+    FreeSpace(ndim=2)
     """
 
     ndim: int = eqx.field(static=True)

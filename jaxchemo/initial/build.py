@@ -37,6 +37,10 @@ def gaussian(
     - `std`: standard deviation per coordinate, positive [length]; one number, or one each.
 
     **Raises:** `ValueError` naming the argument at fault.
+
+    >>> bump = jc.initial.gaussian(mass=1.0, center=(0.0, 0.5), std=0.1)
+    >>> round(float(bump(jnp.array([0.0, 0.5]))), 2)  # its height, 1 / (2 pi std^2)
+    15.92
     """
     std = _vector("std", std, _checks.positive)
     return Gaussian(_one_of(mass, amplitude), _vector("center", center), std)
@@ -46,6 +50,12 @@ def mixture(parts: Sequence[AbstractProfile]) -> Mixture:
     """The sum of several profiles: `mixture([gaussian(...), gaussian(...)])`.
 
     Each is cut by the domain as it is alone. Particles are shared out by the mass that is left in the domain.
+
+    **Raises:** `ValueError` without any part; `TypeError` for a part that no formula gives.
+
+    >>> two = jc.initial.mixture([jc.initial.gaussian(amplitude=h, std=0.1) for h in (1.0, 2.0)])
+    >>> float(two(jnp.zeros(2)))
+    3.0
     """
     parts, what = _checks.several("parts", parts, "initial condition"), "initial conditions given by formulas"
     known = [_checks.instance("parts", part, AbstractProfile, what) for part in parts]
@@ -95,12 +105,19 @@ def ball(
       it, the cells at its edge know its mass to about a percent.
     - `center`: middle [length]. Default 0.
     - `radius`: positive [length]. On a grid the field has no gradient in it; as particles it does.
+
+    **Raises:** `ValueError` naming the argument at fault.
     """
     return Ball(_one_of(mass, amplitude), _vector("center", center), _checks.positive("radius", radius))
 
 
 def uniform(*, mass: ArrayLike | None = None, amplitude: ArrayLike | None = None) -> Uniform:
-    """The same value everywhere: `mass` over the whole box, or `amplitude`, the value; exactly one."""
+    """The same value everywhere.
+
+    **Arguments:** `mass` over the whole box, or `amplitude`, the value; exactly one.
+
+    **Raises:** `ValueError` unless exactly one of them is given, `mass` positive, `amplitude` not negative.
+    """
     return Uniform(_one_of(mass, amplitude))
 
 
@@ -109,9 +126,11 @@ def perturbed(value: ArrayLike, noise: ArrayLike = 0.01, seed: int = 0) -> Pertu
 
     **Arguments:**
 
-    - `value`: the mean, non-negative.
-    - `noise`: relative size of the perturbation, between 0 and 1. Default 0.01.
+    - `value`: the mean, non-negative [units of the field].
+    - `noise`: relative size of the perturbation, between 0 and 1 [dimensionless]. Default 0.01.
     - `seed`: of the noise. Default 0.
+
+    **Raises:** `ValueError` or `TypeError` if `value` or `seed` is negative, or `noise` not between 0 and 1.
     """
     relative = _checks.non_negative("noise", noise)
     noise = _checks.require("noise", relative, noise, lambda a: a <= 1, "be at most 1, or the field turns negative")
@@ -122,6 +141,11 @@ def function(f: Callable[[Array], Array]) -> Function:
     """A function `f` that maps points `(..., d)` to non-negative values `(...)`, written with `jax.numpy`.
 
     Its mass is its integral over the domain. On periodic axes it is taken as it is, from wall to wall.
+
+    **Raises:** `TypeError` if `f` is not a function. `Problem` refuses values that are negative or not finite.
+
+    >>> jc.initial.function(lambda x: 1 + x[..., 0]).on_grid(jc.Grid.box(0.0, 1.0, shape=2)).round(2).tolist()
+    [1.25, 1.75]
     """
     if not callable(f):
         raise TypeError(f"`f` must be a function of points (..., d), got {f!r}.")
@@ -129,12 +153,21 @@ def function(f: Callable[[Array], Array]) -> Function:
 
 
 def array(values: ArrayLike) -> FromArray:
-    """Cell values `values` of the grid's shape, finite and non-negative."""
+    """Cell values `values` of the grid's shape, finite and non-negative.
+
+    **Raises:** `ValueError` or `TypeError` unless all are finite numbers; `Problem` refuses other shapes, and negative ones.
+    """
     return FromArray(_checks.real("values", values, arrays=True))
 
 
 def particles(positions: ArrayLike, mass: ArrayLike = 1.0) -> Particles:
-    """Particles at `positions` `(n, d)` [length] that share `mass` equally; on a grid, their histogram."""
+    """Particles at `positions` `(n, d)` [length] that share `mass` equally; on a grid, their histogram.
+
+    **Raises:** `ValueError` unless `positions` are finite and `(n, d)`, with `n` at least 1, and `mass` is positive.
+
+    >>> jc.initial.particles([[0.1], [0.2], [0.7]], mass=3.0).on_grid(jc.Grid.box(0.0, 1.0, shape=2)).tolist()
+    [4.0, 2.0]
+    """
     positions = _checks.real("positions", positions, arrays=True)
     if positions.ndim != 2:
         raise ValueError(f"`positions` must have shape (n, d), got {positions.shape}.")

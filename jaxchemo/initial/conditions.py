@@ -15,7 +15,14 @@ from jaxchemo.initial.points import AbstractPoints, Random
 
 
 class AbstractInitial(Shown):
-    """A non-negative field at the initial time."""
+    """A non-negative field at the initial time.
+
+    >>> bump = jc.initial.gaussian(mass=2.0, std=0.1)
+    >>> float(bump.mass_in(jc.FreeSpace(2)))
+    2.0
+    >>> bump.sample(jax.random.key(0), 100, jc.FreeSpace(2)).shape
+    (100, 2)
+    """
 
     @abc.abstractmethod
     def on_grid(self, grid: AbstractGrid) -> Float[Array, "*shape"]:
@@ -57,10 +64,16 @@ class AbstractInitial(Shown):
         return False
 
     def check(self, name: str, grid: AbstractGrid | FreeSpace) -> None:
-        """Refuses, in words about the argument `name`, a condition that does not fit the grid."""
+        """Refuses, in words about the argument `name`, a condition that does not fit the grid.
+
+        **Raises:** `ValueError` or `TypeError`.
+        """
 
     def check_values(self, name: str, grid: AbstractGrid, *, signed: bool) -> None:
-        """Refuses values on a grid that are not finite or, unless it is `signed`, negative, where they are known."""
+        """Refuses values on a grid that are not finite or, unless it is `signed`, negative, where they are known.
+
+        **Raises:** `ValueError`.
+        """
 
     @eqx.filter_jit
     def sample(
@@ -81,6 +94,8 @@ class AbstractInitial(Shown):
         - `n`: number of particles.
         - `grid`: a box, or `FreeSpace`.
         - `points`: `Random()` (default) or `Sobol()`.
+
+        **Raises:** `TypeError` for a field that is known on a grid only, in `FreeSpace`.
         """
         x = self.place(points(key, n, self.uniforms(grid.ndim)), grid)
         if isinstance(grid, Grid) and self.overflows:
@@ -127,17 +142,29 @@ def in_cells(field: Float[Array, "*shape"], u: Float[Array, "n d"], grid: Grid) 
 
 
 def cells(grid: AbstractGrid | FreeSpace) -> AbstractGrid:
-    """The grid, for a field that is known, or bounded, by its cells only."""
+    """The grid, for a field that is known, or bounded, by its cells only.
+
+    **Raises:** `TypeError` for another domain.
+    """
     return _checks.instance("domain", grid, AbstractGrid, "a grid: this field is not known in the whole space")
 
 
 def box(grid: AbstractGrid | FreeSpace) -> Grid:
-    """The box, for a field that fills it or is known by its cells."""
+    """The box, for a field that fills it or is known by its cells.
+
+    **Raises:** `TypeError` for another domain.
+    """
     return _checks.instance("domain", grid, Grid, "a box, jc.Grid.box(...): this field is not known in the whole space")
 
 
 class AbstractProfile(AbstractInitial):
-    """A field given by a formula, known at every point."""
+    """A field given by a formula, known at every point.
+
+    >>> isinstance(jc.initial.gaussian(mass=1.0, std=0.1), jc.initial.AbstractProfile)
+    True
+    >>> isinstance(jc.initial.array([1.0, 2.0]), jc.initial.AbstractProfile)
+    False
+    """
 
     @abc.abstractmethod
     def __call__(self, x: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:

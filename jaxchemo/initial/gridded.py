@@ -20,6 +20,7 @@ class FromArray(AbstractGridded):
         return self.values
 
     def check(self, name, grid):
+        """**Raises:** `ValueError` for another shape than the grid's, or a negative value."""
         if isinstance(grid, FreeSpace):
             raise ValueError(f"`{name}`: an array has values on a grid, but the domain is {grid!r}.")
         if self.values.shape != grid.shape:
@@ -42,7 +43,12 @@ class Perturbed(AbstractGridded):
 
 
 class Particles(AbstractGridded):
-    """Particles that the user has, all of the same weight; see `particles`."""
+    """Particles that the user has, all of the same weight; see `particles`.
+
+    >>> ours = jc.initial.particles(np.array([[0.1, 0.2], [0.3, 0.4]]))
+    >>> ours.sample(jax.random.key(0), 2, jc.FreeSpace(2)).round(1).tolist() == ours.positions.round(1).tolist()
+    True
+    """
 
     positions: Float[Array, "n d"]
     mass: Float[Array, ""]
@@ -56,6 +62,7 @@ class Particles(AbstractGridded):
         return self.mass
 
     def place(self, u, grid):
+        """The particles themselves. **Raises:** `ValueError` if as many are not wanted."""
         if u.shape[0] != self.positions.shape[0]:
             raise ValueError(f"The initial condition has {self.positions.shape[0]} particles, the method {u.shape[0]}.")
         return self.positions
@@ -65,6 +72,7 @@ class Particles(AbstractGridded):
         return True
 
     def check(self, name, grid):
+        """**Raises:** `ValueError` for another dimension than the domain's, or a particle outside a box."""
         if not isinstance(grid, Grid | FreeSpace) or self.positions.shape[1] != grid.ndim:
             raise ValueError(
                 f"`{name}`: positions of dimension {self.positions.shape[1]} do not fit the grid {grid!r}."

@@ -11,7 +11,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 
 class AbstractPoints(eqx.Module):
-    """A way to draw points in the open unit cube."""
+    """A way to draw points in the open unit cube.
+
+    >>> class Even(jc.initial.AbstractPoints):
+    ...     def __call__(self, key, n, dimension):
+    ...         return jnp.stack(dimension * [(jnp.arange(n) + 0.5) / n], axis=1)
+    >>> jc.initial.uniform(mass=1.0).sample(jax.random.key(0), 2, jc.Grid.box(0.0, 8.0, shape=4), Even()).tolist()
+    [[2.0], [6.0]]
+    """
 
     @abc.abstractmethod
     def __call__(self, key: PRNGKeyArray, n: int, dimension: int) -> Float[Array, "n dimension"]:
@@ -19,9 +26,14 @@ class AbstractPoints(eqx.Module):
 
 
 class Random(AbstractPoints):
-    """Independent uniform points."""
+    """Independent uniform points.
+
+    >>> jc.initial.Random()(jax.random.key(0), n=1000, dimension=3).shape
+    (1000, 3)
+    """
 
     def __call__(self, key, n, dimension):
+        # Not 0 and not 1, where the quantiles of unbounded profiles are infinite.
         tiny = float(jnp.finfo(jnp.result_type(float)).eps)
         return jax.random.uniform(key, (n, dimension), float, minval=tiny, maxval=1 - tiny)
 
@@ -31,6 +43,10 @@ class Sobol(AbstractPoints):
 
     Equal error needs far fewer particles for the initial condition; the later noise of a run is not reduced. A number
     of points that is a power of two is best balanced. **Source:** Joe and Kuo (2008) directions, as in scipy.
+
+    >>> u = jc.initial.Sobol()(jax.random.key(0), n=4, dimension=1)
+    >>> sorted((4 * u[:, 0]).astype(int).tolist())  # one in each quarter
+    [0, 1, 2, 3]
     """
 
     def __call__(self, key, n, dimension):

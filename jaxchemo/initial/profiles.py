@@ -111,6 +111,7 @@ class Ring(AbstractSized):
         return _within(self.center, reach, grid)
 
     def place(self, u, grid):
+        # The quantile has no formula: it is interpolated in a table of the distribution of distances from the axis.
         nodes = jnp.linspace(jnp.maximum(self.radius - 7 * self.width, 0), self.radius + 7 * self.width, 2048)
         table = self._cumulative(nodes)
         s = jnp.interp(table[0] + u[:, 0] * (table[-1] - table[0]), table, nodes)
@@ -129,6 +130,7 @@ class Ring(AbstractSized):
         return self.width
 
     def check(self, name, grid):
+        """**Raises:** `ValueError` for a domain of another kind or dimension."""
         if grid.ndim not in (2, 3) or not isinstance(grid, Grid | FreeSpace):
             raise ValueError(f"`{name}`: a ring lives on a Grid in 2 or 3 dimensions or in FreeSpace, not on {grid!r}.")
         _check_lengths(name, grid, center=self.center)
@@ -161,6 +163,7 @@ class Ball(AbstractSized):
         return _within(self.center, self.radius, grid)
 
     def place(self, u, grid):
+        # A normal vector has no preferred direction; a share u of the ball lies within its radius times u^(1/d).
         direction = ndtri(u[:, 1:])
         direction = direction / jnp.linalg.norm(direction, axis=1, keepdims=True)
         return self.center + self.radius * u[:, :1] ** (1 / grid.ndim) * direction
@@ -280,6 +283,7 @@ class Function(AbstractProfile):
         _checks.of_points(name, self.f, grid.ndim, "values")
 
     def check_values(self, name, grid, *, signed):
+        """**Raises:** `ValueError` with the first place where the function has such a value."""
         if _checks.compiling():
             return
         for points in _blocks(grid):
