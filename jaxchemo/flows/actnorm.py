@@ -34,6 +34,11 @@ class ActNorm(AbstractBijection):
     **Raises:** `ValueError` naming the argument at fault.
 
     **Source:** KRnet (Tang, Wan and Liao 2020; code MJfadeaway/DAS), where `s` and `b` are constant.
+
+    >>> from jaxchemo.flows import ActNorm
+    >>> y, log_det = ActNorm(2).transform_and_log_det(jnp.array([1.0, 2.0]), jnp.array(0.5))
+    >>> y.tolist(), float(log_det)
+    ([1.0, 2.0], 0.0)
     """
 
     log_scale: Float[Array, "3 d"]  # coefficients of 1, t and t^2 [dimensionless]

@@ -17,7 +17,7 @@ class AbstractBijection(Shown):
     def transform_and_log_det(
         self, x: Float[Array, " d"], t: Float[Array, ""]
     ) -> tuple[Float[Array, " d"], Float[Array, ""]]:
-        """The image of a point, and `log |det|` of the Jacobian there."""
+        """The image `(d,)` of a point at a time, and `log |det|` of the Jacobian there [dimensionless]."""
 
     @abc.abstractmethod
     def inverse_and_log_det(

@@ -43,6 +43,11 @@ class AffineCoupling(AbstractBijection):
     **Raises:** `TypeError` or `ValueError` naming the argument at fault.
 
     **Source:** KRnet (Tang, Wan and Liao 2020; code MJfadeaway/DAS), without its time and with tanh for its ReLU.
+
+    >>> from jaxchemo.flows import AffineCoupling
+    >>> layer = AffineCoupling(ndim=3, split=1, key=jax.random.key(0))
+    >>> layer.network[0].weight.shape  # from one coordinate and the time to 24 units
+    (24, 2)
     """
 
     network: tuple[Dense, ...]

@@ -25,6 +25,10 @@ class Chain(AbstractBijection):
     - `layers`: bijections of the same number of coordinates, the first to be applied first.
 
     **Raises:** `TypeError` naming the layer that is none.
+
+    >>> from jaxchemo.flows import Chain, Reverse
+    >>> Chain([Reverse(), Reverse()]).transform_and_log_det(jnp.array([1.0, 2.0]), 0.0)[0].tolist()
+    [1.0, 2.0]
     """
 
     layers: tuple[AbstractBijection, ...]
@@ -56,6 +60,10 @@ class Block(AbstractBijection):
     - `size`: number of coordinates that it acts on, at least 1.
 
     **Raises:** `TypeError` or `ValueError` naming the argument at fault.
+
+    >>> from jaxchemo.flows import Block, Reverse
+    >>> Block(Reverse(), size=2).transform_and_log_det(jnp.array([1.0, 2.0, 3.0]), 0.0)[0].tolist()
+    [2.0, 1.0, 3.0]
     """
 
     layer: AbstractBijection
@@ -74,7 +82,12 @@ class Block(AbstractBijection):
 
 
 class Reverse(AbstractBijection):
-    """The coordinates in reverse order."""
+    """The coordinates in reverse order.
+
+    >>> from jaxchemo.flows import Reverse
+    >>> Reverse().transform_and_log_det(jnp.array([1.0, 2.0]), 0.0)[0].tolist()
+    [2.0, 1.0]
+    """
 
     def transform_and_log_det(self, x, t):
         return x[::-1], jnp.zeros((), x.dtype)

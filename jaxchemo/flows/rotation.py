@@ -21,6 +21,10 @@ class Rotation(AbstractBijection):
     **Raises:** `ValueError` naming the argument at fault.
 
     **Source:** KRnet (Tang, Wan and Liao 2020; code MJfadeaway/DAS).
+
+    >>> from jaxchemo.flows import Rotation
+    >>> Rotation(2).transform_and_log_det(jnp.array([1.0, 2.0]), 0.0)[0].tolist()
+    [1.0, 2.0]
     """
 
     factors: Float[Array, "d d"]  # L below the diagonal, U on and above it [dimensionless]

@@ -155,7 +155,7 @@ def function(f: Callable[[Array], Array]) -> Function:
 def array(values: ArrayLike) -> FromArray:
     """Cell values `values` of the grid's shape, finite and non-negative.
 
-    **Raises:** `ValueError` or `TypeError` unless all are finite numbers; `Problem` refuses other shapes, and negative ones.
+    **Raises:** `ValueError` or `TypeError` unless all are finite numbers; `Problem` refuses what else does not fit.
     """
     return FromArray(_checks.real("values", values, arrays=True))
 

@@ -13,7 +13,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 
 class Fit(NamedTuple):
-    """Parameters found, what was frozen for them, the mean squared residual, and how many steps were tried."""
+    """The best parameters, what was frozen for them, the mean squared residual, and how many steps were tried.
+
+    >>> from jaxchemo.optimise import Fit
+    >>> Fit(parameters=jnp.zeros(2), frozen=None, loss=jnp.array(0.5), solves=jnp.array(3)).parameters.shape
+    (2,)
+    """
 
     parameters: Float[Array, " p"]
     frozen: Any
@@ -49,7 +54,16 @@ def fit(
     - `refresh`: from parameters to what is frozen, with one entry for each datum, and whether they are allowed.
     - `parameters`: the start; `data`: stacked along a first axis, a whole number of blocks.
     - `iterations`: accepted steps at most; a search also ends where one gains less than 2%. Default 12.
-    - `tries`: dampings for each step. Default 5. `block`: data whose Jacobian is held at a time. Default 256.
+    - `tries`: dampings for each step. Default 5. `block`: data whose Jacobian is in memory at a time. Default 256.
+
+    **Raises:** `TypeError` if the data are no whole number of blocks.
+
+    >>> from jaxchemo.optimise import fit
+    >>> def residual(p, datum, frozen):
+    ...     return p[0] * datum[:1] - datum[1:]  # a slope through the origin
+    >>> data, nothing = jnp.array([[1.0, 2.0], [2.0, 4.0]]), lambda p: (jnp.zeros(2), jnp.array(True))
+    >>> fit(residual, nothing, jnp.zeros(1), data).parameters.round(3).tolist()
+    [2.0]
     """
 
     def loss(parameters: Array, frozen: Any) -> Array:
@@ -59,6 +73,7 @@ def fit(
     def attempt(search: _Search, normal: tuple[Array, Array]) -> tuple[_Search, Array]:
         matrix, gradient = normal
         diagonal = jnp.diag(matrix)
+        # With the last layer of a network at zero, the others' columns are zero: the mean keeps the matrix regular.
         damped = matrix + jnp.diag(search.damping * (diagonal + 1e-3 * jnp.mean(diagonal)))
         step = jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), gradient)
         candidate = search.parameters - step
@@ -103,13 +118,19 @@ def normal_equations(
     *,
     block: int = 256,
 ) -> tuple[Float[Array, "p p"], Float[Array, " p"]]:
-    """`J^T J` and `J^T r` over all residuals, both over their number; the matrix summed in single precision."""
+    """`J^T J` `(p, p)`, summed in single precision, and `J^T r` `(p,)`, both over the number of residuals.
+
+    **Arguments:** as `fit`; `frozen` has one entry for each datum.
+
+    **Raises:** `TypeError` if the data are no whole number of blocks.
+    """
     jacobian = jax.jacrev(residual)
 
     def add(total: tuple[Array, Array], part: Any) -> tuple[tuple[Array, Array], None]:
-        datum, held = part
-        r = jax.vmap(residual, (None, 0, 0))(parameters, datum, held).reshape(-1)
-        j = jax.vmap(jacobian, (None, 0, 0))(parameters, datum, held).reshape(r.size, -1)
+        datum, fixed = part
+        r = jax.vmap(residual, (None, 0, 0))(parameters, datum, fixed).reshape(-1)
+        j = jax.vmap(jacobian, (None, 0, 0))(parameters, datum, fixed).reshape(r.size, -1)
+        # The matrix only shapes a step, which is accepted by its loss: single precision will do.
         small = j.astype(jnp.float32)
         return (total[0] + (small.T @ small).astype(j.dtype), total[1] + j.T @ r), None
 
