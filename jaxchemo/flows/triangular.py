@@ -21,11 +21,10 @@ class Carried(NamedTuple):
     **Fields:** the position `(d,)`, the velocity `d position / dt`, the score there (gradient of the log density), the
     log of the Jacobian's determinant, and the least slope of a coupling, which must stay positive.
 
-    >>> from jaxchemo.flows import TriangularFlow
-    >>> flow, x = TriangularFlow(2, key=jax.random.key(0)), jnp.array([1.0, 2.0])
-    >>> carried = jax.eval_shape(flow.carry, x, -x, jnp.array(0.5))
-    >>> carried.velocity.shape, carried.log_det.shape
-    ((2,), ())
+    >>> from jaxchemo.flows import Carried
+    >>> x, zero = jnp.array([1.0, 2.0]), jnp.array(0.0)
+    >>> Carried(position=x, velocity=0 * x, score=-x, log_det=zero, least=zero + 1).score.tolist()  # at t = 0
+    [-1.0, -2.0]
     """
 
     position: Float[Array, " d"]

@@ -35,6 +35,10 @@ def uniform(t: Real, *, density: Real, signal: Real, consumption: Real = 1.0) ->
     - `consumption`: food eaten per cell and time. Default 1.
 
     **Returns:** `(rho, c)`.
+
+    >>> rho, c = jc.references.exact.uniform(1.0, density=2.0, signal=3.0)
+    >>> float(rho), round(float(c), 3)
+    (2.0, 0.406)
     """
     rho, time = jnp.broadcast_arrays(jnp.asarray(density, float), jnp.asarray(t, float))
     return rho, signal * jnp.exp(-consumption * rho * time)
@@ -230,6 +234,7 @@ def travelling_band(
     more = jnp.logaddexp(0.0, log_e)  # ln(1 + E), which must not overflow far behind
     ratio = sensitivity / mobility
     height = ahead * speed**2 / (consumption * mobility * (ratio - 1))
+    # One exponential for both factors: apart, far behind, the first overflows and the second vanishes.
     return height * jnp.exp(log_e - ratio / (ratio - 1) * more), ahead * jnp.exp(-more / (ratio - 1))
 
 
@@ -291,8 +296,10 @@ def barenblatt(
 
     **Arguments:**
 
-    - `x`: points `(..., d)`; `t`: time since all was in one point, positive; it broadcasts with the points.
+    - `x`: points `(..., d)` [length]; `t`: time since all was in one point, positive; it broadcasts with the points.
     - `mobility`: at density 1 [length^2 / time]; `power`: positive [dimensionless]; `mass`: of the population.
+
+    **Returns:** the density at the points.
 
     **Source:** Barenblatt (1952); Vazquez, The Porous Medium Equation (2007).
     """

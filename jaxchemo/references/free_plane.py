@@ -18,7 +18,17 @@ from jaxchemo.problem import Problem
 
 
 class FreePlane(NamedTuple):
-    """Times, points `(n, n, 2)` of a square, the area of each, and the density over the mass there at each time."""
+    """What `free_plane` gives.
+
+    **Fields:** times, points `(n, n, 2)` of a square [length], the area of each [length^2], and the density over the
+    mass there at each time, `(t, n, n)` [1 / length^2].
+
+    >>> points = jc.Grid.box((-6, -6), (6, 6), shape=(64, 64)).centers
+    >>> p = jc.initial.gaussian(mass=1.0, std=1.0)(points)
+    >>> frames = jc.references.FreePlane((0.0,), np.asarray(points), (12 / 64) ** 2, np.asarray(p)[None])
+    >>> round(frames.spread(0), 3)
+    2.0
+    """
 
     ts: tuple[float, ...]
     points: Float[np.ndarray, "n n 2"]
@@ -56,7 +66,9 @@ def free_plane(
     - `half_width`, `center`: of the square [length]. Default 6 about the origin.
     - `cells`: on each side. Default 192. `dt`: the longest step [time]. Default 1e-3.
 
-    **Raises:** `ValueError` or `TypeError` for other problems.
+    **Returns:** a `FreePlane` at these times.
+
+    **Raises:** `ValueError` or `TypeError` for other problems, or fewer than 8 `cells`.
     """
     start, system = Attraction.check(problem), Attraction.of(problem)
     if problem.domain.ndim != 2 or not isinstance(start, AbstractProfile):
@@ -117,6 +129,8 @@ def _step(square: _Square, modes: Complex[Array, "n m"], dt: Float[Array, ""]) -
 
 def _kernels(n: int, h: float) -> list[Array]:
     """Both components of the force of a unit mass, in modes of the square padded to twice its size."""
+    # No two points of the square are further apart than its diagonal: a kernel cut off beyond has the same force, and a
+    # transform without a pole. That oscillates, so it takes modes of four times the square; in space, twice is enough.
     reach = 1.5 * n * h
     k = 2 * math.pi * np.fft.fftfreq(4 * n, h)
     along, across = np.meshgrid(k, k, indexing="ij")

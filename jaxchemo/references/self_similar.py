@@ -18,9 +18,15 @@ class SelfSimilar(eqx.Module):
 
     **Fields:**
 
+    - `amplitude`, `food`, `mobility`, `sensitivity`: as given.
     - `mass`: of all cells.
     - `spread`: `m2/t`, the mean squared distance from the origin over time: it does not change [length^2 / time].
     - `log_K`: the number K of `C ~ K y^(2A)` near the origin, as its logarithm.
+    - `first`, `last`, `table`: the ends of `ln y`, and `ln C` at equally spaced values of it.
+
+    >>> solution = jc.references.exact.self_similar(amplitude=1.0, food=1.0)
+    >>> round(solution.mass, 3), round(solution.spread, 3)
+    (21.387, 5.104)
     """
 
     amplitude: float = eqx.field(static=True)
