@@ -273,6 +273,8 @@ def phenotype_band(
 
     **Returns:** `([rho_1, ...], c)`.
 
+    **Raises:** `ValueError` if there are not as many `phases` as `mobilities`.
+
     **Source:** Fu et al., Nature Communications 9 (2018) 2177; here from the equations.
     """
     z = x - speed * jnp.asarray(t)
