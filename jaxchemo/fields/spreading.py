@@ -45,7 +45,7 @@ class AbstractSpreading(eqx.Module):
         """What a step adds to a field that changes at `rate` at its beginning."""
 
     def check(self, grid: AbstractGrid) -> None:
-        """Refuses, in a sentence, a grid that it cannot work on. Default: none."""
+        """Refuses, in a sentence, a grid that it cannot work on. Default: refuses nothing."""
 
     def diffuse(
         self,
