@@ -39,8 +39,8 @@ def solve(
     - `problem`: what is solved.
     - `method`: how, such as `jc.FiniteVolume()` or `jc.ParticleField(20_000)`.
     - `t0`, `t1`: initial and final time [time]; `t1 - t0` must be a whole number of steps. `t0` defaults to 0.
-    - `dt`: step, positive [time]; `"auto"` takes the largest that the method advises at the initial state. None is given
-      to a method that chooses its own steps (`LagrangianFlow`, `PriorFlow`).
+    - `dt`: step, positive [time]; `"auto"` takes the largest that the method advises at the initial state. None is
+      given to a method that chooses its own steps (`LagrangianFlow`, `PriorFlow`).
     - `key`: random key, for stochastic methods.
     - `saveat`: what to keep besides the final state. Default: only the final time.
     - `adjoint`: how gradients pass through the loop: `Remat()` (memory as the square root of the number of steps),

@@ -63,6 +63,9 @@ class FiniteVolume(AbstractFixedStep):
       with `Adaptive` those beyond a hundred times its tolerance.
 
     **Raises:** `TypeError` for other things, and `ValueError` for a flux that is not one of these equations.
+
+    >>> jc.FiniteVolume(jc.IMEXRosenbrock(), flux=jc.Upwind())
+    FiniteVolume(stepper=IMEXRosenbrock(), flux=Upwind())
     """
 
     solves: ClassVar = frozenset(
@@ -110,6 +113,7 @@ class FiniteVolume(AbstractFixedStep):
         return self.stepper.forward_mode
 
     def check_parts(self, problem):
+        """**Raises:** `TypeError` or `ValueError` for a domain or a signal that it cannot solve on or for."""
         system = self._system(problem)
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):
@@ -163,7 +167,7 @@ class FiniteVolume(AbstractFixedStep):
         return jnp.asarray(sum(_below_zero(u, self.stepper.implicit) for u in state.density.values())) < 0
 
     def second_look(self, problem, result, t):
-        """What was negative from the start, or is held so by a wall, is neither the step's nor the flux's."""
+        """What was negative from the start, or is kept so by a wall, is neither the step's nor the flux's."""
         grid = _cells(problem)
 
         def given() -> Bool[Array, ""]:
@@ -235,5 +239,5 @@ def _below_zero(field: Array, solved: bool) -> Array:
 
 
 def _cells(problem: Problem) -> AbstractGrid:
-    """The grid, which a finite-volume scheme cannot do without."""
+    """The grid. **Raises:** `TypeError` for a domain without cells."""
     return _checks.instance("domain", problem.domain, AbstractGrid, "cells, Grid.box(...) or RadialGrid(...)")
