@@ -26,7 +26,10 @@ class AbstractEvents(Shown):
         return True
 
     def check(self, problem: Problem) -> None:
-        """Refuses, in a sentence, swimmers whose tumbles it cannot determine. **Raises:** `ValueError`."""
+        """Refuses, in a sentence, swimmers whose tumbles it cannot determine. **Raises:** `ValueError`.
+
+        Default: refuses none.
+        """
 
     @abc.abstractmethod
     def tumble(self, problem: Problem, agents: Swimmers, dt: Any, key: PRNGKeyArray) -> tuple[Swimmers, RESULTS]:
@@ -180,7 +183,7 @@ def turn_chance(problem: Problem, cue: Cue, rate: Float[Array, "..."], dt: Any) 
         # (1 - chance) straight + chance kept = straight exp(-(1 - kept) rate dt), the mean cosine of the exact process.
         straight = kept_by_diffusion(problem, dt)
         return straight / (straight - kept) * _within((1 - kept) * rate, dt)
-    # Two states that reverse at the rates a and b: a / (a + b) (1 - exp(-(a + b) dt)) is in the other one.
+    # Two states that reverse at the rates a and b: a / (a + b) (1 - exp(-(a + b) dt)) is the chance of the other.
     both = 0.5 * (1 - kept) * (rate + model.tumble_rate.rate(cue.turned()))
     share = jnp.where(both > 0, 0.5 * (1 - kept) * rate / jnp.where(both > 0, both, 1), 0)
     return share * _within(both, dt)
