@@ -182,7 +182,10 @@ class AbstractMethod(Shown):
 
     @abc.abstractmethod
     def init(self, problem: Problem, *, key: PRNGKeyArray | None = None) -> Any:
-        """The state at the initial time. Of the key of the run it takes `stream(key, INIT)`, or folds it otherwise."""
+        """The state at the initial time. Of the key of the run it takes `stream(key, INIT)`, or folds it otherwise.
+
+        **Raises:** `ValueError` without a key, of stochastic methods.
+        """
 
     @abc.abstractmethod
     def snapshot(self, problem: Problem, state: Any) -> Snapshot:

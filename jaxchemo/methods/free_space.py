@@ -20,10 +20,10 @@ class Attraction(eqx.Module):
 
     **Fields:**
 
-    - `mobility`: of the cells [length^2 / time].
+    - `mobility`: of the species [length^2 / time].
     - `strength`: sensitivity times production over the diffusivity of the signal; 0 without a signal.
     - `made`: production over diffusivity: `grad c = made mass (F * p)`.
-    - `mass`: of the cells [mass].
+    - `mass`: of the species [mass].
     - `advection`: v, a function of points [length / time]; or `None`.
     """
 

@@ -82,7 +82,8 @@ class Antithetic(AbstractIncrements):
     def __call__(self, key, x, grid):
         num_particles = x[0].size
         order = jnp.argsort(morton(x, grid))
-        # Pairs: groups of four or eight, Sobol points along the curve and matched moments left more noise (measured).
+        # Pairs: groups of four or eight, Sobol points along the curve and matched moments left as much noise or more in
+        # most cases (measured).
         half = (num_particles + 1) // 2
         drawn = self.of(key, tuple(xi[:half] for xi in x), grid)
         paired = (jnp.stack([z, -z], axis=1).reshape(-1)[:num_particles] for z in drawn)

@@ -38,7 +38,7 @@ def unresolved(before: Float[Array, ""], after: Float[Array, ""], drawn: Float[A
     **Arguments:**
 
     - `before`, `after`: the density there before and after a step.
-    - `drawn`: `-size^2 div(V) / D` for the cell, by signals that cells make [dimensionless].
+    - `drawn`: `-size^2 div(V) / D` for the cell, by signals that the species make [dimensionless].
     """
     return (drawn >= GATHERS) & (after > before) | (drawn >= PINNED)
 

@@ -37,7 +37,7 @@ class FiniteVolume(AbstractFixedStep):
     By default the flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel
     1969), so an explicit step up to `stable_dt` keeps every density positive at any cell Peclet number. Mass is exact
     to round-off. A larger step is reported as `RESULTS.unstable_step`; nothing is ever clipped. Signals may stay in
-    place, diffuse, or follow the cells at once (`relaxation=0`): those are solved for after every stage.
+    place, diffuse, or follow the densities at once (`relaxation=0`): those are solved for after every stage.
 
     What is solved for (signals that diffuse, and with `IMEXEuler` and `IMEXRosenbrock` the densities) is positive to
     round-off: a value below zero by up to 16 units of the dtype (2e-6 in float32) times the maximum is let through.
@@ -127,7 +127,7 @@ class FiniteVolume(AbstractFixedStep):
         return CollapsingState(state.density, state.signal, jnp.max(next(iter(state.density.values()))))
 
     def _system(self, problem: Problem) -> SemiDiscrete:
-        """The ordinary differential equations of the cells."""
+        """The ordinary differential equations of the grid's cells."""
         return SemiDiscrete(problem.continuum, _cells(problem), self.flux)
 
     def step(self, problem, state, n, t, dt, *, key=None):
@@ -186,7 +186,7 @@ class FiniteVolume(AbstractFixedStep):
     def _collapse(
         self, problem: Problem, system: SemiDiscrete, before: FieldState | CollapsingState, after: FieldState, t: Any
     ) -> RESULTS:
-        """Whether cells have gathered beyond what the grid resolves, or what any grid would."""
+        """Whether a density has gathered beyond what the grid resolves, or what any grid would."""
         result = RESULTS.successful
         for name, u in after.density.items():
             place = highest(u)
@@ -203,12 +203,12 @@ class FiniteVolume(AbstractFixedStep):
     def stable_dt(self, problem, state):
         """The largest Euler step that keeps every field positive, less five percent.
 
-        The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly.
-        Where cell Peclet numbers are too high for a flux that is not always positive, its bound is that of stability,
-        for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper solves
-        for the diffusion, the drift of the cells does, and how fast those that hold more than a thousandth of the
-        maximum lose it on balance; that is halved until 16 steps keep every field positive.
-        Infinite where nothing happens.
+        The transport of the densities decides it, and signals and reactions where the stepper does not solve them
+        implicitly. Where cell Peclet numbers are too high for a flux that is not always positive, its bound is that of
+        stability, for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper
+        solves for the diffusion, the drift decides it, and how fast cells of the grid that hold more than a thousandth
+        of the maximum lose it on balance; that is halved until 16 steps keep every field positive. Infinite where
+        nothing happens.
         """
         system = self._system(problem)
         state = jax.lax.stop_gradient(FieldState(state.density, state.signal))

@@ -147,7 +147,7 @@ class SemiDiscrete(AbstractSystem):
         return lost + grown
 
     def gathering(self, name: str, state: FieldState, place: tuple, t: Array | float) -> Float[Array, ""] | None:
-        """How fast a species is drawn together in a cell by signals that cells make, over how fast it leaves it.
+        """How fast a species is drawn together in a cell by signals that the species make, over how fast it leaves it.
 
         `-size^2 div(V) / D` [dimensionless]; `None` where no such signal is climbed. Signals that diffuse are left out
         in one dimension, where they make no collapse.
@@ -163,7 +163,7 @@ class SemiDiscrete(AbstractSystem):
         return square * convergence(u, self.grid, made, place, name=name, t=t) / spread
 
     def _gathers(self, name: str, state: FieldState) -> bool:
-        """Whether cells make this signal, and can collapse by it."""
+        """Whether the species make this signal, and can collapse by it."""
         if self.grid.ndim == 1 and self.model.signals[name].diffuses:
             return False
         return isinstance(self._kinetics(name, state)[0], jax.Array)

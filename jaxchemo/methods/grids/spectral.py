@@ -171,8 +171,8 @@ class Spectral(AbstractFixedStep):
         return state, StepInfo(RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite))
 
     def stable_dt(self, problem, state):
-        """A step in which no drift carries cells past half a wavelength of the shortest mode, and cells or signals
-        change by a factor of e at most by reactions that modes do not solve; infinite where nothing of this happens."""
+        """A step in which no drift carries a density past half a wavelength of the shortest mode, and reactions that
+        modes do not solve change nothing by more than a factor of e; infinite where nothing of this happens."""
         equations = _equations(problem, self.kept)
         density, signal, modes = equations.fields(state)
         shortest = max(math.pi / h for h in equations.grid.spacing)

@@ -193,15 +193,15 @@ class SSPRK3(AbstractRungeKutta):
 
 
 class Strang(AbstractStepper):
-    """Half a step of reactions, a step of the cells' transport, half a step of reactions: second order.
+    """Half a step of reactions, a step of the densities' transport, half a step of reactions: second order.
 
     Kinetics and growth are integrated exponentially (consumption as `s exp(-dt rho)`), so what is positive stays so at
     every step. A signal that diffuses spreads and decays implicitly in the same halves: its diffusivity does not limit
-    the step, only the motion of the cells does.
+    the step, only the transport of the densities does.
 
     **Arguments:**
 
-    - `transport`: the step of the cells. Default `SSPRK2()`.
+    - `transport`: the step of the densities. Default `SSPRK2()`.
     - `spreading`: the step of signals that diffuse: `ExactLinear()`, `CrankNicolson()` or `ImplicitEuler()`. Default
       `None`: exact on boxes, Crank-Nicolson on shells.
 
@@ -250,7 +250,7 @@ class AbstractIMEX(AbstractStepper):
 
 
 class IMEXEuler(AbstractIMEX):
-    """Implicit diffusion and decay, explicit drift and the rest: first order, limited by the drift of the cells only.
+    """Implicit diffusion and decay, explicit drift and the rest: first order, limited by the drift only.
 
     The whole rate of change, with its fitted fluxes, is damped by `(1 - dt A)^-1`, where `A` is the diffusion of
     everything and the decay of signals: what is steady for the fitted fluxes stays exactly as it is at every step. Not

@@ -85,6 +85,7 @@ class FokkerPlanck(AbstractFixedStep):
         density = state.density
         surroundings = state.surroundings.after(problem, density, t, 0.5 * dt)
         laws = self._laws(problem, surroundings)
+        # The mean of the start and of two Euler steps is positive wherever those are.
         ahead = density + dt * self._rate(problem, density, laws)
         new = (0.5 * density + 0.5 * (ahead + dt * self._rate(problem, ahead, laws))).astype(density.dtype)
         surroundings = surroundings.after(problem, new, t + 0.5 * dt, 0.5 * dt)
