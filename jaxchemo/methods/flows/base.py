@@ -50,11 +50,7 @@ State = TypeVar("State", bound=AbstractFlowState)
 
 
 class AbstractFlow(AbstractSelfPaced):
-    """A flow that is carried over intervals of its own: configuration only. Its state is an `AbstractFlowState`.
-
-    >>> isinstance(jc.PriorFlow(), jc.methods.AbstractFlow)
-    True
-    """
+    """A flow that is carried over intervals of its own: configuration only. Its state is an `AbstractFlowState`."""
 
     solves: ClassVar = frozenset(
         {
