@@ -51,7 +51,7 @@ def test_a_boundary_of_ones_own_leaks_at_the_rate_of_its_slowest_mode(page):
     exact = modes @ (np.exp(0.5 * rates) * (modes.T @ np.ones(n)))
     np.testing.assert_allclose(leaked.final.signal, exact, rtol=1e-3)
     assert float(room.domain.integrate(leaked.final.density)) == pytest.approx(1.0, rel=1e-5)
-    with pytest.raises(TypeError, match=r"neither mirrored nor held at Leaky.*: an explicit stepper would do"):
+    with pytest.raises(TypeError, match=r"neither mirrored nor fixed at Leaky.*: an explicit stepper would do"):
         jc.solve(room, jc.FiniteVolume(), t1=0.5, dt="auto")
 
 

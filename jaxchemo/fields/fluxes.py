@@ -27,6 +27,12 @@ class Drift(NamedTuple):
       cells. Default `None`: no crowding.
     - `limit`: factor on the drift as a function of its speed [dimensionless]; across a face, the speed along it is the
       root mean square of the two cells. Default `None`: no limit.
+
+    >>> from jaxchemo.fields import Drift, drift_diffusion
+    >>> grid, up = jc.Grid.box((0,), (1,), (4,)), Drift(potential=jnp.arange(4.0))  # a velocity of 4
+    >>> rate = jax.jit(lambda density: drift_diffusion(density, 1.0, grid, [up]))(jnp.ones(4))
+    >>> rate.round(3).tolist()  # closed walls: from the lowest cell into the highest
+    [-16.0, 0.0, 0.0, 16.0]
     """
 
     potential: Float[Array, "..."]
@@ -78,6 +84,8 @@ def drift_diffusion(
     - `name`: the name of the density, by which a wall finds a prescribed value.
     - `t`: time, for wall values that change [time].
     - `flux`: the flux between two cells. Default: the exponentially fitted one.
+
+    **Returns:** the rate of change in each cell [amount / length^d / time].
     """
     rate = jnp.zeros_like(density)
     for axis in range(density.ndim):
@@ -93,7 +101,7 @@ def diffusion(
     name: str | None = None,
     t: ArrayLike = 0.0,
 ) -> Float[Array, "*shape"]:
-    """`div(D grad field)`; the arguments are those of `drift_diffusion`."""
+    """`div(D grad field)` [unit of the field / time]; the arguments are those of `drift_diffusion`."""
     return drift_diffusion(field, diffusivity, grid, name=name, t=t)
 
 
@@ -180,10 +188,10 @@ def convergence(
     return drawn
 
 
-def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, held, flux: Any = None) -> Array:
-    """Outflow per volume, along one axis, of what the cells hold when the drift is that at `density`.
+def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, carried, flux: Any = None) -> Array:
+    """Outflow per volume, along one axis, of a density `carried` by the drift and diffusivity at `density`.
 
-    `held=None` is a unit density that only drifts, for which no `flux` is needed.
+    `carried=None` is a unit density that only drifts, for which no `flux` is needed.
     """
     mobility = jnp.asarray(mobility)
     distance = jnp.asarray(grid.face_distance(axis), density.dtype)
@@ -197,7 +205,7 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
     def passing(faces, distance) -> Array:
         diffusivity = 1.0 if shared else faces.mean(mobility)
         if not drifts:
-            below, above = faces.sides(scale * held, name, lambda value: scale * value)
+            below, above = faces.sides(scale * carried, name, lambda value: scale * value)
             return diffusivity / distance * (below - above)
         rise: Any = 0.0
         for cause, along in zip(drifts, square, strict=True):
@@ -209,9 +217,9 @@ def _outflow(density, mobility, grid: AbstractGrid, drifts, axis: int, name, t, 
                 # So small that no speed notices; a root has no derivative at zero.
                 factor = factor * cause.limit(jnp.sqrt(across + faces.mean(along) + jnp.finfo(across.dtype).tiny))
             rise = rise + factor * (high - low)
-        if held is None:
+        if carried is None:
             return scale * rise / distance
-        below, above = faces.sides(scale * held, name, lambda value: scale * value)
+        below, above = faces.sides(scale * carried, name, lambda value: scale * value)
         if not shared:
             # Where cells hardly diffuse, fitted fluxes go upwind, as they do at a thousandth of the drift: so nothing
             # is divided by zero, and nothing changes. Others gain a diffusivity of a thousandth of the drift times a

@@ -30,6 +30,10 @@ def helmholtz(
     - `grid`: the cells, with their boundaries.
     - `name`: the name of the field, by which a wall finds a prescribed value.
     - `t`: time, for wall values that change [time].
+
+    **Returns:** cell values of `s` [amount / length^d].
+
+    **Raises:** `TypeError` for a wall at which the field is neither mirrored nor fixed, and for another kind of grid.
     """
     walls = diffusion(jnp.zeros_like(source), diffusivity, grid, name=name, t=t)
     return inverse(source + walls, shift, diffusivity, grid, name=name)
@@ -43,10 +47,14 @@ def inverse(
     *,
     name: str | None = None,
 ) -> Float[Array, "*shape"]:
-    """As `helmholtz`, between walls that hold zero."""
+    """As `helmholtz`, with zero at the walls that prescribe a value.
+
+    **Raises:** as `helmholtz`.
+    """
     if isinstance(grid, Grid):
 
         def factor(q: Array) -> Array:
+            # The inner `where` keeps 1/0 out of the derivative of the branch that is not taken.
             total = shift + diffusivity * q
             return jnp.where(total > 0, 1 / jnp.where(total > 0, total, 1), 0)
 
@@ -69,7 +77,7 @@ def _on_shells(rate: Array, shift: Array, diffusivity: Array, grid: RadialGrid, 
     diagonal = shift * volumes + diffusivity * (conductance[:-1] + conductance[1:])
     amount = rate * volumes
     if closed:
-        # Without a shift all levels would do: the mean of the source is taken off and the last cell held at zero, which
+        # Without a shift all levels would do: the mean of the source is taken off and the last cell set to zero, which
         # changes nothing else. Then the mean is.
         level = shift <= 0
         amount = amount - jnp.where(level, jnp.sum(amount) / jnp.sum(volumes), 0) * volumes

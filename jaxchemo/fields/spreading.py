@@ -14,7 +14,11 @@ from jaxchemo.fields.transforms import of_laplacian
 
 
 class AbstractSpreading(eqx.Module):
-    """A step of `d_t s = diffusivity lap s - decay s + source` with everything but `s` held; stable at every length."""
+    """A step of `d_t s = diffusivity lap s - decay s + source`, all coefficients fixed; stable for every `dt`.
+
+    >>> [spreading.order for spreading in (jc.ExactLinear(), jc.CrankNicolson(), jc.ImplicitEuler())]
+    [2, 2, 1]
+    """
 
     @property
     @abc.abstractmethod
@@ -23,7 +27,10 @@ class AbstractSpreading(eqx.Module):
 
     @abc.abstractmethod
     def share(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
-        """What a step makes of a mode that would lose `z` of itself: its increment, over `dt` times its rate."""
+        """Increment of a mode over a step, over `dt` times its rate at the beginning [dimensionless].
+
+        `z` is `dt` times the rate at which the mode decays by itself [dimensionless].
+        """
 
     @abc.abstractmethod
     def increment(
@@ -38,7 +45,7 @@ class AbstractSpreading(eqx.Module):
         """What a step adds to a field that changes at `rate` at its beginning."""
 
     def check(self, grid: AbstractGrid) -> None:
-        """Refuses, in a sentence, a grid that it cannot work on."""
+        """Refuses, in a sentence, a grid that it cannot work on. Default: refuses nothing."""
 
     def diffuse(
         self,
@@ -64,7 +71,12 @@ class AbstractSpreading(eqx.Module):
         - `grid`: the cells, with their boundaries.
         - `name`: the name of the field, by which a wall finds a prescribed value.
         - `t`: time at which wall values are taken, best the middle of the step [time].
+
+        **Returns:** cell values [concentration].
+
+        **Raises:** `TypeError` for a grid or a wall that it cannot solve on.
         """
+        # Solved for is the increment, not the field: what is steady for the face fluxes stays so at every step.
         decay, diffusivity, dt = jnp.asarray(decay), jnp.asarray(diffusivity), jnp.asarray(dt)
         made = source - decay * field
         rate = made + diffusion(field, diffusivity, grid, name=name, t=t)
@@ -81,6 +93,9 @@ class ExactLinear(AbstractSpreading):
     """The exact solution of the semi-discrete equation, by fast transforms: on boxes only.
 
     It keeps a positive field positive, up to round-off, at every step.
+
+    >>> round(1 - float(jc.ExactLinear().share(jnp.array(1.0))), 4)  # what decay leaves after its own time: exp(-1)
+    0.3679
     """
 
     @property
@@ -91,6 +106,7 @@ class ExactLinear(AbstractSpreading):
         return mean_exponential(z)
 
     def check(self, grid):
+        """**Raises:** `TypeError` for a grid that is not a box."""
         if not isinstance(grid, Grid):
             raise TypeError(f"ExactLinear() needs the transforms of a box; for {grid!r} use CrankNicolson().")
 
@@ -101,7 +117,11 @@ class ExactLinear(AbstractSpreading):
 
 
 class CrankNicolson(AbstractSpreading):
-    """The trapezoidal rule: second order, and stable, but not positive at steps far beyond the explicit one."""
+    """The trapezoidal rule: second order, and stable, but not positive at steps far beyond the explicit one.
+
+    >>> round(1 - 4 * jc.CrankNicolson().share(4.0), 4)  # four times the time of decay, where exp(-4) would be left
+    -0.3333
+    """
 
     @property
     def order(self) -> int:
@@ -115,7 +135,11 @@ class CrankNicolson(AbstractSpreading):
 
 
 class ImplicitEuler(AbstractSpreading):
-    """Implicit Euler: first order, and positive at every step."""
+    """Implicit Euler: first order, and positive at every step.
+
+    >>> round(1 - 4 * jc.ImplicitEuler().share(4.0), 4)  # four times the time of decay, where exp(-4) would be left
+    0.2
+    """
 
     @property
     def order(self) -> int:

@@ -18,7 +18,7 @@ def of_laplacian(
     *,
     name: str | None = None,
 ) -> Float[Array, "*shape"]:
-    """`function(-lap)` applied to a field; `lap` is the Laplacian of `diffusion`, with walls that hold zero.
+    """`function(-lap)` applied to a field; `lap` is the Laplacian of `diffusion`, with zero at the walls.
 
     Periodic axes take a Fourier transform, axes between two `NoFlux` walls a cosine and between two `Dirichlet` walls a
     sine transform; one of each is half of an axis between two `Dirichlet` walls. The result is exact to round-off, and
@@ -32,7 +32,9 @@ def of_laplacian(
     - `grid`: the cells, with their boundaries.
     - `name`: the name of the field: a `Dirichlet` wall that prescribes no value for it lets nothing through.
 
-    **Raises:** `TypeError` for a wall at which the field is neither mirrored nor held.
+    **Returns:** cell values of the result.
+
+    **Raises:** `TypeError` for a wall at which the field is neither mirrored nor fixed.
     """
     check_reflects(grid)
     closed = [grid.closed(axis, name) for axis in range(grid.ndim)]
@@ -64,14 +66,14 @@ def of_laplacian(
 
 
 def check_reflects(grid: AbstractGrid) -> None:
-    """Refuses walls at which a field is neither mirrored nor held, which is all that can be solved for.
+    """Refuses walls at which a field is neither mirrored nor fixed, which is all that can be solved for.
 
     **Raises:** `TypeError` naming the wall.
     """
     for wall in grid.walls:
         if not wall.reflects:
             raise TypeError(
-                f"`boundary`: a field is neither mirrored nor held at {wall!r}, and cannot be solved for there: an "
+                f"`boundary`: a field is neither mirrored nor fixed at {wall!r}, and cannot be solved for there: an "
                 "explicit stepper would do, jc.FiniteVolume(jc.SSPRK2())."
             )
 

@@ -67,6 +67,7 @@ class FixedSteps(AbstractPace):
                 raise ValueError(f"`dt` must be a positive number or 'auto', got {dt!r}.")
             advised = _advised(problem, method, key)
             _check_countable(t0, t1, advised)
+            # The step that is advised may divide the run but for round-off: that is not one step more.
             num_steps = max(1, math.ceil((t1 - t0) / advised - 1e-9))
             dt = (t1 - t0) / num_steps
         else:
@@ -131,6 +132,7 @@ class FixedSteps(AbstractPace):
         return Standing(carry, 0, _advance.lower(*arguments).compile())
 
     def resumed(self, saved: Checkpoint) -> tuple[int, int]:
+        """Steps done and frames saved. **Raises:** `CheckpointError` for later ends and for other saves."""
         assert saved.progress is not None
         done, saves = saved.progress["steps"], tuple(saved.progress["saves"])
         if not 0 < done <= self.num_steps:

@@ -47,6 +47,8 @@ def take_steps(
     """`steps` steps from step number `n0` on."""
 
     def body(n: Array, carry: Carry) -> Carry:
+        # Time and randomness come from the number of the step, never from a sum or a split along the way: a run in
+        # chunks, or resumed, is then the same to the last bit.
         state, info = method.step(problem, carry.state, n, t0 + n * dt, dt, key=key)
         first = (carry.result == RESULTS.successful) & (info.result != RESULTS.successful)
         return Carry(

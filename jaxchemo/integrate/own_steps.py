@@ -104,6 +104,7 @@ class OwnSteps(AbstractPace):
         return Standing(carry, 0, _step.lower(*arguments).compile())
 
     def resumed(self, saved: Checkpoint) -> tuple[int, int]:
+        """Progress and frames saved. **Raises:** `CheckpointError` for later ends and for other saves."""
         assert saved.progress is not None
         reached, saves = saved.progress["t"], tuple(saved.progress["saves"])
         if reached > float(self._end):
@@ -224,7 +225,7 @@ def _detached(problem: Problem) -> Problem:
 
 @eqx.filter_custom_jvp
 def _with_derivative(state: Any, method: AbstractSelfPaced, problem: Problem, key: PRNGKeyArray | None) -> Any:
-    """A state that was reached with the problem's numbers held, with its derivative in them."""
+    """A state that was reached with the problem's numbers fixed, with its derivative in them."""
     return state
 
 

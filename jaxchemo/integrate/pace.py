@@ -137,7 +137,11 @@ def checked_span(t0: float, t1: float) -> tuple[float, float]:
 
 
 def check_run(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None) -> None:
-    """Refuses, in a sentence, what the method does not solve, and what it needs and does not have."""
+    """Refuses, in a sentence, what the method does not solve, and what it needs and does not have.
+
+    **Raises:** `ValueError` for a missing key, a batch of keys or of models; `TypeError` for what is no key; as the
+    method's `check`.
+    """
     if method.stochastic and key is None:
         raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
     if key is not None:

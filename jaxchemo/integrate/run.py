@@ -62,8 +62,9 @@ def run(
     **Returns:** a `Solution`, saved arrays as numpy arrays. Its `stats` also hold `compile_seconds`, `seconds` (without
     compilation) and `seconds_per_step`.
 
-    **Raises:** as `solve`; `StoreError` (an `OSError`) if the disk cannot be written, or holds something there already;
-    `CheckpointError` (one too, and a `ValueError`) for a checkpoint that is broken or belongs to another run.
+    **Raises:** as `solve`; `TypeError` inside jit, vmap and grad; `StoreError` (an `OSError`) if the disk cannot be
+    written, or holds something there already; `CheckpointError` (one too, and a `ValueError`) for a checkpoint that is
+    broken or belongs to another run.
     """
     if resume and checkpoint is None:
         raise ValueError("`resume` needs `checkpoint`, the file to go on from.")

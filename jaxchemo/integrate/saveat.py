@@ -23,12 +23,16 @@ class SaveAt(eqx.Module):
 
     **Arguments:**
 
-    - `ts`: times to save at, one or several; each must be a whole number of steps after the start.
+    - `ts`: times to save at [time], one or several; each must be a whole number of steps after the start.
     - `every`: save every so many steps, the initial state included.
     - `t1`: save the final time. Default: only if neither `ts` nor `every` is given.
     - `fn`: what to save, a function of the `Snapshot`; by default all of it. What `fn` does not use is not computed.
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    >>> often = jc.SaveAt(every=10, fn=lambda snapshot: snapshot.density.max())
+    >>> often.steps(t0=0.0, dt=0.1, num_steps=30)  # the numbers of the steps after which something is saved
+    (0, 10, 20, 30)
     """
 
     ts: tuple[float, ...] | None = eqx.field(static=True)
@@ -53,7 +57,10 @@ class SaveAt(eqx.Module):
         self.fn = fn
 
     def times(self, t0: float, t1: float) -> tuple[float, ...]:
-        """The times to save at, for methods that choose their own steps."""
+        """The times to save at [time], increasing, for methods that choose their own steps.
+
+        **Raises:** `ValueError` for `every`, and for `ts` that are not between `t0` and `t1`.
+        """
         if self.every is not None:
             raise ValueError("`saveat`: `every` counts steps, but this method chooses its own: give `ts`.")
         chosen = {t1} if self.t1 else set()
@@ -65,7 +72,10 @@ class SaveAt(eqx.Module):
         return tuple(sorted(chosen))
 
     def steps(self, t0: float, dt: float, num_steps: int) -> tuple[int, ...]:
-        """The step numbers to save after, increasing; 0 is the initial state."""
+        """The step numbers to save after, increasing; 0 is the initial state.
+
+        **Raises:** `ValueError` for `ts` that are not steps of the run.
+        """
         chosen: set[int] = {num_steps} if self.t1 else set()
         if self.every is not None:
             chosen |= set(range(0, num_steps + 1, self.every))

@@ -22,11 +22,6 @@ class Solution(eqx.Module):
     knows them anywhere, at any time that was reached, and `log_prob`, `score`, `velocity`, `residual`,
     `signal_gradient` and `sample` too. All of them take points `(..., d)` [length] and a time.
 
-    ```python
-    solution = jc.solve(problem, jc.FiniteVolume(), t1=0.5, dt="auto")
-    solution.density([0.1, 0.2], 0.5)
-    ```
-
     **Fields:**
 
     - `ts`: times that were saved `(k,)` [time].
@@ -40,6 +35,12 @@ class Solution(eqx.Module):
       relative change of density at the end [1 / time], whose inverse estimates the time left to a collapse.
     - `domain`: the cells, or the space, without what happens at its walls.
     - `continuous`: the solution at any point and time, of a method that knows it; else `None`.
+
+    >>> model = jc.models.Model({"rho": jc.models.Species(mobility=0.1)})
+    >>> problem = jc.Problem(model, jc.Grid.box((0,), (1,), (8,)), jc.initial.uniform(mass=2.0))
+    >>> solution = jc.solve(problem, jc.FiniteVolume(), t1=0.5, dt=0.05, saveat=jc.SaveAt(every=5))
+    >>> solution.ts.tolist(), solution.ys.density.shape, float(solution.final.density[0])
+    ([0.0, 0.25, 0.5], (3, 8), 2.0)
     """
 
     ts: Float[Array, " k"]
@@ -51,7 +52,7 @@ class Solution(eqx.Module):
     continuous: AbstractContinuous | None
 
     def density(self, x: Points, t: ArrayLike) -> Any:
-        """Density of the cells [mass / length^d], `(...)`; by name where there are several species.
+        """Density [mass / length^d], `(...)`; by name where there are several species.
 
         **Raises:** `ValueError` for a time that was not saved or reached, or for points of another dimension;
         `TypeError` where it is not known.
@@ -90,7 +91,7 @@ class Solution(eqx.Module):
         return self._known("signal_gradient").signal_gradient(x, self._reached(t))
 
     def sample(self, key: PRNGKeyArray, n: int, t: ArrayLike) -> Float[Array, "n d"]:
-        """`n` independent positions of cells at a time [length], of a flow. **Raises:** as `density`."""
+        """`n` independent positions at a time [length], of a flow. **Raises:** as `density`, and for `n` below 1."""
         return self._known("sample").sample(key, _checks.natural("n", n), self._reached(t))
 
     def _known(self, question: str) -> AbstractContinuous:
@@ -129,6 +130,7 @@ class Solution(eqx.Module):
         if not all(map(_checks.is_concrete, (jnp.asarray(t), end, ts))):
             raise TypeError("`t` must be known before compilation: under jit, vmap and grad take `ys` or `final`.")
         time = np.asarray(t, float).item()
+        # Saved times may be in single precision, where `t` is not.
         close = 1e-5 * abs(time)
         whole = isinstance(self.ys, Snapshot)
         for k in np.flatnonzero(np.abs(np.asarray(ts, float) - time) <= close) if whole else ():
@@ -161,7 +163,16 @@ def _between(field: Array, x: Array, domain: AbstractGrid) -> Array:
 
 
 class SolveError(RuntimeError):
-    """A run that went wrong. `solution` holds everything up to and after the failure."""
+    """A run that went wrong. `solution` holds everything up to and after the failure.
+
+    >>> grid, model = jc.Grid.box((0,), (1,), (16,)), jc.models.Model({"rho": jc.models.Species(mobility=1.0)})
+    >>> problem = jc.Problem(model, grid, jc.initial.gaussian(mass=1.0, center=0.5, std=0.1))
+    >>> try:
+    ...     jc.solve(problem, jc.FiniteVolume(jc.Euler()), t1=0.2, dt=0.1)
+    ... except jc.SolveError as error:
+    ...     print(bool(error.solution.result == jc.RESULTS.unstable_step))
+    True
+    """
 
     def __init__(self, message: str, solution: Any):
         super().__init__(message)

@@ -38,9 +38,9 @@ def solve(
 
     - `problem`: what is solved.
     - `method`: how, such as `jc.FiniteVolume()` or `jc.ParticleField(20_000)`.
-    - `t0`, `t1`: initial and final time; `t1 - t0` must be a whole number of steps. `t0` defaults to 0.
-    - `dt`: step, positive; `"auto"` takes the largest that the method advises at the initial state. None is given to a
-      method that chooses its own steps (`LagrangianFlow`, `PriorFlow`).
+    - `t0`, `t1`: initial and final time [time]; `t1 - t0` must be a whole number of steps. `t0` defaults to 0.
+    - `dt`: step, positive [time]; `"auto"` takes the largest that the method advises at the initial state. None is
+      given to a method that chooses its own steps (`LagrangianFlow`, `PriorFlow`).
     - `key`: random key, for stochastic methods.
     - `saveat`: what to keep besides the final state. Default: only the final time.
     - `adjoint`: how gradients pass through the loop: `Remat()` (memory as the square root of the number of steps),
@@ -52,6 +52,12 @@ def solve(
     **Returns:** a `Solution`.
 
     **Raises:** `ValueError` or `TypeError` for bad input; `SolveError` for a run that went wrong, with its `solution`.
+
+    >>> model = jc.models.Model({"rho": jc.models.Species(mobility=0.1)})
+    >>> problem = jc.Problem(model, jc.Grid.box((0,), (1,), (8,)), jc.initial.uniform(mass=2.0))
+    >>> solution = jc.solve(problem, jc.FiniteVolume(), t1=0.5, dt=0.05)
+    >>> solution.final.density.shape, round(float(problem.domain.integrate(solution.final.density)), 4)
+    ((8,), 2.0)
     """
     pace = paced(problem, method, t0=t0, t1=t1, dt=dt, key=key, saveat=saveat, adjoint=adjoint)
     solution = pace.solve()

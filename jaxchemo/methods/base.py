@@ -31,8 +31,15 @@ class Snapshot(eqx.Module):
     - `signal`: concentration of the signals, shape of the grid; `None` where the model has none.
     - `positions`: particle positions `(P, d)` [length]; `None` for methods without particles.
     - `weights`: mass of each particle: a number, or `(P,)` where walls absorb; `None` without particles.
-    - `headings`: unit vectors `(P, d)` along which cells swim; `None` for particles that do not.
-    - `memory`: what each swimming cell remembers; `None` for others.
+    - `headings`: unit vectors `(P, d)` along which agents swim; `None` for particles that do not.
+    - `memory`: what each agent remembers; `None` for others.
+
+    >>> grid = jc.Grid.box((0, 0), (1, 1), (8, 8))
+    >>> start = {"density": jc.initial.uniform(mass=1.0), "signal": jc.initial.uniform(amplitude=2.0)}
+    >>> problem, method = jc.Problem(jc.models.phks(0.1, 1.0), grid, **start), jc.FiniteVolume()
+    >>> snapshot = method.snapshot(problem, method.init(problem))
+    >>> snapshot.density.shape, float(snapshot.signal[0, 0]), snapshot.positions
+    ((8, 8), 2.0, None)
     """
 
     density: Any
@@ -58,22 +65,27 @@ def by_name(shown: Any, names: Sequence[str]) -> dict[str, Any]:
 
 
 def stream(key: PRNGKeyArray | None, number: int) -> PRNGKeyArray:
-    """One of the random streams of a run with this key."""
+    """One of the random streams of a run with this key. **Raises:** `ValueError` where there is none."""
     return jax.random.fold_in(_checks.given("key", key, "a stochastic method needs one, jax.random.key(0)"), number)
 
 
 def box(problem: Problem) -> Grid:
-    """The grid of a problem that needs one with axes."""
+    """The grid of a problem that needs one with axes. **Raises:** `TypeError` for another domain."""
     return _checks.instance("domain", problem.domain, Grid, "a box, jc.Grid.box(...)")
 
 
 def cartesian(problem: Problem) -> Grid | FreeSpace:
-    """Where particles move: a box or the whole space."""
+    """Where particles move: a box or the whole space. **Raises:** `TypeError` for another domain."""
     return _checks.instance("domain", problem.domain, (Grid, FreeSpace), "a box or FreeSpace(ndim)")
 
 
 class StepInfo(eqx.Module):
-    """What a step reports: `result`, one of `RESULTS`."""
+    """What a step reports: `result`, one of `RESULTS`.
+
+    >>> info = jc.methods.StepInfo(jc.RESULTS.unstable_step)
+    >>> bool(info.result == jc.RESULTS.successful)
+    False
+    """
 
     result: RESULTS
 
@@ -82,6 +94,8 @@ class AbstractContinuous(eqx.Module):
     """A solution that is known at any point, and at any time that was reached.
 
     All methods take points `(..., d)` [length] and a time [time].
+
+    **Raises:** `ValueError` for points of another dimension.
 
     **Fields:**
 
@@ -96,7 +110,7 @@ class AbstractContinuous(eqx.Module):
 
     @abc.abstractmethod
     def density(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch"]:
-        """Density of the cells [mass / length^d]."""
+        """Density [mass / length^d]."""
 
     @abc.abstractmethod
     def score(self, x: Points, t: Float[Array, ""]) -> Float[Array, "*batch d"]:
@@ -120,7 +134,7 @@ class AbstractContinuous(eqx.Module):
 
     @abc.abstractmethod
     def sample(self, key: PRNGKeyArray, n: int, t: Float[Array, ""]) -> Float[Array, "n d"]:
-        """Independent positions of cells [length]."""
+        """Independent positions [length]."""
 
 
 class AbstractMethod(Shown):
@@ -132,6 +146,10 @@ class AbstractMethod(Shown):
     **Class attributes:**
 
     - `solves`: the features of problems that it solves; a problem with any other is refused.
+
+    >>> method = jc.FiniteVolume()
+    >>> method.name, method.stochastic
+    ('fv', False)
     """
 
     solves: ClassVar[frozenset[Feature]] = frozenset()
@@ -157,11 +175,17 @@ class AbstractMethod(Shown):
         self.check_parts(problem)
 
     def check_parts(self, problem: Problem) -> None:
-        """Refuses, in a sentence, a problem that does not fit the method's own numbers and parts. Default: none."""
+        """Refuses, in a sentence, a problem that does not fit the method's own numbers and parts.
+
+        Default: refuses none. **Raises:** `TypeError` or `ValueError`, in methods that do.
+        """
 
     @abc.abstractmethod
     def init(self, problem: Problem, *, key: PRNGKeyArray | None = None) -> Any:
-        """The state at the initial time. Of the key of the run it takes `stream(key, INIT)`, or folds it otherwise."""
+        """The state at the initial time. Of the key of the run it takes `stream(key, INIT)`, or folds it otherwise.
+
+        **Raises:** `ValueError` without a key, of stochastic methods.
+        """
 
     @abc.abstractmethod
     def snapshot(self, problem: Problem, state: Any) -> Snapshot:
@@ -169,7 +193,12 @@ class AbstractMethod(Shown):
 
 
 class AbstractFixedStep(AbstractMethod):
-    """A method that goes from one time to the next in steps that are given to it."""
+    """A method that goes from one time to the next in steps that are given to it.
+
+    >>> method = jc.Agents(1_000, events=jc.Thinning(2.0))
+    >>> method.forward_mode, method.reverse_mode  # which derivatives pass through a step
+    (True, False)
+    """
 
     @abc.abstractmethod
     def step(
@@ -207,6 +236,9 @@ class AbstractSelfPaced(AbstractMethod):
     """A method that chooses its own steps up to a time: intervals of a flow, or steps by a tolerance.
 
     How many there may be is its own affair; it ends a run by a result of a step.
+
+    >>> isinstance(jc.LagrangianFlow(), jc.methods.AbstractSelfPaced)
+    True
     """
 
     @abc.abstractmethod
@@ -237,7 +269,7 @@ class AbstractSelfPaced(AbstractMethod):
     def replay(self, problem: Problem, state: Any, *, key: PRNGKeyArray | None) -> Any:
         """The last state of a run of this problem and key, the same numbers, but with their derivative in the problem.
 
-        Times, grids and whatever was chosen on the way are held. Default: there is none.
+        Times, grids and whatever was chosen on the way are fixed. Default: there is none.
 
         **Raises:** `TypeError` where there is none.
         """

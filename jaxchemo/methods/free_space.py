@@ -20,11 +20,11 @@ class Attraction(eqx.Module):
 
     **Fields:**
 
-    - `mobility`: of the cells [length^2 / time].
+    - `mobility`: of the species [length^2 / time].
     - `strength`: sensitivity times production over the diffusivity of the signal; 0 without a signal.
     - `made`: production over diffusivity: `grad c = made mass (F * p)`.
-    - `mass`: of the cells.
-    - `advection`: v, a function of points; or `None`.
+    - `mass`: of the species [mass].
+    - `advection`: v, a function of points [length / time]; or `None`.
     """
 
     mobility: Float[Array, ""]
@@ -49,12 +49,16 @@ class Attraction(eqx.Module):
 
     @property
     def pull(self) -> Float[Array, ""]:
-        """`strength mass`, the number that decides over collapse: 8 pi mobility is critical in two dimensions."""
+        """`strength mass`, the number that decides over collapse [length^d / time]: in 2D 8 pi mobility is critical."""
         return self.strength * self.mass
 
     @staticmethod
     def check(problem: Problem) -> AbstractInitial:
-        """Refuses, in a sentence, another system; returns the initial density."""
+        """The initial density, if the problem is such a system.
+
+        **Raises:** `ValueError` for another domain or model, or without mass; `TypeError` for a density that is not
+        known in the whole space.
+        """
         grid, model = problem.domain, problem.continuum
         if not isinstance(grid, FreeSpace):
             raise ValueError(f"`domain` must be the whole space, jc.FreeSpace(2) or (3), got {grid!r}.")

@@ -14,7 +14,10 @@ ORDERS = (0, 1, 2, 3)
 
 
 def checked(name: str, order: Any) -> int:
-    """`order`, after a check that it is one of `ORDERS`."""
+    """`order`, after a check that it is one of `ORDERS`.
+
+    **Raises:** `TypeError` for what is no integer, `ValueError` for another order; both name the argument `name`.
+    """
     if _checks.natural(name, order, at_least=0) not in ORDERS:
         raise ValueError(f"`{name}` must be 0, 1, 2 or 3, got {order}.")
     return int(order)
@@ -29,7 +32,9 @@ def weights(offset: Float[Array, " p"], order: int) -> tuple[Float[Array, " p"],
       from the nearest one, in `[-1/2, 1/2]`, for even orders.
     - `order`: 0 (box), 1 (linear, "cloud in cell"), 2 (quadratic) or 3 (cubic).
 
-    **Returns:** `order + 1` arrays, lowest cell first; they sum to 1.
+    **Returns:** `order + 1` arrays, lowest cell first; they sum to 1 [dimensionless].
+
+    **Raises:** `ValueError` for another order.
     """
     t = offset
     if order == 0:
@@ -47,7 +52,10 @@ def weights(offset: Float[Array, " p"], order: int) -> tuple[Float[Array, " p"],
 
 
 def derivatives(offset: Float[Array, " p"], order: int) -> tuple[Float[Array, " p"], ...]:
-    """Derivatives of `weights` with respect to `offset` [1/cell]; they sum to 0. Zero for order 0."""
+    """Derivatives of `weights` with respect to `offset` [1/cell]; they sum to 0. Zero for order 0.
+
+    **Raises:** `ValueError` for another order.
+    """
     t = offset
     if order == 0:
         return (t * 0,)

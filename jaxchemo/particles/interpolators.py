@@ -51,7 +51,10 @@ class AbstractInterpolator(eqx.Module):
         """Value `(P,)` and gradient (a tuple of `(P,)` per axis) at the particles."""
 
     def check(self, grid: Grid, finest: Array | float) -> None:
-        """Refuses, in a sentence, what it cannot work on; `finest` is the smallest length of the initial densities."""
+        """Refuses, in a sentence, what it cannot work on; `finest` is the smallest length of the initial densities.
+
+        Default: refuses nothing. **Raises:** `ValueError`, of those that do not take every grid.
+        """
 
 
 class BSpline(AbstractInterpolator):
@@ -60,6 +63,13 @@ class BSpline(AbstractInterpolator):
     **Arguments:**
 
     - `order`: 0 to 3. Default 1, (multi)linear. With order 0 there is no gradient and so no taxis.
+
+    **Raises:** `TypeError` or `ValueError` for another order.
+
+    >>> grid, x = jc.Grid.box((0,), (1,), (4,)), (jnp.array([0.5]),)
+    >>> value, gradient = jax.jit(lambda field: jc.BSpline(1).at(field, x, grid))(jnp.arange(4.0))
+    >>> value.tolist(), gradient[0].tolist()  # at a face, halfway between the values 1 and 2
+    ([1.5], [4.0])
     """
 
     order: int = eqx.field(static=True, default=1, converter=functools.partial(bspline.checked, "order"))
@@ -72,7 +82,11 @@ class BSpline(AbstractInterpolator):
 
 
 class CubicSpline(AbstractInterpolator):
-    """The cubic spline through the field's values: the classical choice, and the NSIPF paper's baseline."""
+    """The cubic spline through the field's values: the classical choice, and the NSIPF paper's baseline.
+
+    >>> jc.ParticleField(1_000, deposit_order=0, interpolator=jc.CubicSpline()).interpolator
+    CubicSpline()
+    """
 
     def prepare(self, field, grid, sampling):
         return prefilter(field, grid, 3)
@@ -89,6 +103,13 @@ class Histospline(AbstractInterpolator):
     **Arguments:**
 
     - `order`: 1, 2 or 3. Default 3, cubic.
+
+    **Raises:** `TypeError` or `ValueError` for another order.
+
+    >>> field = jnp.array([0.0, 1.0, 0.0, 0.0])
+    >>> prepared = jc.Histospline().prepare(field, jc.Grid.box((0,), (1,), (4,)), None)  # coefficients
+    >>> bool(prepared[1] > 1), round(float(prepared.sum()), 4)  # sharper, and of the same sum
+    (True, 1.0)
     """
 
     order: int = eqx.field(static=True, default=3, converter=functools.partial(_checks.natural, "order"))
@@ -113,7 +134,13 @@ class AbstractMollifier(eqx.Module):
 
 
 class FixedWidth(AbstractMollifier):
-    """A Gaussian kernel of standard deviation `epsilon` [length], whatever the number of particles."""
+    """A Gaussian kernel of standard deviation `epsilon` [length], whatever the number of particles.
+
+    **Raises:** `TypeError` or `ValueError` if it is not a positive number, known before compilation.
+
+    >>> jc.ParticleField(1_000, mollifier=jc.FixedWidth(0.1)).mollifier
+    FixedWidth(epsilon=0.1)
+    """
 
     epsilon: float = eqx.field(static=True)
 
@@ -127,12 +154,20 @@ class FixedWidth(AbstractMollifier):
 class ModerateInteraction(AbstractMollifier):
     """A kernel that narrows as particles become many, `epsilon = scale * P^(-beta/d)` with `0 < beta < 1`.
 
+    For densities, cells of a fitting size serve better: from 5,000 particles on, an extra kernel raised the error
+    wherever it was measured.
+
     **Arguments:**
 
     - `scale`: width for one particle, positive [length].
-    - `beta`: exponent. Default 0.5.
+    - `beta`: exponent [dimensionless]. Default 0.5.
+
+    **Raises:** `TypeError` or `ValueError` for numbers out of these ranges, or not known before compilation.
 
     **Source:** Oelschlaeger's moderate interaction, as in the NSIPF paper (arXiv 2510.13199).
+
+    >>> round(jc.ModerateInteraction(scale=2.0).width(num_particles=10_000, ndim=2), 6)  # 2 P^(-1/4)
+    0.2
     """
 
     scale: float = eqx.field(static=True)

@@ -34,7 +34,7 @@ def prefilter(
 
     **Raises:** `ValueError` naming the argument at fault.
 
-    Source: Unser, Aldroubi and Eden, *B-spline signal processing* (1993), for point values.
+    **Source:** Unser, Aldroubi and Eden, *B-spline signal processing* (1993), for point values.
     """
     _check(field, grid)
     for name, value in (("gather_order", gather_order), ("deposit_order", deposit_order)):

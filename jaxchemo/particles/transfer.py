@@ -62,7 +62,7 @@ def deposit(
 
     **Raises:** `ValueError` naming the argument at fault.
 
-    Source: Hockney and Eastwood, *Computer Simulation Using Particles* (1988), chapter 5.
+    **Source:** Hockney and Eastwood, *Computer Simulation Using Particles* (1988), chapter 5.
     """
     axes = _axes(x, grid, order)
     if onto is None:
@@ -115,6 +115,7 @@ def _axis(x: Float[Array, " p"], lower: float, spacing: float, n: int, order: in
     u = (x - lower) * (1 / spacing) - 0.5  # in cells, from the centre of the first
     centre = jnp.floor(u + 0.5 if even else u)
     if not periodic:
+        # Round-off at a wall must not lead beyond the cells that `_fold` mirrors: indices below are not checked.
         centre = jnp.clip(centre, 0 if even else -1, n - 1)
     offset = u - centre
     weights, slopes = bspline.weights(offset, order), bspline.derivatives(offset, order)

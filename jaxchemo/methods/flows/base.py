@@ -71,6 +71,7 @@ class AbstractFlow(AbstractSelfPaced):
         """The flow over all intervals that there is room for, to evaluate densities and the like."""
 
     def check_parts(self, problem):
+        """**Raises:** `ValueError` or `TypeError` for another system; `TypeError` for a density that is not smooth."""
         start = Attraction.check(problem)
         if not start.smooth:
             raise TypeError(
@@ -110,6 +111,7 @@ class AbstractFlow(AbstractSelfPaced):
         if space.ndim != 2 or system.advection is not None:
             return math.inf
         with jax.ensure_compile_time_eval():
+            # In the plane the second moment of a mass of one changes at 4 mobility - pull / 2 pi, whatever its shape.
             fall = system.pull / (2 * math.pi) - 4 * system.mobility
             x = initial_profile(problem).sample(jax.random.key(0), 16_384, space, Sobol())
             spread = jnp.sum(jnp.var(x, axis=0))

@@ -66,6 +66,7 @@ class AbstractPath(AbstractContinuous):
             far = erf(jnp.sqrt(q)) / jnp.sqrt(safe)
             return jnp.mean(jnp.where(square > 0, far, math.sqrt(2 / math.pi) / width)) / (4 * math.pi)
 
+        # Smeared over a width e, a density p has the potential u - e^2 p / 2 + O(e^4), as lap u = -p.
         smeared = jax.lax.map(at_point, inside.position) + 0.5 * width**2 * jnp.exp(inside.log_p)
         if ndim == 2:
             return smeared - jnp.log(frame.scale) / (2 * math.pi)

@@ -51,11 +51,11 @@ class PriorFlow(AbstractFlow):
     before, continued in time.
 
     **What is published** of this way, and is done here: the normalised system, its Lagrangian form, a loss on it
-    without data that controls the divergence, and marching in time (the abstract of arXiv 2510.14297); KRnet (code).
-    **What is not known to us**, and chosen here: the loss as it is displayed, how time enters, the size of the network,
-    the optimiser and its rates, the weight of the initial density, how the attraction is estimated and how points are
-    drawn (Sobol), and the warm start. Departures from KRnet: tanh for ReLU, and no last layer by default, as both make
-    the score of the density jump. No number found here is a number of that paper.
+    without data that controls the divergence, "time-marching strategies" (the abstract of arXiv 2510.14297); KRnet
+    (code). **What is not known to us**, and chosen here: the loss as it is displayed, how time enters, the size of the
+    network, the optimiser and its rates, the weight of the initial density, how the attraction is estimated and how
+    points are drawn (Sobol), and the warm start. Departures from KRnet: tanh for ReLU, and no last layer by default, as
+    both make the score of the density jump. No number obtained here is a number of that paper.
 
     `LagrangianFlow` takes the same problems, and is faster and far more accurate.
 
@@ -66,7 +66,7 @@ class PriorFlow(AbstractFlow):
     - `rate`: of learning, at the start of an interval; falls to zero as a cosine. Default 3e-3.
     - `num_labels`, `num_sources`: drawn for each time of each step; labels are what the residual is averaged over, and
       sources make the attraction. Default 256 and 512.
-    - `num_times`: of each step, one at random in each equal part of the interval. Default 4.
+    - `num_times`: of each step, a random one in each equal part of the interval. Default 4.
     - `anchor`: weight of the initial density of an interval. Default 100.
     - `depth`, `width`: couplings of the KRnet in a stage, and hidden units of their networks. Default 6 and 24.
     - `bins`: of its last layer, 32 as published; with 0 it is left out, which trains far better. Default 0.
@@ -78,6 +78,10 @@ class PriorFlow(AbstractFlow):
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
 
     **Source:** arXiv 2510.14297 (Feng, Ng and Zhang), its abstract; KRnet: code MJfadeaway/DAS.
+
+    >>> method = jc.PriorFlow(intervals=3, steps=500)
+    >>> method.name, method.intervals * method.steps
+    ('prior-flow', 1500)
     """
 
     intervals: int = eqx.field(static=True)
@@ -137,7 +141,7 @@ class PriorFlow(AbstractFlow):
         return krnet(ndim, key=key, **size)
 
     def init(self, problem, *, key=None):
-        """The flow, fitted to the initial density."""
+        """The flow, fitted to the initial density. **Raises:** `ValueError` without a key."""
         key = _checks.given("key", key, "a stochastic method needs one, jax.random.key(0)")
         space, initial = cartesian(problem), initial_profile(problem)
         ndim, keys = space.ndim, jax.random.split(key, 4)
@@ -167,7 +171,7 @@ class PriorFlow(AbstractFlow):
         return PriorPath(problem, self.force, state.past.frame, flows, state.seeds)
 
     def advance(self, problem, state, t, until, *, key=None):
-        """One interval more, of those that are left until then."""
+        """One interval more, of those that are left until then. **Raises:** `ValueError` without a key."""
         key = jax.random.split(_checks.given("key", key, "a stochastic method needs one, jax.random.key(0)"), 4)[2]
         duration = (until - t) / jnp.maximum(self.intervals - state.count, 1)
         every = state.past.frame
@@ -200,7 +204,7 @@ class PriorFlow(AbstractFlow):
         return after, end, StepInfo(result)
 
     def replay(self, problem, state, *, key=None):
-        """Refuses, in a sentence, to be differentiated in the problem."""
+        """**Raises:** `TypeError`: it is not differentiated in the problem."""
         raise TypeError("`method`: a PriorFlow is not differentiated in its problem; a LagrangianFlow is.")
 
     def _some(self, samples: Samples, key: PRNGKeyArray) -> Samples:

@@ -38,8 +38,8 @@ def misfit(
     force = jnp.zeros_like(x)
     if field is not None:
         force = field(x, samples.log_p, samples.score, positions(flow, others, t))
-    asked = frame.velocity(system, x, samples.score, force)
-    return Misfit(jnp.mean(jnp.sum((velocity - asked) ** 2, axis=-1)), jnp.mean(jnp.sum(asked**2, axis=-1)))
+    drift = frame.velocity(system, x, samples.score, force)
+    return Misfit(jnp.mean(jnp.sum((velocity - drift) ** 2, axis=-1)), jnp.mean(jnp.sum(drift**2, axis=-1)))
 
 
 def divergence(flow: AbstractBijection, points: Samples) -> Float[Array, ""]:
@@ -59,11 +59,11 @@ def trained(
     steps: int,
     rate: Float[Array, ""],
 ) -> tuple[Float[Array, " p"], Any]:
-    """Parameters after steps of Adam, its rate falling to zero as a cosine, and what the loss told at each of them.
+    """Parameters after steps of Adam, its rate falling to zero as a cosine, and what the loss returned besides.
 
     **Arguments:**
 
-    - `loss`: from parameters and a key, to be drawn from anew in each step, to the loss and what it tells besides.
+    - `loss`: from parameters and a key, to be drawn from anew in each step, to the loss and what is to be kept besides.
     - `parameters`: the start; `key`: of all steps.
     - `steps`, `rate`: how many, and the rate of the first.
     """

@@ -9,7 +9,9 @@ from jaxchemo.models import Linear, Production
 from jaxchemo.problem import Problem
 
 GATHERS, PINNED = 4.0, 16.0  # 8 (size of a cell / core radius)^2, of a peak that grows and of any peak
-SHRUNK, CELLS = 100.0, 4.0  # how far a core has shrunk that blows up, and how many cells its radius must still have
+# How far a core has shrunk that blows up, and how many cells its radius must still have. A mass of 6 pi, which does not
+# collapse, shrinks 26-fold on its way (measured), where a hundredfold is within 4% of the time of collapse.
+SHRUNK, CELLS = 100.0, 4.0
 
 
 def highest(density: Float[Array, "*shape"]) -> tuple[Int[Array, ""], ...]:
@@ -22,7 +24,7 @@ def highest(density: Float[Array, "*shape"]) -> tuple[Int[Array, ""], ...]:
 
 
 def largest(grid: AbstractGrid, place: tuple[Int[Array, ""], ...]) -> Float[Array, ""]:
-    """Size of a cell along the axis where it is largest [length]."""
+    """Size of the cell at `place` along the axis where it is largest [length]."""
     return jnp.max(jnp.stack([jnp.broadcast_to(length, grid.shape)[place] for length in grid.lengths]))
 
 
@@ -36,7 +38,7 @@ def unresolved(before: Float[Array, ""], after: Float[Array, ""], drawn: Float[A
     **Arguments:**
 
     - `before`, `after`: the density there before and after a step.
-    - `drawn`: `-size^2 div(V) / D` for the cell, by signals that cells make [dimensionless].
+    - `drawn`: `-size^2 div(V) / D` for the cell, by signals that the species make [dimensionless].
     """
     return (drawn >= GATHERS) & (after > before) | (drawn >= PINNED)
 

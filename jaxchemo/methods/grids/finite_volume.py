@@ -37,7 +37,7 @@ class FiniteVolume(AbstractFixedStep):
     By default the flux between two cells is the exact one for a constant drift between them (Scharfetter and Gummel
     1969), so an explicit step up to `stable_dt` keeps every density positive at any cell Peclet number. Mass is exact
     to round-off. A larger step is reported as `RESULTS.unstable_step`; nothing is ever clipped. Signals may stay in
-    place, diffuse, or follow the cells at once (`relaxation=0`): those are solved for after every stage.
+    place, diffuse, or follow the densities at once (`relaxation=0`): those are solved for after every stage.
 
     What is solved for (signals that diffuse, and with `IMEXEuler` and `IMEXRosenbrock` the densities) is positive to
     round-off: a value below zero by up to 16 units of the dtype (2e-6 in float32) times the maximum is let through.
@@ -63,6 +63,9 @@ class FiniteVolume(AbstractFixedStep):
       with `Adaptive` those beyond a hundred times its tolerance.
 
     **Raises:** `TypeError` for other things, and `ValueError` for a flux that is not one of these equations.
+
+    >>> jc.FiniteVolume(jc.IMEXRosenbrock(), flux=jc.Upwind())
+    FiniteVolume(stepper=IMEXRosenbrock(), flux=Upwind())
     """
 
     solves: ClassVar = frozenset(
@@ -110,6 +113,7 @@ class FiniteVolume(AbstractFixedStep):
         return self.stepper.forward_mode
 
     def check_parts(self, problem):
+        """**Raises:** `TypeError` or `ValueError` for a domain or a signal that it cannot solve on or for."""
         system = self._system(problem)
         system.check()
         if any(signal.diffuses for signal in problem.model.signals.values()):
@@ -123,7 +127,7 @@ class FiniteVolume(AbstractFixedStep):
         return CollapsingState(state.density, state.signal, jnp.max(next(iter(state.density.values()))))
 
     def _system(self, problem: Problem) -> SemiDiscrete:
-        """The ordinary differential equations of the cells."""
+        """The ordinary differential equations of the grid's cells."""
         return SemiDiscrete(problem.continuum, _cells(problem), self.flux)
 
     def step(self, problem, state, n, t, dt, *, key=None):
@@ -163,7 +167,7 @@ class FiniteVolume(AbstractFixedStep):
         return jnp.asarray(sum(_below_zero(u, self.stepper.implicit) for u in state.density.values())) < 0
 
     def second_look(self, problem, result, t):
-        """What was negative from the start, or is held so by a wall, is neither the step's nor the flux's."""
+        """What was negative from the start, or is kept so by a wall, is neither the step's nor the flux's."""
         grid = _cells(problem)
 
         def given() -> Bool[Array, ""]:
@@ -182,7 +186,7 @@ class FiniteVolume(AbstractFixedStep):
     def _collapse(
         self, problem: Problem, system: SemiDiscrete, before: FieldState | CollapsingState, after: FieldState, t: Any
     ) -> RESULTS:
-        """Whether cells have gathered beyond what the grid resolves, or what any grid would."""
+        """Whether a density has gathered beyond what the grid resolves, or what any grid would."""
         result = RESULTS.successful
         for name, u in after.density.items():
             place = highest(u)
@@ -199,12 +203,12 @@ class FiniteVolume(AbstractFixedStep):
     def stable_dt(self, problem, state):
         """The largest Euler step that keeps every field positive, less five percent.
 
-        The motion of the cells decides it, and signals and reactions where the stepper does not solve them implicitly.
-        Where cell Peclet numbers are too high for a flux that is not always positive, its bound is that of stability,
-        for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper solves
-        for the diffusion, the drift of the cells does, and how fast those that hold more than a thousandth of the
-        maximum lose it on balance; that is halved until 16 steps keep every field positive.
-        Infinite where nothing happens.
+        The transport of the densities decides it, and signals and reactions where the stepper does not solve them
+        implicitly. Where cell Peclet numbers are too high for a flux that is not always positive, its bound is that of
+        stability, for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper
+        solves for the diffusion, the drift decides it, and how fast cells of the grid that hold more than a thousandth
+        of the maximum lose it on balance; that is halved until 16 steps keep every field positive. Infinite where
+        nothing happens.
         """
         system = self._system(problem)
         state = jax.lax.stop_gradient(FieldState(state.density, state.signal))
@@ -235,5 +239,5 @@ def _below_zero(field: Array, solved: bool) -> Array:
 
 
 def _cells(problem: Problem) -> AbstractGrid:
-    """The grid, which a finite-volume scheme cannot do without."""
+    """The grid. **Raises:** `TypeError` for a domain without cells."""
     return _checks.instance("domain", problem.domain, AbstractGrid, "cells, Grid.box(...) or RadialGrid(...)")

@@ -13,11 +13,11 @@ from jaxchemo.problem import Problem
 
 
 def spike_width(problem: Problem) -> float | None:
-    """Half-width of the spikes that cells spread evenly in one dimension will gather in [length].
+    """Half-width of the spikes that an even density in one dimension will gather in [length].
 
-    A narrow spike of mass M is `sech^2(x / width)` with `width = 4 D D_s / (chi g M)`, for the diffusivities D of cells
-    and D_s of signal, the sensitivity chi and the production g; and its mass is that of one of the waves that grow
-    fastest about the even state.
+    A narrow spike of mass M is `sech^2(x / width)` with `width = 4 D D_s / (chi g M)`, for the diffusivities D of the
+    species and D_s of the signal, the sensitivity chi and the production g; and its mass is that of one of the waves
+    that grow fastest about the even state.
 
     **Returns:** the width; `None` where there is no such prediction: in more dimensions, for other models than one
     species that climbs, linearly, one signal that it makes, for even states that are stable, for wide spikes, and

@@ -46,7 +46,10 @@ class SemiDiscrete(AbstractSystem):
     flux: AbstractFlux = ScharfetterGummel()
 
     def check(self) -> None:
-        """Refuses, in a sentence, a signal that cannot be solved for on this grid."""
+        """Refuses, in a sentence, a signal that cannot be solved for.
+
+        **Raises:** `ValueError` for a slaved signal that does not diffuse, or not decay at one rate everywhere.
+        """
         for name, law in self.model.signals.items():
             if law.slaved and not law.diffuses:
                 raise ValueError(
@@ -134,8 +137,8 @@ class SemiDiscrete(AbstractSystem):
         for now, change in ((state.density, rates.density), (state.signal, rates.signal)):
             for name, rate in change.items():
                 if rate is not None:
-                    held = now[name] > SHARE * jnp.max(now[name])
-                    lost.append(jnp.where(held, -rate / jnp.where(held, now[name], 1), 0))
+                    populated = now[name] > SHARE * jnp.max(now[name])
+                    lost.append(jnp.where(populated, -rate / jnp.where(populated, now[name], 1), 0))
         grown = [
             jnp.abs(species.growth.rate(state.density[name], state.signal))
             for name, species in self.model.species.items()
@@ -144,7 +147,7 @@ class SemiDiscrete(AbstractSystem):
         return lost + grown
 
     def gathering(self, name: str, state: FieldState, place: tuple, t: Array | float) -> Float[Array, ""] | None:
-        """How fast a species is drawn together in a cell by signals that cells make, over how fast it leaves it.
+        """How fast a species is drawn together in a cell by signals that the species make, over how fast it leaves it.
 
         `-size^2 div(V) / D` [dimensionless]; `None` where no such signal is climbed. Signals that diffuse are left out
         in one dimension, where they make no collapse.
@@ -160,7 +163,7 @@ class SemiDiscrete(AbstractSystem):
         return square * convergence(u, self.grid, made, place, name=name, t=t) / spread
 
     def _gathers(self, name: str, state: FieldState) -> bool:
-        """Whether cells make this signal, and can collapse by it."""
+        """Whether the species make this signal, and can collapse by it."""
         if self.grid.ndim == 1 and self.model.signals[name].diffuses:
             return False
         return isinstance(self._kinetics(name, state)[0], jax.Array)
@@ -222,7 +225,7 @@ class SemiDiscrete(AbstractSystem):
         return jnp.broadcast_to(law.paced(rate), value.shape)
 
     def _signal(self, name: str, state: FieldState, t, dt, spreading: AbstractSpreading | None) -> FieldState:
-        """A signal after a time `dt`, with everything else held."""
+        """A signal after a time `dt`, with everything else fixed."""
         law, value = self.model.signals[name], state.signal[name]
         if law.kinetics is None and law.diffusivity is None:
             return state

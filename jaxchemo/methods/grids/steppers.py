@@ -62,7 +62,11 @@ class AbstractSystem(eqx.Module):
 
 
 class AbstractStepper(eqx.Module):
-    """One step of a semi-discretisation."""
+    """One step of a semi-discretisation.
+
+    >>> [stepper.order for stepper in (jc.Euler(), jc.Strang(), jc.SSPRK3())]
+    [1, 2, 3]
+    """
 
     @property
     @abc.abstractmethod
@@ -80,7 +84,7 @@ class AbstractStepper(eqx.Module):
         return True
 
     def check(self, grid: AbstractGrid) -> None:
-        """Refuses, in a sentence, a grid that it cannot work on."""
+        """Refuses, in a sentence, a grid that it cannot work on. **Raises:** `TypeError`. Default: refuses none."""
 
     @abc.abstractmethod
     def fastest(self, system: AbstractSystem, state: State, t: Scalar) -> list[Array]:
@@ -92,7 +96,12 @@ class AbstractStepper(eqx.Module):
 
 
 class AbstractRungeKutta(AbstractStepper):
-    """Strong-stability-preserving Runge-Kutta: convex combinations of Euler steps, so positive wherever Euler is."""
+    """Strong-stability-preserving Runge-Kutta: convex combinations of Euler steps, so positive wherever Euler is.
+
+    >>> y = jc.SSPRK3().stages(lambda y, t: -y, jnp.ones(()), t=0.0, dt=0.1)  # d_t y = -y
+    >>> round(float(y), 4)  # exp(-0.1)
+    0.9048
+    """
 
     @property
     @abc.abstractmethod
@@ -136,7 +145,11 @@ class AbstractRungeKutta(AbstractStepper):
 
 
 class Euler(AbstractRungeKutta):
-    """Explicit Euler, first order."""
+    """Explicit Euler, first order.
+
+    >>> jc.FiniteVolume(jc.Euler())
+    FiniteVolume(stepper=Euler(), flux=ScharfetterGummel())
+    """
 
     @property
     def order(self) -> int:
@@ -148,7 +161,11 @@ class Euler(AbstractRungeKutta):
 
 
 class SSPRK2(AbstractRungeKutta):
-    """Heun's method, second order. **Source:** Shu and Osher (1988), equation 2.16."""
+    """Heun's method, second order. **Source:** Shu and Osher (1988), equation 2.16.
+
+    >>> jc.FiniteVolume(jc.SSPRK2())
+    FiniteVolume(stepper=SSPRK2(), flux=ScharfetterGummel())
+    """
 
     @property
     def order(self) -> int:
@@ -160,7 +177,11 @@ class SSPRK2(AbstractRungeKutta):
 
 
 class SSPRK3(AbstractRungeKutta):
-    """The three-stage third-order method. **Source:** Shu and Osher (1988), equation 2.18."""
+    """The three-stage third-order method. **Source:** Shu and Osher (1988), equation 2.18.
+
+    >>> jc.SSPRK3().tableau
+    ((0.0, 0.0), (0.75, 1.0), (0.3333333333333333, 0.5))
+    """
 
     @property
     def order(self) -> int:
@@ -172,17 +193,22 @@ class SSPRK3(AbstractRungeKutta):
 
 
 class Strang(AbstractStepper):
-    """Half a step of reactions, a step of the cells' transport, half a step of reactions: second order.
+    """Half a step of reactions, a step of the densities' transport, half a step of reactions: second order.
 
     Kinetics and growth are integrated exponentially (consumption as `s exp(-dt rho)`), so what is positive stays so at
     every step. A signal that diffuses spreads and decays implicitly in the same halves: its diffusivity does not limit
-    the step, only the motion of the cells does.
+    the step, only the transport of the densities does.
 
     **Arguments:**
 
-    - `transport`: the step of the cells. Default `SSPRK2()`.
+    - `transport`: the step of the densities. Default `SSPRK2()`.
     - `spreading`: the step of signals that diffuse: `ExactLinear()`, `CrankNicolson()` or `ImplicitEuler()`. Default
       `None`: exact on boxes, Crank-Nicolson on shells.
+
+    **Raises:** `TypeError` for other parts.
+
+    >>> jc.Strang(jc.SSPRK3(), spreading=jc.CrankNicolson())
+    Strang(inner=SSPRK3(), spreading=CrankNicolson())
     """
 
     inner: AbstractRungeKutta
@@ -224,12 +250,16 @@ class AbstractIMEX(AbstractStepper):
 
 
 class IMEXEuler(AbstractIMEX):
-    """Implicit diffusion and decay, explicit drift and the rest: first order, limited by the drift of the cells only.
+    """Implicit diffusion and decay, explicit drift and the rest: first order, limited by the drift only.
 
     The whole rate of change, with its fitted fluxes, is damped by `(1 - dt A)^-1`, where `A` is the diffusion of
     everything and the decay of signals: what is steady for the fitted fluxes stays exactly as it is at every step. Not
     positive at every step: a step that is too large is reported, as always, but for the round-off of the solves (see
     `FiniteVolume`).
+
+    >>> stepper = jc.IMEXEuler()
+    >>> stepper.order, stepper.implicit
+    (1, True)
     """
 
     @property
@@ -245,6 +275,9 @@ class IMEXRosenbrock(AbstractIMEX):
     """As `IMEXEuler`, second order: the two-stage Rosenbrock method that keeps its order whatever is implicit.
 
     **Source:** Verwer, Spee, Blom and Hundsdorfer, SIAM J. Sci. Comput. 20 (1999) 1456, ROS2 with gamma = 1 - 1/sqrt 2.
+
+    >>> jc.FiniteVolume(jc.IMEXRosenbrock())
+    FiniteVolume(stepper=IMEXRosenbrock(), flux=ScharfetterGummel())
     """
 
     @property
@@ -280,9 +313,16 @@ class Adaptive(AbstractStepper):
 
     **Arguments:**
 
-    - `rtol`, `atol`: relative and absolute tolerance, positive. Defaults 1e-8 and 1e-10.
+    - `rtol`, `atol`: relative [dimensionless] and absolute tolerance [unit of the fields], positive. Defaults 1e-8 and
+      1e-10.
     - `solver`: a diffrax solver. Default `diffrax.Tsit5()`; `diffrax.Kvaerno5()` where the problem is stiff and small.
     - `max_steps`: largest number of inner steps in one step. Default 100,000.
+
+    **Raises:** `TypeError` or `ValueError` naming the argument at fault.
+
+    >>> reference = jc.FiniteVolume(jc.Adaptive(rtol=1e-6, atol=1e-8))
+    >>> reference.stepper.rtol, reference.forward_mode
+    (1e-06, False)
     """
 
     rtol: float = eqx.field(static=True)
@@ -339,7 +379,7 @@ def _rates(system: AbstractSystem, state: State, t: Array) -> State:
 
 
 def exponential_step(value: Array, production: Scalar, rate: Scalar, dt: Scalar) -> Array:
-    """`y' = production - rate y` over `dt` with both frozen: exact, and positive for every step."""
+    """`y' = production - rate y` over `dt` with both fixed: exact, and positive for every step."""
     decayed = value * jnp.exp(-rate * dt)
     if isinstance(production, float) and production == 0.0:
         return decayed

@@ -18,7 +18,7 @@ from jaxchemo.results import RESULTS
 
 
 class Crowd(eqx.Module):
-    """Particles: one array `(P,)` for each axis [length]."""
+    """Particles: an array `(P,)` for each axis [length]."""
 
     positions: Components
 
@@ -35,11 +35,14 @@ class InteractingParticles(AbstractFixedStep):
     - `num_particles`: P. Default 2,048.
     - `blob`: `GaussianBlob(width)` or `AlgebraicBlob(width)`. Default: a Gaussian of width 0.05.
     - `points`: initial positions: `Sobol()` (default) or `Random()`.
-    - `block`: particles whose pairs are held in memory at a time. Default 64.
+    - `block`: particles whose pairs are in memory at a time. Default 64.
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
 
     **Source:** the interacting particle method beside which arXiv 2510.14297 compares its flows.
+
+    >>> jc.InteractingParticles(1_000, blob=jc.AlgebraicBlob(0.1))
+    InteractingParticles(num_particles=1000, blob=AlgebraicBlob(width=0.1), points=Sobol(), block=64)
     """
 
     solves: ClassVar = frozenset(
@@ -80,6 +83,7 @@ class InteractingParticles(AbstractFixedStep):
         return "ipm"
 
     def check_parts(self, problem):
+        """**Raises:** `ValueError` or `TypeError` for another system, and for another number of initial particles."""
         start = Attraction.check(problem)
         if isinstance(start, Particles) and start.positions.shape[0] != self.num_particles:
             raise ValueError(

@@ -38,7 +38,7 @@ class ParticleState(eqx.Module):
 class ParticleField(AbstractFixedStep):
     """Particles `dX = sensitivity grad c dt + sqrt(2 mobility) dW`, whose deposit changes the signal on the grid.
 
-    Mass is exact by construction. Sources: the NSIPF paper (arXiv 2510.13199) for the particle-field system; its own
+    Mass is exact by construction. **Source:** the NSIPF paper (arXiv 2510.13199) for the particle-field system; its own
     variant is `ParticleField(P, deposit_order=0, update=ExplicitUpdate(), interpolator=CubicSpline())`. What is solved
     is the system regularised over the width of the deposit kernel, and of the `mollifier` where one is given.
 
@@ -59,6 +59,10 @@ class ParticleField(AbstractFixedStep):
     - `mollifier`: an extra Gaussian kernel, `FixedWidth(eps)` or `ModerateInteraction(scale, beta)`. Default: none.
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    >>> method = jc.ParticleField(10_000, increments=jc.Antithetic(), interpolator=jc.BSpline(2))
+    >>> method.num_particles, method.increments, method.interpolator
+    (10000, Antithetic(of=Normal()), BSpline(order=2))
     """
 
     solves: ClassVar = frozenset(
@@ -118,6 +122,7 @@ class ParticleField(AbstractFixedStep):
         return "sipf"
 
     def check_parts(self, problem):
+        """**Raises:** `ValueError` or `TypeError` for a grid, a signal or initial particles that do not fit."""
         grid = box(problem)
         finest = jnp.min(jnp.stack([jnp.asarray(condition.finest, float) for condition in problem.density.values()]))
         self.interpolator.check(grid, finest)
@@ -145,6 +150,7 @@ class ParticleField(AbstractFixedStep):
     def step(self, problem, state, n, t, dt, *, key=None):
         grid, model = box(problem), problem.continuum
         key = jax.random.fold_in(stream(key, NOISE), n)
+        # The signal first, then the particles in what is left of it: either order is first order in the step.
         stored = self.update.step(
             state.stored, state.positions, state.weights, model.signals, grid, dt, self.deposit_order, self._width(grid)
         )

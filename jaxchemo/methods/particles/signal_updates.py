@@ -26,7 +26,7 @@ class AbstractSignalUpdate(eqx.Module):
 
     @abc.abstractmethod
     def check(self, name: str, signal: Signal) -> None:
-        """Refuses, in a sentence, a signal that it cannot represent."""
+        """Refuses, in a sentence, a signal that it cannot represent. **Raises:** `TypeError` or `ValueError`."""
 
     @abc.abstractmethod
     def init(self, condition: AbstractInitial, grid: Grid) -> Any:
@@ -77,9 +77,15 @@ class Exposure(AbstractSignalUpdate):
     signal is never interpolated, and filters act when the particles look, so they never damage what is stored. A step
     touches only the cells around particles: what it costs does not grow with the grid (an interpolator's own filter
     may). The most accurate form measured, and the default. It needs a signal that is only consumed.
+
+    >>> grid = jc.Grid.box((0, 0), (1, 1), (8, 8))
+    >>> exposure, _ = jc.Exposure().init(jc.initial.uniform(amplitude=2.0), grid)  # none of it yet
+    >>> exposure.shape, float(exposure.max())
+    ((8, 8), 0.0)
     """
 
     def check(self, name, signal):
+        """**Raises:** `TypeError` for kinetics other than `Consumption`, `ValueError` for rates that vary in space."""
         _consumption(name, signal)
 
     def init(self, condition, grid):
@@ -124,6 +130,8 @@ class Prescribed(AbstractSignalUpdate):
     - `exposures`: the exposure after each step, `(steps, *shape)` [mass x time / length^d]; later it stays the last.
     - `grid`: of the exposures; the same box as the problem's, with other cells if need be.
     - `deposit_order`: B-spline order that smeared them. Default 0: they are cell averages.
+
+    **Raises:** `ValueError` for exposures of another shape than the grid's.
     """
 
     coefficients: Float[Array, "steps *shape"]
@@ -161,7 +169,7 @@ class Prescribed(AbstractSignalUpdate):
 
 
 class AbstractOnGrid(AbstractSignalUpdate):
-    """The grid holds the signal itself, and each step advances its kinetics with the density frozen."""
+    """The grid holds the signal itself, and each step advances its kinetics with the density fixed."""
 
     @abc.abstractmethod
     def integrate(self, value: Array, production: Array | float, loss_rate: Array | float, dt: Array | float) -> Array:
@@ -196,7 +204,12 @@ class AbstractOnGrid(AbstractSignalUpdate):
 
 
 class ExponentialUpdate(AbstractOnGrid):
-    """Solves the kinetics of each step exactly, with the density frozen: the signal stays positive always."""
+    """Solves the kinetics of each step exactly, with the density fixed: the signal stays positive always.
+
+    >>> left = jc.ExponentialUpdate().integrate(jnp.ones(()), production=0.0, loss_rate=20.0, dt=0.1)
+    >>> round(float(left), 4)  # exp(-2)
+    0.1353
+    """
 
     def integrate(self, value, production, loss_rate, dt):
         return exponential_step(value, production, loss_rate, dt)
@@ -206,6 +219,9 @@ class ExplicitUpdate(AbstractOnGrid):
     """An explicit Euler step of the kinetics, as in the NSIPF paper.
 
     It keeps the signal positive only while `dt * max(density) <= 1`; a histogram of few particles has a large maximum.
+
+    >>> jc.ExplicitUpdate().integrate(1.0, production=0.0, loss_rate=20.0, dt=0.1)
+    -1.0
     """
 
     def integrate(self, value, production, loss_rate, dt):
@@ -213,7 +229,7 @@ class ExplicitUpdate(AbstractOnGrid):
 
 
 def _consumption(name: str, signal: Signal) -> Consumption:
-    """The kinetics of a signal that is only consumed."""
+    """The kinetics of a signal that is only consumed. **Raises:** `TypeError` or `ValueError` for others."""
     if not isinstance(signal.kinetics, Consumption):
         raise TypeError(
             f"Exposure() represents a signal that is only consumed, Consumption(...); signal {name!r} has "

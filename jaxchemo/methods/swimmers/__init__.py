@@ -1,1 +1,1 @@
-"""Methods for swimming cells: one by one, and their kinetic and Fokker-Planck limits."""
+"""Methods for swimmers: one by one, and their kinetic and Fokker-Planck limits."""

@@ -1,4 +1,4 @@
-"""Swimming cells one by one: they run, sense, remember and tumble, as many as fit into memory."""
+"""Swimmers one by one: they run, sense, remember and tumble, as many as fit into memory."""
 
 import dataclasses
 import math
@@ -24,11 +24,11 @@ from jaxchemo.problem import Problem
 
 
 class Agents(AbstractFixedStep):
-    """`RunAndTumble` cells one by one.
+    """`RunAndTumble` swimmers one by one.
 
-    Swimmers may differ: each number of the model may be one for all, or an array `(num_agents,)`.
+    They may differ: each number of the model may be the same for all, or an array `(num_agents,)`.
 
-    On a CPU, many cells that meet a formula go faster in blocks of some 20,000, which fit into its cache:
+    On a CPU, many agents that meet a formula go faster in blocks of some 20,000, which fit into its cache:
     `jax.lax.map(lambda key: jc.solve(problem, Agents(20_000), key=key, ...), jax.random.split(key, blocks))`.
 
     A tumble has no derivative along a path: gradients through a run of agents miss how parameters change who tumbles.
@@ -39,9 +39,12 @@ class Agents(AbstractFixedStep):
     - `num_agents`: how many. Default 20,000.
     - `points`: initial positions: `Sobol()` (default) or `Random()`.
     - `events`: when they tumble: `OnceAStep()` (default), second order in the step, or `Thinning(bound)`, exact.
-    - `deposit_order`: B-spline order of the density that cells make on the grid, 0 to 3. Default 1.
+    - `deposit_order`: B-spline order of the density that agents make on the grid, 0 to 3. Default 1.
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    >>> jc.Agents(1_000, events=jc.Thinning(bound=2.0))
+    Agents(num_agents=1000, points=Sobol(), events=Thinning(bound=2), deposit_order=1)
     """
 
     solves: ClassVar = frozenset(
@@ -96,6 +99,7 @@ class Agents(AbstractFixedStep):
         return self.events.reverse_mode
 
     def check_parts(self, problem):
+        """**Raises:** `ValueError` or `TypeError` for a domain, numbers, signals or a density that do not fit."""
         model, grid = problem.swimmers, cartesian(problem)
         check_signals(problem)
         if grid.ndim == 1 and model.rotational_diffusion is not None:
@@ -103,7 +107,7 @@ class Agents(AbstractFixedStep):
         self.events.check(problem)
         if (shape := model.shape(grid.ndim)) not in ((), (self.num_agents,)):
             raise ValueError(
-                f"Numbers that differ between cells must have the shape ({self.num_agents},), got {shape}."
+                f"Numbers that differ between agents must have the shape ({self.num_agents},), got {shape}."
             )
         condition = problem.density[DENSITY]
         if isinstance(condition, Particles):
@@ -132,13 +136,14 @@ class Agents(AbstractFixedStep):
             width = jnp.sqrt(jnp.log1p(model.speed_spread**2))
             pace = jnp.exp(width * jax.random.normal(speeds, (n,), x[0].dtype) - 0.5 * width**2)
         weights = jnp.full(n, weight) if absorbing else weight
-        cells = Swimmers(x, headings, None, None, pace, weights, Surroundings.of(problem))
-        cells = dataclasses.replace(cells, memory=model.tumble_rate.rest(cells.cue(problem)))
-        now = cells.moment(problem)
+        agents = Swimmers(x, headings, None, None, pace, weights, Surroundings.of(problem))
+        agents = dataclasses.replace(agents, memory=model.tumble_rate.rest(agents.cue(problem)))
+        now = agents.moment(problem)
         if (ends := end_rate(problem, now)) is None:
-            return cells
+            return agents
+        # At the start as many tumble as would after a long time at these rates.
         tumbling = jax.random.uniform(tumbles, (n,)) < now.rate / (now.rate + ends)
-        return dataclasses.replace(cells, tumbling=tumbling)
+        return dataclasses.replace(agents, tumbling=tumbling)
 
     def step(self, problem, state, n, t, dt, *, key=None):
         if state.surroundings.fields:
@@ -148,7 +153,7 @@ class Agents(AbstractFixedStep):
         return state, StepInfo(result)
 
     def stable_dt(self, problem, state):
-        """As `events` advises, and where fields are on a grid no more than that cells cross half a cell of it."""
+        """As `events` advises, and where fields are on a grid no more than that agents cross half a cell of it."""
         longest = self.events.longest(state.moment(problem).rate)
         shortest = min(box(problem).spacing) if state.surroundings.fields else math.inf
         return jnp.minimum(longest, 0.5 * shortest / jnp.max(state.speed(problem)))

@@ -1,4 +1,4 @@
-"""The Fokker-Planck limit of swimming cells: drift and diffusion from the rates at which they tumble."""
+"""The Fokker-Planck limit of swimmers: drift and diffusion from the rates at which they tumble."""
 
 from typing import Any, ClassVar
 
@@ -24,22 +24,27 @@ from jaxchemo.results import RESULTS
 
 
 class Population(eqx.Module):
-    """The density of the cells [mass / length^d], and their surroundings."""
+    """The density of the swimmers [mass / length^d], and their surroundings."""
 
     density: Float[Array, "*shape"]
     surroundings: Surroundings
 
 
 class FokkerPlanck(AbstractFixedStep):
-    """The density of `RunAndTumble` cells that have tumbled often, by exponentially fitted finite volumes, in 1D to 3D.
+    """The density of `RunAndTumble` swimmers that have tumbled often, by fitted finite volumes, in 1D to 3D.
 
     In one dimension the flux is `(v / S) ((a- - a+) p - d_x (v p))` with the rates a+ and a- at which the two streams
     reverse, and their sum S: exact in stationary states, and first order in the bias otherwise. In two and three it is
-    linear response: `(v / d L) ( - (1 - a) r p - grad (v p))`, where r is the change of the tumble rate for cells that
+    linear response: `(v / d L) ( - (1 - a) r p - grad (v p))`, where r is the change of the tumble rate for those that
     swim along an axis, a the mean cosine of a turn, and L the rate at which the direction is forgotten.
 
     Positive up to `stable_dt`, with exact mass. Swimmers that climb, in two or three dimensions, a signal they make
     may collapse: a grid that no longer resolves it ends the run as `RESULTS.unresolved`, as in `FiniteVolume`.
+
+    >>> model = jc.models.RunAndTumble(speed=1.0, tumble_rate=2.0)
+    >>> problem = jc.Problem(model, jc.Grid.box((0, 0), (1, 1), (8, 8)), jc.initial.uniform(mass=1.0))
+    >>> problem.features <= jc.FokkerPlanck.solves, problem.features <= jc.Kinetic.solves  # two dimensions
+    (True, False)
     """
 
     solves: ClassVar = frozenset(
@@ -70,6 +75,7 @@ class FokkerPlanck(AbstractFixedStep):
         return "fokker-planck"
 
     def check_parts(self, problem):
+        """**Raises:** `ValueError` for a signal that cannot be solved for."""
         check_signals(problem)
 
     def init(self, problem, *, key=None):
@@ -79,6 +85,7 @@ class FokkerPlanck(AbstractFixedStep):
         density = state.density
         surroundings = state.surroundings.after(problem, density, t, 0.5 * dt)
         laws = self._laws(problem, surroundings)
+        # The mean of the start and of two Euler steps is positive wherever those are.
         ahead = density + dt * self._rate(problem, density, laws)
         new = (0.5 * density + 0.5 * (ahead + dt * self._rate(problem, ahead, laws))).astype(density.dtype)
         surroundings = surroundings.after(problem, new, t + 0.5 * dt, 0.5 * dt)
@@ -137,7 +144,7 @@ class FokkerPlanck(AbstractFixedStep):
         return laws
 
     def _narrow(self, problem: Problem, before: Array, after: Array, laws: list[tuple[Array, Array, Any]]) -> Any:
-        """Whether the cells have gathered in a peak that the grid does not resolve."""
+        """Whether the swimmers have gathered in a peak that the grid does not resolve."""
         if not makes_what_it_senses(problem):
             return False
         drawn = jnp.zeros_like(before)
@@ -153,9 +160,9 @@ class FokkerPlanck(AbstractFixedStep):
     def _rate(self, problem: Problem, density: Array, laws: list[tuple[Array, Array, Any]]) -> Array:
         grid, rate = box(problem), jnp.zeros_like(density)
         speed = problem.swimmers.speed_at(tuple(grid.centers.reshape(-1, grid.ndim).T))
-        held = density * (speed.reshape(grid.shape) if speed.ndim else speed)
+        carried = density * (speed.reshape(grid.shape) if speed.ndim else speed)
         for axis, (w, conductance, closed) in enumerate(laws):
-            padded = jnp.moveaxis(grid.pad(held, axis, name=DENSITY), axis, 0)
+            padded = jnp.moveaxis(grid.pad(carried, axis, name=DENSITY), axis, 0)
             if not grid.periodic[axis]:  # the value at the wall itself
                 padded = padded.at[0].set(0.5 * (padded[0] + padded[1])).at[-1].set(0.5 * (padded[-1] + padded[-2]))
             flux = fitted_flux(padded[:-1], padded[1:], jnp.moveaxis(w, axis, 0), jnp.moveaxis(conductance, axis, 0))

@@ -1,4 +1,7 @@
-"""Directions of swimming cells: how they are drawn and turned, from as few random bits as will do."""
+"""Directions of swimmers: how they are drawn and turned, from as few random bits as will do.
+
+Everywhere an array for each axis: steps with arrays `(3, n)` took five times as long on one core.
+"""
 
 import math
 from typing import Any
@@ -12,7 +15,7 @@ from jaxchemo.domain import Components
 
 
 def anywhere(key: PRNGKeyArray, n: int, ndim: int, dtype: Any) -> Components:
-    """Directions of `n` cells that are all alike."""
+    """Directions of `n` swimmers, drawn evenly: one array `(n,)` for each axis."""
     if ndim == 1:
         return (jnp.where(jax.random.bernoulli(key, shape=(n,)), 1, -1).astype(dtype),)
     p = tuple(jax.random.normal(key, (ndim, n), dtype))
@@ -61,7 +64,8 @@ def mixed(word: UInt32[Array, " P"]) -> UInt32[Array, " P"]:
 def _share(bits: UInt32[Array, " P"], dtype: Any) -> Array:
     """Squared cosine of a random angle, from 14 bits: a polynomial, whose errors are less than the steps of the angle.
 
-    The square of the sine is the rest to one, whatever the errors: no length depends on them.
+    With cosine and sine themselves a step of agents took three times as long. The square of the sine is the rest to
+    one, whatever the errors: no length depends on them.
     """
     angle = (uniform(bits & 0x3FFF, 14, dtype) - 0.5) * math.pi  # from the diagonal, doubled
     square, sine = angle * angle, jnp.zeros_like(angle)

@@ -1,4 +1,4 @@
-"""The state of swimming cells, and what they do between two events: they run straight, sense and remember."""
+"""The state of swimmers, and what they do between two events: they run straight, sense and remember."""
 
 import dataclasses
 from typing import Any
@@ -17,15 +17,15 @@ from jaxchemo.problem import Problem
 
 
 class Swimmers(eqx.Module):
-    """Swimming cells and their surroundings.
+    """Swimmers and their surroundings.
 
     **Fields:**
 
     - `positions`, `headings`: one array `(P,)` for each axis [length], and the unit vectors along which they swim.
-    - `memory`: what the tumble rate's law remembers of each cell, or `None`.
-    - `tumbling`: which cells are tumbling, or `None` where that takes no time.
-    - `pace`: the speed of each cell over the mean, or `None` where all are alike.
-    - `weights`: mass of a cell: a number, or `(P,)` where walls absorb.
+    - `memory`: what the tumble rate's law remembers of each swimmer, or `None`.
+    - `tumbling`: which of them are tumbling, or `None` where that takes no time.
+    - `pace`: the speed of each over the mean [dimensionless], or `None` where all are alike.
+    - `weights`: mass of a swimmer: a number, or `(P,)` where walls absorb.
     - `surroundings`: the signals.
     """
 
@@ -38,26 +38,26 @@ class Swimmers(eqx.Module):
     surroundings: Surroundings
 
     def speed(self, problem: Problem) -> Float[Array, "..."]:
-        """Of each cell, whether it runs now or not [length / time]."""
+        """Of each swimmer, whether it runs now or not [length / time]."""
         speed = problem.swimmers.speed_at(self.positions)
         return speed if self.pace is None else speed * self.pace
 
     def velocity(self, problem: Problem) -> Float[Array, "..."]:
-        """Speed of each cell now: zero while it tumbles [length / time]."""
+        """Speed of each swimmer now: zero while it tumbles [length / time]."""
         speed = self.speed(problem)
         return speed if self.tumbling is None else jnp.where(self.tumbling, 0, speed)
 
     def cue(self, problem: Problem) -> Cue:
-        """What each cell meets."""
+        """What each swimmer meets."""
         return self.surroundings.cue(problem, self.positions, self.headings, self.velocity(problem))
 
     def moment(self, problem: Problem) -> Moment:
-        """The rates of each cell at this moment."""
+        """The rates of each swimmer at this moment."""
         cue = self.cue(problem)
         return problem.swimmers.tumble_rate.live(cue, self.memory, 0.0, lambda: jnp.zeros_like(cue.signal))
 
     def after(self, problem: Problem, dt: Float[Array, "..."] | float) -> "Swimmers":
-        """The cells after a straight run of this time, one for all or one each; what walls absorb has no weight."""
+        """The swimmers after a straight run of this time, one for all or one each; what walls absorb has no weight."""
         grid, speed = cartesian(problem), self.velocity(problem)
         moved = tuple((x + dt * speed * p).astype(x.dtype) for x, p in zip(self.positions, self.headings, strict=True))
         # What a wall folds it reflects: the slope of the fold is the sign of the heading.
@@ -66,7 +66,7 @@ class Swimmers(eqx.Module):
         return dataclasses.replace(self, positions=folded, headings=reflected, weights=weights)
 
     def turned(self, problem: Problem, turns: Bool[Array, " P"], word: UInt32[Array, " P"], dt: Any) -> "Swimmers":
-        """The cells after the tumbles of some, and after the diffusion of the directions of the others that run."""
+        """The swimmers after the tumbles of some, and after the diffusion of the directions of the others that run."""
         model, p = problem.swimmers, self.headings
         if len(p) == 1:
             back = model.turning.cosine(headings.uniform(word >> 8, 24, p[0].dtype), 1)

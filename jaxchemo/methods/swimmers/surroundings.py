@@ -1,4 +1,4 @@
-"""What swimming cells sense: a signal given by a formula, or fields on a grid that the cells themselves change."""
+"""What swimmers sense: a signal given by a formula, or fields on a grid that the swimmers themselves change."""
 
 from typing import Any
 
@@ -21,21 +21,21 @@ from jaxchemo.problem import Problem
 
 
 class Surroundings(eqx.Module):
-    """The signals of swimming cells: their fields, and how fast those change in place."""
+    """The signals of swimmers: their fields [concentration], and how fast those change in place [the same / time]."""
 
     fields: Fields
     rates: Fields
 
     @classmethod
     def of(cls, problem: Problem) -> "Surroundings":
-        """Those at the initial time; none where a formula says all."""
+        """The fields at the initial time; none where a formula gives the signal."""
         if not on_grid(problem):
             return cls({}, {})
         signal = _system(problem).start(*problem.fields()).signal
         return cls(signal, jax.tree.map(jnp.zeros_like, signal))
 
     def after(self, problem: Problem, density: Float[Array, "*shape"], t: Any, dt: Any) -> "Surroundings":
-        """Those a time `dt` later, in which cells of this density produced and consumed; formulas stay as they are."""
+        """The fields a time `dt` later, changed by swimmers of this density; formulas stay as they are."""
         if not self.fields:
             return self
         state = FieldState({DENSITY: density}, self.fields)
@@ -43,7 +43,7 @@ class Surroundings(eqx.Module):
         return Surroundings(later, jax.tree.map(lambda new, old: (new - old) / dt, later, self.fields))
 
     def cue(self, problem: Problem, x: Components, heading: Components, speed: Any) -> Cue:
-        """What cells at `x` meet that swim along `heading`."""
+        """What swimmers at `x` meet that run along `heading`."""
         name = problem.swimmers.sensed
         if name is None:
             zero = jnp.zeros_like(x[0])
@@ -69,7 +69,7 @@ def on_grid(problem: Problem) -> bool:
 
 
 def makes_what_it_senses(problem: Problem) -> bool:
-    """Whether cells climb a signal that cells make, and can collapse by it: not in one dimension, where it diffuses."""
+    """Whether swimmers climb a signal that they make, and can collapse by it: not in 1D, where it diffuses."""
     name = problem.swimmers.sensed
     if name is None or not on_grid(problem):
         return False
@@ -79,7 +79,10 @@ def makes_what_it_senses(problem: Problem) -> bool:
 
 
 def check_signals(problem: Problem) -> None:
-    """Refuses, in a sentence, signals that cannot be sensed or solved for."""
+    """Refuses, in a sentence, signals that cannot be sensed or solved for.
+
+    **Raises:** `TypeError` for signals on a grid in `FreeSpace`, `ValueError` for those that cannot be solved for.
+    """
     if not on_grid(problem):
         return
     if isinstance(problem.domain, FreeSpace):
