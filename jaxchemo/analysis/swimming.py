@@ -45,6 +45,7 @@ def propagator(x: Real, t: Real, *, speed: Real, rate: Real) -> Real:
     """
     # I0 and I1 overflow at long times: their scaled forms leave exp(a (q - t)), whose exponent is never positive.
     square = jnp.asarray(t, float) ** 2 - (jnp.asarray(x, float) / speed) ** 2
+    # Beyond v t the root is that of 1: a root of less would make the derivative NaN, though the density is zero there.
     q = jnp.sqrt(jnp.where(square > 0, square, 1))
     inside = rate * jnp.exp(rate * (q - t)) / (2 * speed) * (i0e(rate * q) + t / q * i1e(rate * q))
     return jnp.where(square > 0, inside, 0)

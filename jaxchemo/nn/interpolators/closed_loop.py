@@ -22,9 +22,7 @@ from jaxchemo.particles.interpolators import AbstractInterpolator
 from jaxchemo.problem import Problem
 
 WIDTH = 0.25  # densities are compared after mollification by a Gaussian this wide
-STEPS = (
-    40  # of a run, from the start to the end of the problem: fewer leave an error that a network would learn to undo
-)
+STEPS = 40  # of a whole run: fewer leave an error that a network would learn to undo
 # Of problems that vary along 1, 2, 3 directions. With half of them along 1 or 2, those got better and the others worse.
 _SHARES = {1: (1.0,), 2: (0.25, 0.75), 3: (0.15, 0.25, 0.6)}
 

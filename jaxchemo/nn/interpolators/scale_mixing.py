@@ -139,6 +139,7 @@ def _features(
     # Everything is measured in quanta, what one particle leaves in a cell, so that it has no units.
     quantum = jnp.maximum(sampling.quantum, jnp.finfo(values.dtype).tiny ** 0.25)
     values, steps = values / quantum, [g / quantum for g in steps]
+    # A third of a particle where there is none, smoothly: its logarithm is a feature, and derivatives pass through it.
     level = jnp.sqrt(values[:, -1] ** 2 + 0.3**2)
     square = sum((g**2 for g in steps), jnp.asarray(1e-6, values.dtype))
     steepness = jnp.sqrt(square) / level[:, None]
