@@ -13,12 +13,24 @@ from jaxchemo.methods.free_space import Attraction
 from jaxchemo.references.radial_collapse import followed, quadrature, radial_collapse
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(3)
+# The constants c of `divergence_bound`, by dimension.
 HARDY_LITTLEWOOD_SOBOLEV = {2: 1 / math.sqrt(math.pi), 3: math.sqrt(math.pi) / 4 * (4 / math.sqrt(math.pi)) ** (1 / 3)}
 
 
 class DivergenceBound(NamedTuple):
-    """Over time, from zero: the integral of the mean squared residual over `4 mobility`; the bound of the divergence
-    by the residual in the exact field; and the one by the residual alone. See `divergence_bound`."""
+    """Bounds of `KL(flow | exact)` over time, all zero at the start; see `divergence_bound`.
+
+    **Fields:**
+
+    - `ts`: times, from the initial one [time].
+    - `residual`: the integral of the mean squared residual over `4 mobility` [dimensionless].
+    - `exact_field`: the bound by the residual in the exact field [dimensionless].
+    - `closed`: the bound by the residual and norms alone [dimensionless].
+
+    >>> bound = jc.analysis.DivergenceBound(np.array([0.0, 0.5]), *np.array([[0.0, 0.5], [0.0, 1.0], [0.0, 2.0]]))
+    >>> bound.at(0.25)
+    (0.25, 0.5, 1.0)
+    """
 
     ts: Float[np.ndarray, " t"]
     residual: Float[np.ndarray, " t"]
@@ -26,7 +38,7 @@ class DivergenceBound(NamedTuple):
     closed: Float[np.ndarray, " t"]
 
     def at(self, t: float) -> tuple[float, float, float]:
-        """The three at a time."""
+        """`residual`, `exact_field` and `closed` at a time, by straight lines between those that are known."""
         residual, exact_field, closed = (float(np.interp(t, self.ts, values)) for values in self[1:])
         return residual, exact_field, closed
 
@@ -57,9 +69,9 @@ def divergence_bound(solution: Solution, *, radii: int = 64, ways: int = 24) -> 
     **Arguments:**
 
     - `solution`: of a Keller-Segel problem from one round Gaussian, without advection.
-    - `radii`, `ways`: how many there are in the quadrature. Default 64 and 24.
+    - `radii`, `ways`: how many radii and directions the quadrature has. Default 64 and 24.
 
-    **Raises:** `ValueError` or `TypeError` for other problems.
+    **Raises:** `TypeError` for a solution that is not a flow's; `ValueError` or `TypeError` for other problems.
     """
     problem = followed(solution)
     system, ndim = Attraction.of(problem), problem.domain.ndim
@@ -73,9 +85,9 @@ def divergence_bound(solution: Solution, *, radii: int = 64, ways: int = 24) -> 
         points = quadrature(solution, reference, k, radii, ways)
         now = _Look(*(np.asarray(part, float) for part in _look(solution, jnp.asarray(points.x), jnp.asarray(t))))
         p, field = reference.at(points.r, k), reference.field(points.r, k)[..., None] * points.outward
-        asked = -mobility * now.score - pull * field
+        drift = -mobility * now.score - pull * field
         own = points.integral(now.q * np.sum(now.residual**2, axis=-1)) / (4 * mobility)
-        exact = points.integral(now.q * np.sum((now.velocity - asked) ** 2, axis=-1)) / (4 * mobility)
+        exact = points.integral(now.q * np.sum((now.velocity - drift) ** 2, axis=-1)) / (4 * mobility)
         norms = points.integral(now.q**ndim) * points.integral(np.maximum(now.q, p) ** ndim)
         pulled = 2 * (pull * constant) ** 2 * norms ** (1 / ndim) / (4 * mobility)
         residual, exact_field, closed = rows[k]

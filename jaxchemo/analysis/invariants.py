@@ -28,7 +28,7 @@ def minimum(density: Float[Array, "*shape"]) -> Float[Array, ""]:
 
 
 def center_of_mass(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float[Array, " d"]:
-    """Mean position `(d,)` [length]; the origin on a `RadialGrid`, by symmetry."""
+    """Mean position `(d,)` [length] of a density of the grid's shape; the origin on a `RadialGrid`, by symmetry."""
     if not isinstance(grid, Grid):
         return jnp.zeros(grid.ndim, density.dtype)
     # Axis by axis: an array of all centres would be d times as large as the density.
@@ -46,7 +46,7 @@ def second_moment(
 
     **Arguments:**
 
-    - `density`: rho [mass / length^d].
+    - `density`: rho, of the grid's shape [mass / length^d].
     - `grid`: the cells.
     - `center`: one number for all coordinates, or one each [length]. Default 0.
     """
@@ -60,7 +60,10 @@ def second_moment(
 
 
 def boltzmann(density: Float[Array, "*shape"], grid: AbstractGrid) -> Float[Array, ""]:
-    """`int rho ln rho`, with `0 ln 0 = 0`; infinite where a density is negative."""
+    """`int rho ln rho` [mass], with `0 ln 0 = 0`; infinite where a density is negative.
+
+    The density counts in its own units, so that another unit of length adds a constant times the mass.
+    """
     return grid.integrate(-entr(density))
 
 
@@ -85,10 +88,12 @@ def entropy(
 
     **Arguments:**
 
-    - `density`, `signal`: rho [mass / length^d] and c [concentration], neither negative.
+    - `density`, `signal`: rho [mass / length^d] and c [concentration], of the grid's shape, neither negative.
     - `grid`: the cells.
     - `sensitivity`: chi of the linear law [length^2 / time / concentration].
-    - `consumption`: food eaten per cell and time, positive. Default 1.
+    - `consumption`: rate at which a density eats the food, positive [length^d / mass / time]. Default 1.
+
+    **Returns:** E [mass].
 
     **Source:** Corrias, Perthame and Zaag (2004), with any rate of consumption.
     """
@@ -107,11 +112,14 @@ def entropy_dissipation(
 ) -> Float[Array, ""]:
     """Rate at which `entropy` falls, `4 mobility int |grad sqrt(rho)|^2 + 2 sensitivity int rho |grad sqrt(c)|^2`.
 
-    The arguments are those of `entropy`, and `mobility` of the cells [length^2 / time]. It does not depend on how fast
-    the food is eaten.
+    The arguments are those of `entropy`, and `mobility` of the population [length^2 / time]. It does not depend on how
+    fast the food is eaten.
+
+    **Returns:** the rate [mass / time], never negative.
     """
-    cells = _dirichlet_energy(jnp.sqrt(density), grid)
-    return 4 * mobility * cells + 2 * sensitivity * _dirichlet_energy(jnp.sqrt(signal), grid, weight=density)
+    # |grad rho|^2 / rho = 4 |grad sqrt(rho)|^2, which is finite where nobody is.
+    spread = _dirichlet_energy(jnp.sqrt(density), grid)
+    return 4 * mobility * spread + 2 * sensitivity * _dirichlet_energy(jnp.sqrt(signal), grid, weight=density)
 
 
 def free_energy(
@@ -125,26 +133,35 @@ def free_energy(
     decay: Real = 0.0,
     diffusivity: Real = 1.0,
 ) -> Float[Array, ""]:
-    """What falls in time where cells climb, linearly, a signal that they secrete, without growth and open walls.
+    """What falls in time where a population climbs, linearly, a signal that it secretes, with no growth or open walls.
 
     `F = int mobility rho ln rho - chi rho c + chi / (2 production) (diffusivity |grad c|^2 + decay c^2)`
 
     **Arguments:**
 
-    - `density`, `signal`: not negative; shape of the grid.
+    - `density`, `signal`: rho [mass / length^d], not negative, and c [concentration]; of the grid's shape.
     - `grid`: the cells.
-    - `mobility`: of the cells [length^2 / time]; `sensitivity`: chi [length^2 / time / concentration].
-    - `production`, `decay`, `diffusivity`: of the signal. Defaults 1, 0 and 1.
+    - `mobility`: of the population [length^2 / time]; `sensitivity`: chi [length^2 / time / concentration].
+    - `production`, `decay`, `diffusivity`: of the signal [concentration length^d / mass / time], [1 / time],
+      [length^2 / time]. Defaults 1, 0 and 1.
+
+    **Returns:** F [mass length^2 / time].
 
     **Source:** Nagai, Senba and Yoshida (1997), with all rates.
     """
-    cells = mobility * boltzmann(density, grid) - sensitivity * grid.integrate(density * signal)
+    population = mobility * boltzmann(density, grid) - sensitivity * grid.integrate(density * signal)
     field = diffusivity * _dirichlet_energy(signal, grid) + decay * grid.integrate(signal**2)
-    return cells + sensitivity / (2 * production) * field
+    return population + sensitivity / (2 * production) * field
 
 
 class Diagnostics(eqx.Module):
-    """A function of a `Snapshot` that gives a dict of numbers; see `diagnostics`."""
+    """A function of a `Snapshot` that gives a dict of numbers; `diagnostics` makes it, and says which.
+
+    >>> grid, level = jc.Grid.box(0.0, 1.0, 4), jc.initial.uniform(amplitude=2.0)
+    >>> watched = jc.analysis.diagnostics(jc.Problem(jc.models.phks(0.1, 1.0), grid, level, level))
+    >>> sorted(jax.eval_shape(watched, jc.Snapshot(density=jnp.ones(4), signal=jnp.ones(4))))[:3]
+    ['entropy', 'entropy_dissipation', 'mass']
+    """
 
     model: Model
     grid: AbstractGrid

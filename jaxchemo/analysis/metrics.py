@@ -52,7 +52,7 @@ def coarsen(field: Float[Array, "..."], shape: tuple[int, ...]) -> Float[Array, 
     - `field`: cell averages on the finer grid [any unit].
     - `shape`: cells of the coarser one; each number must divide that of `field`.
 
-    **Raises:** `ValueError` if the shapes do not fit.
+    **Raises:** `ValueError` if the shapes do not fit; `TypeError` for a `shape` that is not of integers.
     """
     shape = tuple(_checks.natural("shape", n) for n in shape)
     if len(shape) != field.ndim or any(fine % n for fine, n in zip(field.shape, shape, strict=True)):
@@ -69,10 +69,10 @@ def energy_distance(x: Float[Array, "n d"], y: Float[Array, "m _"], *, block: in
 
     **Arguments:**
 
-    - `x`, `y`: at least two points each [length].
+    - `x`, `y`: at least two points each, `(n, d)` and `(m, d)` [length].
     - `block`: points at a time. Default 256.
 
-    **Raises:** `ValueError` naming the argument at fault.
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
 
     **Source:** Székely and Rizzo, J. Stat. Plan. Inference 143 (2013).
     """
@@ -91,7 +91,7 @@ def sliced_wasserstein(
 
     **Arguments:**
 
-    - `x`, `y`: at least two points each [length].
+    - `x`, `y`: at least two points each, `(n, d)` and `(m, d)` [length].
     - `key`: of the directions. With the same key, distances of several clouds are comparable.
     - `directions`: how many. Default 64.
 
@@ -99,6 +99,7 @@ def sliced_wasserstein(
     """
     n, m = _clouds(x, y)
     lines = jax.random.normal(key, (_checks.natural("directions", directions), x.shape[1]), x.dtype)
+    # A normalised Gaussian vector has no preferred direction; points of a cube would favour its corners.
     lines = lines / jnp.linalg.norm(lines, axis=1, keepdims=True)
     steps = np.unique(np.concatenate([np.arange(n + 1) * m, np.arange(m + 1) * n]))  # of both quantiles, over n m
     shares, places = np.diff(steps) / (n * m), steps[:-1]

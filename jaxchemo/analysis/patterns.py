@@ -13,11 +13,13 @@ def front(density: Float[ArrayLike, "*t n"], grid: AbstractGrid, threshold: floa
 
     **Arguments:**
 
-    - `density`: profiles on a grid in one dimension or on shells, one or several in time.
+    - `density`: profiles on a grid in one dimension or on shells, `(n,)` or `(t, n)` for several times.
     - `grid`: of them.
     - `threshold`: density at the front [mass / length^d].
 
     **Returns:** a place for each profile; NaN where it stays below, the last cell where it never falls.
+
+    **Raises:** `ValueError` for a `density` that does not fit the grid, or a `grid` of more dimensions.
     """
     u, x = np.atleast_2d(np.asarray(density, float)), _axis(grid)
     if u.shape[1:] != x.shape:
@@ -35,7 +37,7 @@ def front(density: Float[ArrayLike, "*t n"], grid: AbstractGrid, threshold: floa
 
 
 def front_speed(ts: Float[ArrayLike, " t"], places: Float[ArrayLike, " t"]) -> Float[np.ndarray, " t"]:
-    """Speed of a front from where it is at each time, second order inside [length / time]."""
+    """Speed of a front [length / time] from its `places` [length] at `ts` [time]; second order, first at the ends."""
     return np.gradient(np.asarray(places, float), np.asarray(ts, float))
 
 
@@ -43,6 +45,9 @@ class Spikes(NamedTuple):
     """The spikes of a density: their `places` [length], `heights` [mass / length^d] and `masses` [mass].
 
     Places are numbers in one dimension and on shells, points `(k, d)` in more.
+
+    >>> jc.analysis.spikes([0, 1, 5, 1, 0, 2, 0, 0], jc.Grid.box(0.0, 8.0, 8), threshold=1.0)
+    Spikes(places=array([2.5, 5.5]), heights=array([5., 2.]), masses=array([7., 2.]))
     """
 
     places: Float[np.ndarray, "k *d"]
@@ -60,9 +65,11 @@ def spikes(density: Float[ArrayLike, "*shape"], grid: AbstractGrid, threshold: f
 
     - `density`: cell values on a box of any dimension, periodic or not, or on shells.
     - `grid`: of it.
-    - `threshold`: what is lower is no spike. Default 0.
+    - `threshold`: what is lower is no spike [mass / length^d]. Default 0.
 
     **Returns:** the spikes in the order of their cells, in one dimension from left to right.
+
+    **Raises:** `ValueError` for a `density` that has not the shape of the grid.
     """
     u = _on(density, grid)
     rings = grid.periodic if isinstance(grid, Grid) else (False,) * u.ndim
@@ -104,6 +111,8 @@ def wavelength(density: Float[ArrayLike, "*shape"], grid: Grid) -> float:
     - `grid`: of it.
 
     **Returns:** the length; NaN for what is flat.
+
+    **Raises:** `ValueError` for a `density` that has not the shape of the grid.
     """
     u = _on(density, grid)
     for axis, ring in enumerate(grid.periodic):

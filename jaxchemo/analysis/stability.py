@@ -19,7 +19,7 @@ State = Mapping[str, ArrayLike]
 def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
     """The matrix `A` of `d_t w = A w` for waves `w exp(i k x)` about a uniform state, densities first.
 
-    Signals that follow the cells at once are eliminated: only densities and signals with an equation in time are in it.
+    Signals that follow the densities at once are eliminated: what is left has an equation in time.
     In a fluid that flows evenly (`advection`), the waves are those in the frame that moves with it.
 
     **Arguments:**
@@ -28,6 +28,8 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
     - `state`: the density of each species and the concentration of each signal, by name. It must be steady for the
       growth rates to mean what they say; see `uniform_state`.
     - `k`: wavenumber [1 / length].
+
+    **Returns:** `A` [1 / time], with a row and a column for each equation in time.
 
     **Raises:** `ValueError` if the state lacks a name, or has one too many; where the fluid flows faster at one place
     than at another, which stretches waves, so that none grows at one rate.
@@ -53,11 +55,12 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
         if signal.diffusivity is not None:
             matrix = matrix.at[j, j].add(-signal.diffusivity * square)
     free = jnp.array([k for k, name in enumerate(names) if not _slaved(model, name)])
-    held = jnp.array([k for k, name in enumerate(names) if _slaved(model, name)], int)
+    slaved = jnp.array([k for k, name in enumerate(names) if _slaved(model, name)], int)
     reduced = matrix[free][:, free]
-    if held.size:
-        follows = -jnp.linalg.solve(matrix[held][:, held], matrix[held][:, free])
-        reduced = reduced + matrix[free][:, held] @ follows
+    if slaved.size:
+        # Their rows are zero at every moment: the Schur complement leaves the equations of the others.
+        follows = -jnp.linalg.solve(matrix[slaved][:, slaved], matrix[slaved][:, free])
+        reduced = reduced + matrix[free][:, slaved] @ follows
     pace = jnp.stack([model.signals[n].paced(1.0) if n in model.signals else jnp.ones(()) for n in names])
     return reduced * pace[free][:, None]
 
@@ -65,7 +68,13 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
 def dispersion(model: Model, state: State, k: Float[ArrayLike, "*modes"]) -> Complex[Array, "*modes n"]:
     """Growth rates of waves about a uniform state, the fastest first [1 / time].
 
-    The arguments are those of `linearised`; `k` may be an array. Differentiable in the model and in the state.
+    Differentiable in the model and in the state.
+
+    **Arguments:** those of `linearised`; `k` may be an array.
+
+    **Returns:** for each wavenumber as many rates as there are equations in time, complex where a wave oscillates.
+
+    **Raises:** as `linearised`.
     """
 
     return _dispersion(model, _numbers(state), jnp.asarray(k, float))
@@ -81,7 +90,7 @@ def _dispersion(model: Model, state: dict[str, Array], k: Array) -> Array:
 
 
 def growth_rate(model: Model, state: State, k: ArrayLike) -> Float[Array, ""]:
-    """Real part of the fastest growth rate at one wavenumber [1 / time]; arguments as `linearised`."""
+    """Real part of the fastest growth rate at one wavenumber [1 / time]; arguments and errors as `linearised`."""
     return dispersion(model, state, jnp.asarray(k, float))[0].real
 
 
@@ -99,6 +108,8 @@ def fastest(model: Model, state: State, longest: float = 1e3, shortest: float = 
 
     - `model`, `state`: as `linearised`.
     - `longest`, `shortest`: wavelengths between which it is looked for [length]. Defaults 1000 and 0.01.
+
+    **Raises:** as `linearised`.
     """
     return _fastest(model, _numbers(state), jnp.log(2 * jnp.pi / jnp.array([longest, shortest], float)))
 
@@ -130,7 +141,12 @@ def _fastest(model: Model, state: dict[str, Array], bounds: Array) -> Fastest:
 def unstable_band(
     model: Model, state: State, longest: float = 1e3, shortest: float = 1e-2
 ) -> tuple[float, float] | None:
-    """The lowest and the highest wavenumber that grow [1 / length]; `None` where none does. Arguments as `fastest`."""
+    """The lowest and the highest wavenumber that grow [1 / length]; `None` where none does.
+
+    **Arguments:** those of `fastest`; a band that reaches beyond `longest` or `shortest` ends there.
+
+    **Raises:** as `linearised`.
+    """
     from scipy.optimize import brentq
 
     peak = fastest(model, state, longest, shortest)
@@ -168,6 +184,8 @@ def critical_value(
     - `longest`, `shortest`: as `fastest`.
 
     **Returns:** the value; NaN where both ends are stable, or both unstable.
+
+    **Raises:** as `linearised`.
     """
 
     def margin(value: Array) -> Array:
@@ -184,6 +202,7 @@ def critical_value(
 
     a, b = jax.lax.stop_gradient(jax.lax.fori_loop(0, 40, halve, ends))
     root = 0.5 * (a + b)
+    # Bisection has no derivative. One Newton step from its end has that of the implicit function theorem.
     slope = jax.lax.stop_gradient(jax.grad(margin)(root))
     root = root - margin(root) / slope
     return jnp.where((first > 0) == (margin(ends[1]) > 0), jnp.nan, root)
@@ -244,9 +263,9 @@ def _reactions(model: Model, names: list[str], w: Array) -> Array:
 
 def _eigenvalues(matrix: Float[Array, "n n"]) -> Complex[Array, " n"]:
     """Eigenvalues with their first derivatives, by perturbation theory: JAX has none for matrices without symmetry."""
-    held = jax.lax.stop_gradient(matrix)
-    values, left, right = jax.lax.linalg.eig(held)
-    change = left.conj().T @ (matrix - held) @ right
+    fixed = jax.lax.stop_gradient(matrix)
+    values, left, right = jax.lax.linalg.eig(fixed)
+    change = left.conj().T @ (matrix - fixed) @ right
     overlap = jnp.sum(left.conj() * right, axis=0)
     return values + jnp.diag(change) / overlap
 
@@ -276,6 +295,7 @@ def _check_fluid(model: Model, of: Callable[[Array], Array], what: str) -> None:
         with jax.ensure_compile_time_eval():  # under jit too
             slopes = jax.vmap(jax.jacfwd(velocity))(jnp.asarray(points))
             largest, scale = (jnp.max(jnp.abs(array)) for array in (of(slopes), slopes))
+        # A derivative that should vanish is left with the rounding of single precision.
         if _checks.is_concrete(largest) and float(largest) > 1e-4 * float(scale):
             raise ValueError(
                 f"`model.advection` is a fluid, {called(velocity, 'v')}(x), that {what}: give the same model in a "

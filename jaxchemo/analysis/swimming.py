@@ -1,4 +1,4 @@
-"""Laws of swimming cells: free spreading and rest in one dimension, both exact; and what they learn as they climb."""
+"""Laws of swimmers: free spreading and rest in one dimension, both exact; and what they learn as they climb."""
 
 import jax
 import jax.numpy as jnp
@@ -15,42 +15,55 @@ from jaxchemo.problem import Problem
 
 
 def mean_square(t: Real, *, speed: Real, rate: Real) -> Real:
-    """`<x^2>` of cells that start at 0 in even directions and reverse at a constant rate [length^2].
+    """`<x^2>` of swimmers that start at 0 in even directions and reverse at a constant rate [length^2].
 
     `v^2 / 2 a^2 (2 a t - 1 + exp(-2 a t))` (Goldstein 1951).
+
+    **Arguments:** the time `t`, the `speed` v [length / time] and the `rate` a, positive [1 / time].
     """
     z = 2 * rate * jnp.asarray(t, float)
     return speed**2 / (2 * rate**2) * (z + jnp.expm1(-z))
 
 
 def mean_fourth_power(t: Real, *, speed: Real, rate: Real) -> Real:
-    """`<x^4>` of the same cells, `3 v^4 / 2 a^4 (2 a^2 t^2 - 4 a t + 3 - (2 a t + 3) exp(-2 a t))` [length^4]."""
+    """`<x^4>` of the same swimmers, `3 v^4 / 2 a^4 (2 a^2 t^2 - 4 a t + 3 - (2 a t + 3) exp(-2 a t))` [length^4].
+
+    **Arguments:** those of `mean_square`. At short times, `a t` below 0.1 in single precision, its terms cancel.
+    """
     z = 2 * rate * jnp.asarray(t, float)
     return 3 * speed**4 / (2 * rate**4) * (0.5 * z**2 - 2 * z + 3 - (z + 3) * jnp.exp(-z))
 
 
 def propagator(x: Real, t: Real, *, speed: Real, rate: Real) -> Real:
-    """Density of the same cells that have turned at least once; `exp(-rate t)` of all have not, half at each `+-v t`.
+    """Density at `x` of the same swimmers that have turned; `exp(-rate t)` of all have not, half at each `+-v t`.
 
     `a exp(-a t) / 2 v (I0(a q) + t/q I1(a q))` with `q^2 = t^2 - x^2 / v^2`; zero beyond `v t` (Goldstein 1951).
+
+    **Arguments:** the place `x` [length], and those of `mean_square`.
+
+    **Returns:** the density of a population of 1 [1 / length].
     """
+    # I0 and I1 overflow at long times: their scaled forms leave exp(a (q - t)), whose exponent is never positive.
     square = jnp.asarray(t, float) ** 2 - (jnp.asarray(x, float) / speed) ** 2
+    # Beyond v t the root is that of 1: a root of less would make the derivative NaN, though the density is zero there.
     q = jnp.sqrt(jnp.where(square > 0, square, 1))
     inside = rate * jnp.exp(rate * (q - t)) / (2 * speed) * (i0e(rate * q) + t / q * i1e(rate * q))
     return jnp.where(square > 0, inside, 0)
 
 
 def at_rest(problem: Problem) -> Float[Array, " n"]:
-    """The stationary density between closed walls of a problem of swimming cells, `C / v exp(int (a- - a+) / v dx)`.
+    """The stationary density between closed walls of a problem of swimmers, `C / v exp(int (a- - a+) / v dx)`.
 
     For rates without memory, in one dimension, in the signal as it is at the start. It is that of the kinetic and the
-    Fokker-Planck equation alike. By Gauss quadrature within the cells.
+    Fokker-Planck equation alike. By Gauss quadrature within the grid cells.
 
     **Arguments:**
 
-    - `problem`: its grid, model and amount of cells.
+    - `problem`: its grid, model and amount of swimmers.
 
     **Returns:** cell averages [mass / length].
+
+    **Raises:** `TypeError` for a problem without swimmers or without a box.
     """
     grid = box(problem)
     model, h = problem.swimmers, grid.spacing[0]
@@ -80,18 +93,20 @@ def at_rest(problem: Problem) -> Float[Array, " n"]:
 
 
 def tumble_rates(problem: Problem, snapshots: Snapshot) -> Float[Array, "t p"]:
-    """The rate at which each cell would tumble at each saved time, from what it meets and remembers [1 / time].
+    """The rate at which each swimmer would tumble at each saved time, from what it meets and remembers [1 / time].
 
     **Arguments:**
 
-    - `problem`: swimming cells, all of one speed, in a signal that a formula gives.
+    - `problem`: swimmers, all of one speed, in a signal that a formula gives.
     - `snapshots`: the `ys` of a run of `Agents`.
 
-    **Raises:** `TypeError` for signals on a grid, and for cells of different speeds.
+    **Returns:** a row for each of the `t` saved times, a column for each of the `p` agents.
+
+    **Raises:** `TypeError` for signals on a grid, and for swimmers of different speeds.
     """
     model = problem.swimmers
     if on_grid(problem) or model.speed_spread is not None:
-        raise TypeError("Rates are found for cells of one speed, in a signal that a formula gives.")
+        raise TypeError("Rates are known for swimmers of one speed, in a signal that a formula gives.")
     surroundings = Surroundings.of(problem)
 
     def at(shown: Snapshot) -> Array:
@@ -104,10 +119,10 @@ def tumble_rates(problem: Problem, snapshots: Snapshot) -> Float[Array, "t p"]:
 
 
 def information_rate(cells: RunAndTumble, ndim: int, signal: Real, steepness: Real) -> Float[Array, ""]:
-    """What the receptors of a climbing cell learn of its way through their noise [nats / time]; over ln 2, bits.
+    """What the receptors of a climbing swimmer learn of its way through their noise [nats / time]; over ln 2, bits.
 
     `(sqrt(L^2 + B) - L) / 2` with `B = (b g v)^2 L t r / (d (N e s)^2)`: the rate of a Gaussian channel, `1/4 pi int
-    ln(1 + S/N) d omega`. A cell in a shallow gradient of relative steepness g meets a signal `d ln c/dt` of variance
+    ln(1 + S/N) d omega`. A swimmer in a shallow gradient of relative steepness g meets a signal `d ln c/dt` of variance
     `r (g v)^2 / d` that is forgotten at the rate L of its direction; r is the share of time that it runs. Its free
     energy answers with `b = d f / d ln c`, and fluctuates with its methylation: standard deviation s, `N e` each. Both
     are remembered for the adaptation time t.
@@ -117,10 +132,10 @@ def information_rate(cells: RunAndTumble, ndim: int, signal: Real, steepness: Re
 
     **Arguments:**
 
-    - `cells`: with a `Pathway` that has a `noise`, all alike; `ndim`: dimension of space, 1 to 3.
+    - `cells`: swimmers with a `Pathway` that has a `noise`, all alike; `ndim`: dimension of space, 1 to 3.
     - `signal`: to which they are adapted [concentration]; `steepness`: g, of its logarithm [1 / length].
 
-    **Raises:** `TypeError` for cells without such a pathway.
+    **Raises:** `TypeError` for swimmers without such a pathway, or with a speed that depends on the place.
     """
     law = cells.tumble_rate
     if not isinstance(law, Pathway) or law.noise is None:

@@ -1,4 +1,4 @@
-"""What tracks of swimming cells say: how far they get, what they forget, how fast they climb, and how long they run."""
+"""What tracks of swimmers say: how far they get, what they forget, how fast they climb, and how long they run."""
 
 from typing import NamedTuple
 
@@ -7,52 +7,60 @@ from jaxtyping import ArrayLike, Float
 
 
 class Estimate(NamedTuple):
-    """A mean over cells, and its standard error."""
+    """A mean over agents, its `value`, and its standard `error`, both in the unit of what is estimated.
+
+    >>> times = np.arange(5.0)
+    >>> jc.analysis.drift(times, 2 * times[:, None, None] * np.ones((5, 100, 1)))
+    Estimate(value=2.0, error=0.0)
+    """
 
     value: float
     error: float
 
 
 def mean_squared_displacement(positions: Float[ArrayLike, "t p d"]) -> Float[np.ndarray, " t"]:
-    """Mean over cells of `|x(t) - x(0)|^2` [length^2], for each saved time.
+    """Mean over agents of `|x(t) - x(0)|^2` [length^2], for each saved time.
 
     **Arguments:**
 
-    - `positions`: of each cell at each time, unfolded [length].
+    - `positions`: of each agent at each time, unfolded [length].
 
-    **Raises:** `ValueError` for tracks with missing frames.
+    **Raises:** `ValueError` for tracks of another shape, or with missing frames.
     """
     x = _tracks("positions", positions)
     return np.mean(np.sum((x - x[0]) ** 2, axis=-1), axis=1)
 
 
 def autocorrelation(headings: Float[ArrayLike, "t p d"]) -> Float[np.ndarray, " t"]:
-    """Mean over cells, and over all pairs of times so far apart, of `p(s) . p(s + t)` [dimensionless].
+    """Mean over agents, and over all pairs of times so far apart, of `p(s) . p(s + t)` [dimensionless].
 
     **Arguments:**
 
     - `headings`: unit vectors at evenly spaced times.
 
-    **Raises:** `ValueError` for tracks with missing frames.
+    **Returns:** one number for each number of frames between two times, from 0 on.
+
+    **Raises:** `ValueError` for tracks of another shape, or with missing frames.
     """
     p = _tracks("headings", headings)
     count = len(p)
+    # Padded with zeros to twice the length: the transform is periodic, and would join the end of a track to its start.
     modes = np.fft.rfft(p, 2 * count, axis=0)
     sums = np.fft.irfft(np.sum(np.abs(modes) ** 2, axis=-1), axis=0)[:count]
     return np.mean(sums, axis=1) / np.arange(count, 0, -1)
 
 
 def drift(ts: Float[ArrayLike, " t"], positions: Float[ArrayLike, "t p d"], axis: int = 0) -> Estimate:
-    """Drift along an axis [length / time], by the displacement of each cell from the first time to the last.
+    """Drift along an axis [length / time], by the displacement of each agent from the first time to the last.
 
     **Arguments:**
 
-    - `ts`: the times; `positions`: of each cell at each, unfolded [length].
+    - `ts`: the times; `positions`: of each agent at each, unfolded [length].
     - `axis`: along which. Default 0.
 
-    **Returns:** the mean over cells and its standard error: 1.96 of them on each side make a 95% confidence interval.
+    **Returns:** the mean over agents and its standard error: 1.96 of them on each side make a 95% confidence interval.
 
-    **Raises:** `ValueError` for tracks with missing frames.
+    **Raises:** `ValueError` for tracks of another shape, or with missing frames.
     """
     x, times = _tracks("positions", positions)[..., axis], np.asarray(ts, float)
     speeds = (x[-1] - x[0]) / (times[-1] - times[0])
@@ -62,7 +70,13 @@ def drift(ts: Float[ArrayLike, " t"], positions: Float[ArrayLike, "t p d"], axis
 def diffusivity(ts: Float[ArrayLike, " t"], positions: Float[ArrayLike, "t p d"]) -> Estimate:
     """Half the growth of the variance along an axis per time, mean over axes [length^2 / time], over the second half.
 
-    The first half is left out: there cells still remember their first direction.
+    The first half is left out: there agents still remember their first direction.
+
+    **Arguments:** `ts` and `positions` as `drift`.
+
+    **Returns:** the mean over agents and its standard error.
+
+    **Raises:** `ValueError` for tracks of another shape, or with missing frames.
     """
     x, times = _tracks("positions", positions), np.asarray(ts, float)
     middle = len(times) // 2
@@ -74,14 +88,16 @@ def diffusivity(ts: Float[ArrayLike, " t"], positions: Float[ArrayLike, "t p d"]
 def run_times(
     ts: Float[ArrayLike, " t"], headings: Float[ArrayLike, "t p d"], angle: float = 0.5
 ) -> Float[np.ndarray, " runs"]:
-    """How long cells ran between two turns [time]. The first and the last run of each track, cut off, do not count.
+    """How long agents ran between two turns [time]. The first and the last run of each track, cut off, do not count.
 
     **Arguments:**
 
     - `ts`: evenly spaced times; `headings`: unit vectors at each.
     - `angle`: between two frames that counts as a turn [radians]. Default 0.5.
 
-    **Raises:** `ValueError` for tracks with missing frames.
+    **Returns:** all runs, those of the first agent first.
+
+    **Raises:** `ValueError` for tracks of another shape, or with missing frames.
     """
     p, times = _tracks("headings", headings), np.asarray(ts, float)
     turned = np.sum(p[1:] * p[:-1], axis=-1) < np.cos(angle)
@@ -97,13 +113,15 @@ def tumble_information(rates: Float[ArrayLike, "t p"]) -> Estimate:
 
     **Arguments:**
 
-    - `rates`: of each cell at each time, positive, as `swimming.tumble_rates` gives them [1 / time].
+    - `rates`: of each agent at each time, positive, as `swimming.tumble_rates` gives them [1 / time].
 
-    **Returns:** the mean over cells and times, and its standard error over cells.
+    **Returns:** the mean over agents and times, and its standard error over agents.
+
+    **Raises:** `ValueError` for `rates` of another shape, or not positive.
     """
     values = np.asarray(rates, float)
     if values.ndim != 2 or not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"`rates` must be positive, one for each time and cell, got shape {values.shape}.")
+        raise ValueError(f"`rates` must be positive, one for each time and agent, got shape {values.shape}.")
     each = np.mean(values * np.log(values / values.mean()), axis=0)
     return Estimate(float(each.mean()), float(each.std(ddof=1) / np.sqrt(each.size)))
 
@@ -111,12 +129,12 @@ def tumble_information(rates: Float[ArrayLike, "t p"]) -> Estimate:
 def _tracks(name: str, given: ArrayLike) -> np.ndarray:
     values = np.asarray(given, float)
     if values.ndim != 3 or len(values) < 2:
-        raise ValueError(f"`{name}` must have the shape (two or more times, cells, dimensions), got {values.shape}.")
+        raise ValueError(f"`{name}` must have the shape (two or more times, agents, dimensions), got {values.shape}.")
     missing = ~np.isfinite(values).all(axis=-1)
     if missing.any():
-        time, cell = np.argwhere(missing)[0]
+        time, agent = np.argwhere(missing)[0]
         raise ValueError(
-            f"`{name}` has {missing.sum()} missing frames, the first of cell {cell} at frame {time}: cut the tracks "
-            "there, or leave those cells out."
+            f"`{name}` has {missing.sum()} missing frames, the first of agent {agent} at frame {time}: cut the tracks "
+            "there, or leave those agents out."
         )
     return values

@@ -19,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     - `argv`: the words. Default: those of the process, which then also takes its signals, and ends when interrupted.
 
     **Returns:** 0; 1 for a run that went wrong; 2 for input that is refused; 128 and the signal if interrupted.
+
+    **Raises:** nothing for what a user can mend. Any other error is a fault of this package, and comes out as it is.
     """
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(watched()) if argv is None else Interruption()

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def list_all() -> None:
-    """Lists experiments, methods and networks."""
+    """Lists experiments, methods and networks.
+
+    **Raises:** `Refused` where the extra [cli] is missing.
+    """
     need("rich")
     from rich.table import Table
 
@@ -46,7 +49,10 @@ def list_all() -> None:
 
 
 def run(place: Place, given: Options) -> None:
-    """Runs an experiment, or has its problem solved by a method; leaves a summary and figures in a folder."""
+    """Runs an experiment, or has its problem solved by a method; leaves a summary and figures in a folder.
+
+    **Raises:** `Refused` for options or a folder that cannot be taken; `Failed` if the run goes wrong.
+    """
     from jaxchemo.experiments import Simulation, find
 
     experiment, method = find(place.name), given.pop("method", None)
@@ -55,7 +61,10 @@ def run(place: Place, given: Options) -> None:
 
 
 def compare(place: Place, given: Options) -> None:
-    """Has the problem of an experiment solved by several methods, and compares them in a table and in figures."""
+    """Has the problem of an experiment solved by several methods, and compares them in a table and in figures.
+
+    **Raises:** as `run`; `Refused` for an experiment that states no single problem.
+    """
     from jaxchemo.experiments import Posed, find
 
     experiment, names = find(place.name), given.get("methods")
@@ -70,7 +79,10 @@ def compare(place: Place, given: Options) -> None:
 
 
 def train(place: Place, given: Options) -> None:
-    """Trains a network, and leaves its weights, how they were made, and the loss curve in a folder."""
+    """Trains a network, and leaves its weights, how they were made, and the loss curve in a folder.
+
+    **Raises:** as `run`; `Refused` for a name that no network has.
+    """
     need("rich", "matplotlib")
     from jaxchemo import nn, plotting
     from jaxchemo.experiments import nearest
@@ -146,7 +158,7 @@ def _solve(experiment: "Posed", place: Place, made: Results, console: "Console")
     console.print(f"in {problem.domain.ndim}D, by {', '.join(named)}:")
     console.print(_equations(problem), style="cyan", highlight=False)
     outcomes: dict[str, Outcome] = {}
-    for name, method in {name: one.build(experiment, network) for name, one in named.items()}.items():
+    for name, method in {name: chosen.build(experiment, network) for name, chosen in named.items()}.items():
         solution = experiment.solve(
             method,
             seed=seed,

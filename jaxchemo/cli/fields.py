@@ -16,7 +16,10 @@ def flag(name: str) -> str:
 
 
 def declared(experiment: Experiment[Any]) -> list[tuple[str, dict[str, Any]]]:
-    """What argparse is told of each field: how it is read and checked, its unit and its default."""
+    """What argparse is told of each field: how it is read and checked, its unit and its default.
+
+    **Raises:** `TypeError` for a field of a type that no words of a command line make.
+    """
     hints = typing.get_type_hints(type(experiment))
     made = []
     for name, option in options(experiment).items():
@@ -31,7 +34,10 @@ def declared(experiment: Experiment[Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def configured(experiment: Experiment[Any], given: dict[str, Any]) -> Experiment[Any]:
-    """The experiment with the options that are given, `None` for those that are not."""
+    """The experiment with the options that are given, `None` for those that are not.
+
+    **Raises:** as `Experiment`.
+    """
     names = options(experiment)
     return dataclasses.replace(experiment, **{n: given[n] for n in names if given.get(n) is not None})
 

@@ -66,7 +66,10 @@ class Results:
         return _unfinished(self._folder) / f"{name}.checkpoint"
 
     def store(self, name: str) -> Path:
-        """The folder for a store, which will replace the one that the old results have, if that is one of ours."""
+        """The folder for a store, which will replace the one that the old results have, if that is one of ours.
+
+        **Raises:** `StoreError` if it is not.
+        """
         if (self._folder / name).exists():
             check_ours(self._folder / name)
         return self.new / name
@@ -98,8 +101,8 @@ def results(place: Place, given: Options, complete: Callable[[Options], Options]
     """
     folder = place.folder
     _check_writable(folder)
-    room = _unfinished(folder)
-    with _refusing(), claimed(room):
+    unfinished = _unfinished(folder)
+    with _refusing(), claimed(unfinished):
         _put_into_place(folder)
         there = _record(folder)
         if place.resume and there is None:
@@ -114,9 +117,9 @@ def results(place: Place, given: Options, complete: Callable[[Options], Options]
         place.interruption.sentence = made.interrupted
         try:
             if not made.resumed:
-                _clear(room)
+                _clear(unfinished)
                 made.new.mkdir(parents=True)
-                (room / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+                (unfinished / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
             yield made
         except Failed:
             for file in _checkpoints(folder):
@@ -124,9 +127,10 @@ def results(place: Place, given: Options, complete: Callable[[Options], Options]
             raise
         except BaseException:
             if not _checkpoints(folder):
-                _clear(room)
+                _clear(unfinished)
             raise
-        os.rename(room, _finished(folder))
+        # One rename makes the results complete; what comes after it, the next command can do if this one is killed.
+        os.rename(unfinished, _finished(folder))
         _put_into_place(folder)
         place.interruption.sentence = lambda: "interrupted; the results are complete."
 
@@ -150,24 +154,24 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 def _record(folder: Path) -> Any:
     """Which run is unfinished; `None` if there is none that could be gone on with."""
-    room = _unfinished(folder)
-    if not room.exists():
+    unfinished = _unfinished(folder)
+    if not unfinished.exists():
         return None
     try:
-        record = json.loads((room / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((unfinished / "run.json").read_text(encoding="utf-8"))
         ours = record["jaxchemo"] == _MARK and {"command", "name", "options"} <= record.keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         ours, record = False, None
-    if not ours and all(path.is_dir() or path.name == "run.json" for path in room.rglob("*")):
+    if not ours and all(path.is_dir() or path.name == "run.json" for path in unfinished.rglob("*")):
         return None  # killed before it had begun
     if not ours:
-        raise Refused(f"`--out`: {str(room)!r} is there and was not made by jaxchemo. Another folder would do.")
+        raise Refused(f"`--out`: {str(unfinished)!r} is there and was not made by jaxchemo. Another folder would do.")
     return record if _checkpoints(folder) else None
 
 
-def _clear(room: Path) -> None:
-    if room.exists():
-        shutil.rmtree(room)
+def _clear(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _put_into_place(folder: Path) -> None:

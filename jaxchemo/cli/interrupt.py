@@ -52,6 +52,8 @@ def watched() -> Iterator[Interruption]:
     Python raises it between two of its own instructions. Where it gets lost (in a callback of the garbage collector,
     say, where exceptions are printed and forgotten) it is raised again; where nothing comes for long, because compiled
     code is running, the process ends without it.
+
+    **Raises:** `KeyboardInterrupt` within the context, when a signal comes.
     """
     state, again, ended = Interruption(), False, threading.Event()
     main = threading.get_ident()

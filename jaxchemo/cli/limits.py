@@ -20,7 +20,10 @@ def need(*modules: str) -> None:
 
 
 def check_memory(numbers: int, option: str) -> None:
-    """Refuses what cannot fit: so many numbers at least, because of an option."""
+    """Refuses what cannot fit: so many numbers at least, because of an option.
+
+    **Raises:** `Refused` if they need more than all memory of the machine.
+    """
     import jax.numpy as jnp
 
     needed, there = numbers * jnp.zeros(()).dtype.itemsize, _memory()
@@ -32,7 +35,10 @@ def check_memory(numbers: int, option: str) -> None:
 
 
 def check_steps(t1: float, dt: float) -> None:
-    """Refuses what would never end: more steps than are counted."""
+    """Refuses what would never end: more steps than are counted.
+
+    **Raises:** `Refused` for more than 2^31 - 1 of them.
+    """
     if t1 / dt > _MOST_STEPS:
         raise Refused(f"`--dt`: {t1 / dt:.3g} steps of {dt:g} up to t = {t1:g} are more than {_MOST_STEPS:,}.")
 

@@ -106,7 +106,7 @@ def read(argv: Sequence[str] | None) -> tuple[str, dict[str, Any]]:
         command = options.pop("command")
         if command not in ("run", "compare") or (experiment is not None and experiment.name == options["name"]):
             break
-        experiment = _found(options["name"])  # an option's value, or nothing at all, looked like the name
+        experiment = _experiment(options["name"])  # an option's value, or nothing at all, looked like the name
     if unknown:
         _refuse(command, experiment, unknown)
     if options.get("resume") and options.get("afresh"):
@@ -124,7 +124,7 @@ def _meant(words: list[str]) -> "Experiment[Any] | None":
     return next((known[word] for word in words[1:] if word in known), None)
 
 
-def _found(name: str) -> "Experiment[Any]":
+def _experiment(name: str) -> "Experiment[Any]":
     from jaxchemo.experiments import find
 
     try:

@@ -12,19 +12,28 @@ Read = Callable[[str, list[str]], Any]
 
 
 def text(option: str, words: list[str]) -> str:
-    """A word that says something."""
+    """A word that says something.
+
+    **Raises:** `Refused` for an empty one.
+    """
     if not words[0].strip() or "\0" in words[0]:
         raise Refused(f"`{option}` must not be empty, got {words[0]!r}.")
     return words[0]
 
 
 def path(option: str, words: list[str]) -> Path:
-    """A path of a file or a folder."""
+    """A path of a file or a folder.
+
+    **Raises:** `Refused` for an empty one.
+    """
     return Path(text(option, words))
 
 
 def integers(option: str, words: list[str], what: str = "whole numbers") -> tuple[int, ...]:
-    """One or several integers."""
+    """One or several integers.
+
+    **Raises:** `Refused` for other words, or none.
+    """
     try:
         values = tuple(int(word) for word in words)
     except ValueError:
@@ -35,7 +44,10 @@ def integers(option: str, words: list[str], what: str = "whole numbers") -> tupl
 
 
 def floats(option: str, words: list[str], what: str = "numbers") -> tuple[float, ...]:
-    """One or several finite numbers."""
+    """One or several finite numbers.
+
+    **Raises:** `Refused` for other words, or none.
+    """
     try:
         values = tuple(float(word) for word in words)
     except ValueError:
@@ -49,7 +61,10 @@ def floats(option: str, words: list[str], what: str = "numbers") -> tuple[float,
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str, list[str]], tuple[int, ...]]:
-    """Integers between two, both included."""
+    """Integers between two, both included.
+
+    **Raises:** when it reads, `Refused` for others.
+    """
 
     def read(option: str, words: list[str]) -> tuple[int, ...]:
         values = integers(option, words, "a whole number")

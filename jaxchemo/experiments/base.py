@@ -18,12 +18,18 @@ class Experiment(abc.ABC, Generic[OutcomeT]):
 
     A subclass names itself, declares its fields with `option`, and says what `run` does and what is to be seen of what
     comes out. One that states a single problem derives from `Posed` too, so that every method that solves the problem
-    can be asked to. `jaxchemo run NAME` is built from the fields.
+    may take it. `jaxchemo run NAME` is built from the fields.
 
     **Class attributes:**
 
     - `name`, `title`, `description`: for the command line and for figures.
     - `dimensions`: of the space, all that it can be run in.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.find("two-blobs")
+    >>> isinstance(experiment, jc.experiments.Experiment), experiment.dimensions
+    (True, (2, 3))
     """
 
     name: ClassVar[str]
@@ -32,10 +38,10 @@ class Experiment(abc.ABC, Generic[OutcomeT]):
     dimensions: ClassVar[tuple[int, ...]]
 
     def __post_init__(self) -> None:
-        for name, one in options(self).items():
+        for name, declared in options(self).items():
             value = getattr(self, name)
-            if value is not None or not one.otherwise:
-                object.__setattr__(self, name, one.check(name, value))
+            if value is not None or not declared.otherwise:
+                object.__setattr__(self, name, declared.check(name, value))  # frozen for all others
         _ = self.sizes  # which refuses a grid with a wrong number of axes
 
     @abc.abstractmethod
@@ -44,8 +50,10 @@ class Experiment(abc.ABC, Generic[OutcomeT]):
 
         **Arguments:**
 
-        - `seed`: of all that is random.
-        - `report`: is told in a few words what begins, as an experiment takes its time.
+        - `seed`: of all that is random. Default 0.
+        - `report`: is told in a few words what begins, as an experiment takes its time. Default: nobody is told.
+
+        **Raises:** as `jc.solve`.
         """
 
     @abc.abstractmethod
@@ -58,7 +66,10 @@ class Experiment(abc.ABC, Generic[OutcomeT]):
 
     @abc.abstractmethod
     def draw(self, outcome: OutcomeT, folder: Path) -> Path:
-        """Draws what came out into a folder that exists, and returns the first of the files."""
+        """Draws what came out into a folder that exists, and returns the first of the files.
+
+        **Raises:** `OSError` if a file cannot be written; `ImportError` where the extra [viz] is missing.
+        """
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -76,7 +87,7 @@ def options(experiment: Experiment[Any] | type[Experiment[Any]]) -> dict[str, Op
     **Raises:** `TypeError` for a field that is not declared as one.
     """
     declared = {field.name: field.metadata.get(KEY) for field in dataclasses.fields(experiment)}
-    for name, one in declared.items():
-        if one is None:
+    for name, known in declared.items():
+        if known is None:
             raise TypeError(f"`{name}` is no option: declare it as `{name}: float = option(1.0, positive, ...)`.")
-    return {name: one for name, one in declared.items() if one is not None}
+    return {name: known for name, known in declared.items() if known is not None}

@@ -70,6 +70,14 @@ class PropagationOfChaos(Experiment[Chaos]):
     - `num_seeds`: runs for each.
     - `kernel_width`: of the fixed kernel [length].
     - `kernel_scale`, `betas`: of the kernels that narrow [length], [dimensionless].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.PropagationOfChaos(counts=(500, 2_000))
+    >>> experiment.title
+    'Interacting particles approach independent ones as they become many'
+    >>> experiment.kernel_width
+    0.3
     """
 
     name: ClassVar[str] = "propagation-of-chaos"
@@ -124,12 +132,12 @@ class PropagationOfChaos(Experiment[Chaos]):
         return {"particles": list(outcome.counts), "decays": decays}
 
     def lines(self, outcome: Chaos) -> list[str]:
-        return [f"{one.label:>24}: distance ~ P^({one.exponent:.2f} ± {one.error:.2f})" for one in outcome.decays]
+        return [f"{d.label:>24}: distance ~ P^({d.exponent:.2f} ± {d.error:.2f})" for d in outcome.decays]
 
     def draw(self, outcome: Chaos, folder: Path) -> Path:
         from jaxchemo import plotting
 
-        curves = {f"{one.label}: {one.exponent:.2f} ± {one.error:.2f}": one.distances for one in outcome.decays}
+        curves = {f"{d.label}: {d.exponent:.2f} ± {d.error:.2f}": d.distances for d in outcome.decays}
         figure = plotting.decays(
             outcome.counts,
             curves,

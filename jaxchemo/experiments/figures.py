@@ -34,6 +34,8 @@ def draw(experiment: "Posed", outcomes: Mapping[str, Outcome], folder: Path, rep
     - `report`: is told what is being drawn.
 
     **Returns:** the files.
+
+    **Raises:** `OSError` if one cannot be written; `ImportError` where the extra [viz] is missing.
     """
     drawn: list[Path] = []
 

@@ -27,6 +27,8 @@ class FoodExperiment(Simulation):
     - `sensitivity`: chi [length^2 / time / concentration].
     - `consumption`: food eaten per density [length^d / mass / time].
     - `half_width`: the box is `[-half_width, half_width]^d` with walls that nothing passes [length].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
@@ -79,6 +81,14 @@ class OneBlob(FoodExperiment):
 
     - `peak_density`: at the centre of the blob [mass / length^d]; `peak_width`: its standard deviation [length].
     - `food_amplitude`: food at the centre [concentration]; `food_width`: its standard deviation [length].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.OneBlob(ndim=2, shape=(64,))
+    >>> experiment.title
+    'One blob in its food: it diffuses while it consumes'
+    >>> experiment.grid_shape, experiment.peak_density
+    ((64, 64), 4.0)
     """
 
     name: ClassVar[str] = "one-blob"
@@ -115,6 +125,14 @@ class TwoBlobs(FoodExperiment):
     - `distance`: of each blob from the middle, along x [length].
     - `food_amplitude`: food at the centre [concentration], much more than the density; `food_width`: its standard
       deviation [length].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.TwoBlobs(ndim=2)
+    >>> experiment.title
+    'Two blobs beside their food: they gather at it'
+    >>> experiment.grid_shape, experiment.distance
+    ((128, 128), 1.3)
     """
 
     name: ClassVar[str] = "two-blobs"
@@ -152,6 +170,14 @@ class Annuli(FoodExperiment):
     - `food_amplitude`: food on the rings [concentration].
     - `ring_radius`: of the rings, which turn about z; `ring_width`: standard deviation of their cross-section [length].
     - `ring_height`: in 3D, the rings lie at `z = +-ring_height` [length].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.Annuli(ndim=2)
+    >>> experiment.title
+    'Rings of food: the population gathers along them'
+    >>> experiment.ring_radius
+    1.3
     """
 
     name: ClassVar[str] = "annuli"

@@ -31,6 +31,14 @@ class Invasion(Simulation):
       `diffusivity`, `production`, `decay`: of the enzyme.
     - `colony_width`: standard deviation of the colony; `half_width`: the box is `[-half_width, half_width]^d`.
     - `clumps`, `clump_width`: how many clumps the matrix has, and their standard deviation.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.Invasion(clumps=20)
+    >>> experiment.title
+    'A colony invades the matrix that it dissolves'
+    >>> experiment.degradation
+    10.0
     """
 
     name: ClassVar[str] = "invasion"

@@ -48,36 +48,51 @@ def option(default: T, check: Check, about: str, unit: str = "", *, otherwise: s
 
     - `default`: its value if it is not given.
     - `check`: what it may be: `positive`, `non_negative`, `real`, `whole()`, `one_of(2, 3)`, `several(positive)`, ...
-    - `about`, `unit`: what it is, and in which unit.
-    - `otherwise`: where it may be `None`, the name of the property that holds what is then taken.
-    - `own_run`: whether it is of no use where a method is asked to solve the problem. Default no.
+    - `about`, `unit`: what it is, and in which unit. Default: dimensionless.
+    - `otherwise`: where it may be `None`, the name of the property that holds what is then taken. Default: it may not.
+    - `own_run`: whether it is of no use where a method is to solve the problem. Default: no.
     """
     metadata = {KEY: Option(check, about, unit, otherwise, own_run)}
     return dataclasses.field(default=default, metadata=metadata)  # type: ignore[return-value]  # as dataclasses do
 
 
 def positive(name: str, value: Any) -> float:
-    """A number above zero."""
+    """A number above zero.
+
+    **Raises:** `ValueError` or `TypeError` for anything else.
+    """
     return _checks.constant(_checks.positive, name, value)
 
 
 def non_negative(name: str, value: Any) -> float:
-    """A number that is zero or above."""
+    """A number that is zero or above.
+
+    **Raises:** `ValueError` or `TypeError` for anything else.
+    """
     return _checks.constant(_checks.non_negative, name, value)
 
 
 def real(name: str, value: Any) -> float:
-    """A finite number."""
+    """A finite number.
+
+    **Raises:** `ValueError` or `TypeError` for anything else.
+    """
     return _checks.constant(_checks.real, name, value)
 
 
 def whole(at_least: int = 1) -> Check:
-    """An integer of at least so much."""
+    """An integer of at least so much.
+
+    **Raises:** as a check, `ValueError` or `TypeError` for anything else.
+    """
     return lambda name, value: _checks.natural(name, value, at_least=at_least)
 
 
 def one_of(*choices: int) -> Check:
-    """One of a few integers."""
+    """One of a few integers.
+
+    **Raises:** as a check, `ValueError` for anything else.
+    """
 
     def check(name: str, value: Any) -> int:
         if isinstance(value, bool) or value not in choices:
@@ -88,7 +103,10 @@ def one_of(*choices: int) -> Check:
 
 
 def several(check: Check, at_least: int = 1, what: str = "number") -> Check:
-    """A tuple of numbers, at least so many; one number stands for a tuple of one."""
+    """A tuple of numbers, at least so many; one number stands for a tuple of one.
+
+    **Raises:** as a check, `ValueError` for too few; as `check` for each.
+    """
 
     def each(name: str, value: Any) -> tuple[Any, ...]:
         parts = tuple(check(name, part) for part in _checks.one_or_several(value))
@@ -100,7 +118,10 @@ def several(check: Check, at_least: int = 1, what: str = "number") -> Check:
 
 
 def in_turn(*checks: Check) -> Check:
-    """A tuple of as many numbers as there are checks."""
+    """A tuple of as many numbers as there are checks.
+
+    **Raises:** as a check, `ValueError` for another count; as each of `checks`.
+    """
 
     def each(name: str, value: Any) -> tuple[Any, ...]:
         parts = _checks.one_or_several(value)
@@ -112,7 +133,10 @@ def in_turn(*checks: Check) -> Check:
 
 
 def rising(name: str, value: Any) -> tuple[float, ...]:
-    """Times above zero, each later than the one before."""
+    """Times above zero, each later than the one before.
+
+    **Raises:** `ValueError` or `TypeError` for anything else.
+    """
     times = several(positive)(name, value)
     if any(later <= earlier for earlier, later in itertools.pairwise(times)):
         raise ValueError(f"`{name}` must rise from each to the next, got {times}.")
@@ -156,4 +180,5 @@ def full_shape(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
 
 def even_steps(t1: float, dt: float, frames: int) -> int:
     """Steps of at most `dt` up to `t1`, as many between each two of `frames` snapshots."""
+    # Rounding must not add a step where a whole number of them fits.
     return frames * math.ceil(t1 / (dt * frames) - 1e-9)

@@ -26,7 +26,14 @@ WIDTH = 0.25  # densities are compared after both are mollified by a Gaussian th
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A problem, a method and the solution that `Posed.solve` made of them."""
+    """A problem, a method and the solution that `Posed.solve` made of them.
+
+    >>> level, method = jc.initial.uniform(amplitude=1.0), jc.FiniteVolume()
+    >>> problem = jc.Problem(jc.models.phks(0.1, 1.0), jc.Grid.box(0.0, 1.0, 4), level, level)
+    >>> outcome = jc.experiments.Outcome(problem, method, jc.solve(problem, method, t1=0.1, dt=0.1))
+    >>> outcome.numbers()["result"]
+    'successful'
+    """
 
     problem: Problem
     method: AbstractMethod
@@ -50,6 +57,8 @@ class Outcome:
         - `mass`, `second_moment`: at the end [mass], [length^2].
         - `signal_left`: at the end [share of the start]; `None` where there was none, by name if there are several.
         - `distance`: relative L2 distance of the final densities, mollified over `WIDTH`; `None` without a reference.
+
+        **Raises:** `ValueError` for a solution without snapshots, or a reference on another grid.
         """
         stats, grid = self.solution.stats, self.problem.domain
         step = stats.get("seconds_per_step")

@@ -56,6 +56,14 @@ class KellerSegel1D(Posed, Experiment[Gathering]):
     - `sensitivity`: chi [length^2 / time / concentration]; `decay`: of the signal [1 / time].
     - `length`: of the ring [length]; `shape`: cells of its grid; `noise_height`: of the noise on a density of 1.
     - `t1`, `dt`, `frames`: final time and step [time], and snapshots after the first.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.KellerSegel1D(length=50.0)
+    >>> experiment.title
+    'A population on a ring gathers in spikes'
+    >>> experiment.sensitivity
+    40.0
     """
 
     name: ClassVar[str] = "keller-segel-1d"
@@ -104,6 +112,7 @@ class KellerSegel1D(Posed, Experiment[Gathering]):
         masses = density.sum(axis=1)
         wave = fastest(self.model(), {"rho": 1.0, "c": 1 / self.decay})
         predicted = self.length * float(wave.wavenumber) / (2 * math.pi) if float(wave.rate) > 0 else 0.0
+        # Twice the mean density: what is higher is a spike, and no wave that has just begun to grow.
         counts = [spikes(u, grid, threshold=2.0).places.size for u in density]
         drift = float(np.max(np.abs(masses / masses[0] - 1)))
         return Gathering(np.asarray(grid.axes[0]), np.asarray(run.ts), density, counts, drift, predicted)
@@ -149,6 +158,14 @@ class KellerSegel2D(Simulation):
       waves along an axis.
 
     The voids of the pattern are nearly empty and have steep sides: `Spectral` needs a much finer grid to stay positive.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.KellerSegel2D(shape=(80,))
+    >>> experiment.title
+    'Dots and mazes from noise: growing and gathering'
+    >>> experiment.grid_shape
+    (80, 80)
     """
 
     name: ClassVar[str] = "keller-segel-2d"

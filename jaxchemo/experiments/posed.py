@@ -34,7 +34,11 @@ class Posed(abc.ABC):
     **Class attributes:**
 
     - `show_times`: snapshots worth drawing [time]. Default: a few, spread over the run.
-    - `slab`: slices and lines of densities are averaged over this thickness [length].
+    - `slab`: slices and lines of densities are averaged over this thickness [length]. Default 0: one layer of cells.
+
+    >>> experiment = jc.experiments.find("keller-segel-1d")
+    >>> isinstance(experiment, jc.experiments.Posed), experiment.problem().domain.shape
+    (True, (800,))
     """
 
     show_times: ClassVar[tuple[float, ...] | None] = None
@@ -46,7 +50,7 @@ class Posed(abc.ABC):
 
         **Arguments:**
 
-        - `seed`: of what is random at the start, if anything is.
+        - `seed`: of what is random at the start, if anything is. Default 0.
 
         **Raises:** `ValueError` or `TypeError` naming the argument at fault.
         """
@@ -70,11 +74,11 @@ class Posed(abc.ABC):
         **Arguments:**
 
         - `method`: such as `jc.FiniteVolume()`.
-        - `seed`: of the random key, and of what is random at the start.
+        - `seed`: of the random key, and of what is random at the start; not negative. Default 0.
         - `store`, `checkpoint`, `resume`, `overwrite`, `progress`: as `jc.run`, but that no progress is shown by
           default.
 
-        **Raises:** as `jc.run`.
+        **Raises:** as `jc.run`; `ValueError` or `TypeError` for another `seed`.
         """
         key = jax.random.key(_checks.natural("seed", seed, at_least=0))
         problem, (t1, dt, frames) = self.problem(seed), self.span(method)
@@ -96,9 +100,13 @@ class Simulation(Posed, Experiment[dict[str, Outcome]]):
 
     - `shape`: grid cells along each axis, or one number for all of them. Default: the experiment's own.
     - `t1`, `dt`: final time and time step [time]. Default of the step: one that keeps finite volumes positive.
-    - `frames`: snapshots saved after the initial one.
+    - `frames`: snapshots saved after the initial one. Default 25.
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    >>> experiment = jc.experiments.find("two-blobs")
+    >>> isinstance(experiment, jc.experiments.Simulation), experiment.grid_shape, experiment.frames
+    (True, (64, 64, 64), 25)
     """
 
     t1: float
@@ -127,6 +135,7 @@ class Simulation(Posed, Experiment[dict[str, Outcome]]):
         if self.dt is not None:
             return self.dt
         own, dt = self.resolution
+        # The step that keeps densities positive is diffusion's, which goes as the square of the spacing.
         finer = max(1.0, max(self.grid_shape) / own[0]) ** 2
         return self.t1 / even_steps(self.t1, dt / finer, self.frames)
 

@@ -35,6 +35,13 @@ class Checkpoint:
 
     **Raises:** `CheckpointError` if the file is there and is not to be gone on from, or cannot be; `StoreError` if
     another run writes to it, or the folder cannot be written.
+
+    >>> import tempfile
+    >>> from jaxchemo.io import Checkpoint
+    >>> with Checkpoint.opened(tempfile.mkdtemp() + "/run.checkpoint", {"seed": "0"}, resume=True) as checkpoint:
+    ...     checkpoint.save({"steps": 10}, jnp.arange(3))
+    ...     checkpoint.path.name
+    'run.checkpoint'
     """
 
     def __init__(self, path: Path, run: Mapping[str, str]):
@@ -47,7 +54,10 @@ class Checkpoint:
     def opened(
         cls, path: str | Path, run: Mapping[str, str], *, resume: bool, overwrite: bool = False
     ) -> Iterator[Self]:
-        """The checkpoint, claimed for this process as long as the context lasts."""
+        """The checkpoint, claimed for this process as long as the context lasts; see the class.
+
+        **Raises:** `CheckpointError` or `StoreError`, as the class.
+        """
         path = Path(path)
         with explained(path):
             path = path.resolve()
@@ -132,6 +142,7 @@ class Checkpoint:
                     file.write(_MARK + hashlib.sha256(rest).hexdigest().encode() + b"\n")
                     file.write(rest)
                     file.flush()
+                    # Else, after a crash of the machine, the name may stand for contents that never reached the disk.
                     os.fsync(file.fileno())
                 os.replace(draft, self.path)
             except OSError:

@@ -36,10 +36,13 @@ def identity(**parts: Any) -> dict[str, str]:
 
     - `parts`: a problem, a method, a key, a step and the like: anything that `fingerprint` takes.
 
+    **Returns:** texts by name: those of `parts`, then `precision`, `platform` and `versions`.
+
     **Raises:** `TypeError` for a part whose contents cannot be told.
     """
     packages = ("jaxchemo", "jax", "jaxlib", "equinox")
     return {
+        # Numbers in the clear, so that a refusal to resume can say which is another.
         **{name: repr(part) if isinstance(part, int | float) else fingerprint(part) for name, part in parts.items()},
         "precision": jax.numpy.zeros(()).dtype.name,
         "platform": jax.default_backend(),

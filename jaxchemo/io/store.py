@@ -17,7 +17,12 @@ _MARK = "store 1"  # how a store of ours is known, and of which format it is
 
 
 class Variable(NamedTuple):
-    """What is saved under a name: the dimensions, shape and dtype of a frame of it."""
+    """What is saved under a name: the `dimensions` (their names), `shape` and `dtype` of a frame of it.
+
+    >>> from jaxchemo.io import Variable
+    >>> Variable(dimensions=("x", "y"), shape=(64, 32), dtype=np.float32).shape
+    (64, 32)
+    """
 
     dimensions: tuple[str, ...]
     shape: tuple[int, ...]
@@ -42,7 +47,15 @@ class Store:
     - `overwrite`: whether a store that is there may be replaced. The new one then grows beside it, in the hidden folder
       `.NAME.partial`, and takes its place when the run has ended.
 
-    **Raises:** `StoreError` if the folder holds anything else, another run writes to it, or it cannot be written.
+    **Raises:** `StoreError` if the folder holds anything else, another run writes to it, or it cannot be written;
+    `ImportError` where zarr, of the extra [io], is missing.
+
+    >>> import tempfile
+    >>> from jaxchemo.io import Store, Variable
+    >>> with Store.opened(tempfile.mkdtemp(), "a run", {"mass": Variable((), (), np.float32)}) as store:
+    ...     store.write(0, 0.5, {"mass": np.asarray(1.0)})
+    ...     store.read("time", 1).tolist()
+    [0.5]
     """
 
     def __init__(self, path: Path, folder: Path, attributes: dict[str, Any], names: tuple[str, ...]):
@@ -62,7 +75,10 @@ class Store:
         frames: int | None = None,
         overwrite: bool = False,
     ) -> Iterator[Self]:
-        """The store, claimed for this process as long as the context lasts."""
+        """The store, claimed for this process as long as the context lasts; see the class.
+
+        **Raises:** `StoreError` or `ImportError`, as the class.
+        """
         given = Path(path)
         with explained(given):
             path = given.resolve()
@@ -149,7 +165,10 @@ class Store:
         return store
 
     def write(self, index: int, time: float, frame: Mapping[str, np.ndarray]) -> None:
-        """Frame number `index`, the next one, at `time`: an array for each name."""
+        """Frame number `index`, the next one, at `time`: an array for each name.
+
+        **Raises:** `StoreError` if it cannot be written.
+        """
         with explained(self.path):
             for name, values in {**frame, "time": np.asarray(time)}.items():
                 array = self._array(name)
@@ -159,12 +178,18 @@ class Store:
             self._publish(index + 1)
 
     def read(self, name: str, count: int) -> np.ndarray:
-        """The first `count` frames of `name`."""
+        """The first `count` frames of `name`, stacked along a first axis.
+
+        **Raises:** `StoreError` if they cannot be read.
+        """
         with explained(self.path):
             return np.asarray(self._array(name)[:count])
 
     def close(self, status: str, result: str) -> None:
-        """Says how the run ended; a store that replaces another one takes its place if the run was not interrupted."""
+        """Says how the run ended; a store that replaces another one takes its place if the run was not interrupted.
+
+        **Raises:** `StoreError` if that cannot be written.
+        """
         with explained(self.path):
             self._attributes |= {"status": status, "result": result}
             self._publish(self._attributes["frames"])
@@ -213,7 +238,10 @@ def _attributes(folder: Path) -> dict[str, Any] | None:
 
 
 def check_ours(folder: Path) -> None:
-    """Refuses, in a sentence, a folder that is anything but a store of ours."""
+    """Refuses, in a sentence, a folder that is anything but a store of ours.
+
+    **Raises:** `StoreError` that names what is in the way.
+    """
     if _attributes(folder) is None:
         raise StoreError(
             f"{str(folder)!r} is there and is not a store of jaxchemo: it is left alone, give a new folder."

@@ -1,4 +1,4 @@
-"""What networks need: flax, looked for before all else of this room."""
+"""What networks need: flax, looked for before all else that is imported here."""
 
 from jaxchemo import _checks
 

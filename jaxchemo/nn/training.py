@@ -25,12 +25,15 @@ class Recipe(abc.ABC):
     **Arguments:**
 
     - `name`: of the network; `title`: what it is, in a few words.
-    - `ndim`: dimension of the space.
-    - `epochs`: between them the network is validated, and saved if there is a file for it.
-    - `updates`: in an epoch.
-    - `learning_rate`: of Adam, at the start; it falls to zero as a cosine.
-    - `resolution`: least and most cells across the smallest blob of cells in what it is trained on.
-    - `averaging`: weight of the past in the running mean of the parameters, which is what is kept.
+    - `ndim`: dimension of the space. Default 3.
+    - `epochs`: between them the network is validated, and saved if there is a file for it. Default 20.
+    - `updates`: in an epoch. Default 30.
+    - `learning_rate`: of Adam, at the start; it falls to zero as a cosine. Default 0.006.
+    - `resolution`: least and most grid cells across the smallest blob in what it is trained on. Default `(0.6, 6)`.
+    - `averaging`: weight of the past in the running mean of the parameters, which is what is kept. Default 0.99.
+
+    >>> [recipe.name for recipe in jc.nn.RECIPES if isinstance(recipe, jc.nn.Recipe)]
+    ['phks-3d', 'phks-3d-cnn', 'phks-2d']
     """
 
     name: str
@@ -68,6 +71,10 @@ class Training:
     - `interpolator`: trained.
     - `history`: for each measure its value after every epoch, `loss` (the mean over the epoch) first. Before the first
       update, the measures are those in `start`.
+
+    >>> trained = jc.nn.Training(jc.nn.pretrained("phks-3d"), {"loss": [-0.1, -0.3]}, start={"validation": 1.0})
+    >>> trained.history["loss"][-1]
+    -0.3
     """
 
     interpolator: AbstractInterpolator
@@ -95,8 +102,8 @@ def train(
     - `checkpoint`: file to which each epoch is saved; if it is there, training goes on from it. Default: none.
     - `progress`: whether to show a bar (with this text). Default: no.
 
-    **Raises:** `CheckpointError` for a checkpoint of another training, or one that cannot be read;
-    `FloatingPointError` if nothing finite is left of an epoch.
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault; `CheckpointError` for a checkpoint of another
+    training, or one that cannot be read; `FloatingPointError` if nothing finite is left of an epoch.
     """
     _checks.instance("recipe", recipe, Recipe, "a Recipe, such as those in jc.nn.RECIPES")
     seed = _checks.natural("seed", seed, at_least=0)
@@ -132,6 +139,7 @@ def train(
         done = int(state.epoch)
         validation = float(state.history[done - 1, 1]) if done else start["validation"]
         for epoch in range(done, recipe.epochs):
+            # Seeded by the epoch, so that a training that goes on draws the batches that it would have drawn.
             rng = np.random.default_rng([seed, epoch])
             losses = []
             for step in range(epoch * recipe.updates, (epoch + 1) * recipe.updates):

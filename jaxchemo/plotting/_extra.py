@@ -1,4 +1,4 @@
-"""What figures need beyond the core: matplotlib, of the extra `[viz]`; imported before all else of this room."""
+"""What figures need beyond the core: matplotlib, of the extra `[viz]`; imported before all else here."""
 
 from jaxchemo import _checks
 

@@ -35,14 +35,15 @@ def animate(
     - `problem`: on a `Grid.box` in two or three dimensions.
     - `solutions`: one, or several by name, with snapshots saved at the same times.
     - `path`: file to write.
-    - `normal`, `at`: in 3D, the axis to look along, and where the signal's slice cuts it [length].
-    - `seconds`: how long the film runs. Default 5.
+    - `normal`, `at`: in 3D, the axis to look along, default 2, z, and where the signal's slice cuts it, 0 [length].
+    - `seconds`: how long the film runs [s]. Default 5.
     - `max_particles`: at most so many are drawn. Default 4000.
     - `species`: name of the species. Default the first.
 
     **Returns:** the path of the file.
 
-    **Raises:** `ValueError` for a problem or solution that cannot be drawn so; `OSError` if the file cannot be written.
+    **Raises:** `ValueError` for a problem or solution that cannot be drawn so; `OSError` if the file cannot be written;
+    `ImportError` where imageio, of the extra [viz], is missing.
     """
     grid = box(problem, 2, 3)
     rows = {name: Frames.of(problem, solution, species) for name, solution in named(solutions).items()}

@@ -57,6 +57,7 @@ def diagnostics(problem: Problem, solutions: Solution | Mapping[str, Solution]) 
         ax.set_axis_off()
     for ax, (key, title, label, value) in zip(panels, shown, strict=False):
         for k, (name, (frames, numbers)) in enumerate(runs.items()):
+            # Biased by the noise of the deposit: beside that of a smooth run, the curve would mislead.
             if key == "entropy" and frames.positions is not None and len(runs) > 1:
                 continue
             ax.plot(frames.times, value(numbers), label=name, **style.curve(k))
@@ -78,7 +79,7 @@ def _amount(name: str, key: str, start: float) -> tuple[str, str, _Values]:
 
 
 def history(problem: Problem, solution: Solution) -> dict[str, np.ndarray]:
-    """The diagnostics of every saved snapshot, each `(k,)`, by name."""
+    """The diagnostics of every saved snapshot, each `(k,)`, by name; units and errors as `jc.analysis.diagnostics`."""
     numbers = {key: np.asarray(value) for key, value in jax.lax.map(diagnostics_of(problem), solution.ys).items()}
     # Summed in double precision: in single precision the rounding of the sum is larger than the drift of the run.
     assert isinstance(problem.domain, AbstractGrid)

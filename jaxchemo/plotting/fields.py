@@ -54,7 +54,14 @@ def signal_slices(
     thickness: float = 0.0,
     signal: str | None = None,
 ) -> Figure:
-    """The signal over time, drawn as `density_slices` draws the density; `signal` is its name, the first by default."""
+    """The signal over time, drawn as `density_slices` draws the density.
+
+    **Arguments:** as `density_slices`, and
+
+    - `signal`: name of the signal, in place of a species. Default the first.
+
+    **Raises:** `ValueError` for a problem or solution that cannot be drawn so, or without a signal.
+    """
     grid = box(problem, 2, 3)
     rows = {name: Frames.of(problem, solution, signal=signal) for name, solution in named(solutions).items()}
     first = next(iter(rows.values()))
@@ -82,6 +89,8 @@ def cross_sections(
     - `axis`: the axis that the line is parallel to. Default 0, x.
     - `through`: a point on the line [length]. Default the middle of the box.
     - `thickness`: side of the beam around the line that is averaged over [length]. Default 0, one row of cells.
+
+    **Raises:** `ValueError` for a problem or solution that cannot be drawn so, or a line outside of the box.
     """
     grid = box(problem, 1, 2, 3)
     rows = {name: Frames.of(problem, solution, species) for name, solution in named(solutions).items()}
@@ -155,5 +164,6 @@ def _layer(grid: Grid, field: np.ndarray, axis: int, at: float, thickness: float
     if not grid.lower[axis] <= at <= grid.upper[axis]:
         raise ValueError(f"The cut at {style.AXES[axis]} = {at:g} is outside the box {grid.lower} to {grid.upper}.")
     distance = np.abs(np.asarray(grid.axes[axis]) - at)
+    # A cut through a face is as near to one layer as to the other, but for rounding: both are taken.
     chosen = np.flatnonzero(distance <= max(thickness / 2, distance.min()) * (1 + 1e-5))
     return np.take(field, chosen, axis=axis).mean(axis=axis)

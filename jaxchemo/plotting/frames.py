@@ -64,7 +64,10 @@ class Frames:
 
 
 def named(solutions: Solution | Mapping[str, Solution]) -> dict[str, Solution]:
-    """Solutions by the name they are drawn with; a single one has none."""
+    """Solutions by the name they are drawn with; a single one has none.
+
+    **Raises:** `ValueError` for an empty mapping.
+    """
     if isinstance(solutions, Solution):
         return {"": solutions}
     if not solutions:

@@ -11,11 +11,11 @@ from jaxchemo import _checks
 
 
 def write(fig: Figure, pictures: int, show: Callable[[int], None], path: str | Path, seconds: float) -> Path:
-    """Writes a GIF; `show(index)` brings the figure to a picture, and `seconds` is how long all of them run.
+    """Writes a GIF; `show(index)` brings the figure to a picture, and `seconds` is how long all of them run [s].
 
     **Returns:** the path of the file.
 
-    **Raises:** `OSError` if the file cannot be written.
+    **Raises:** `OSError` if the file cannot be written; `ImportError` where imageio is missing.
     """
     iio = _checks.package("imageio.v3", "jaxchemo[viz]")  # imported here: only films need it
 

@@ -78,6 +78,7 @@ class Cloud:
         # Chosen at random: Sobol points come in an order in which every fourth fills a quarter of the box.
         x = x[np.random.default_rng(0).permutation(len(x))[:max_particles]]
         h, low, n = np.array(grid.spacing), np.array(grid.lower), np.array(grid.shape)
+        # A particle on the upper wall counts for the last cell.
         cells = np.minimum(np.maximum(((x - low) / h).astype(int), 0), n - 1)
         density = frames.density[index][tuple(cells.T)]
         order = np.argsort(density)

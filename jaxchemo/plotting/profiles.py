@@ -26,11 +26,12 @@ def kymograph(
     - `x`, `ts`: cell centres [length] and times [time].
     - `density`: a row for each time [mass / length].
     - `times`: of the profiles; the nearest saved ones are drawn. Default: the first and the last.
-    - `name`: of the species.
+    - `name`: of the species. Default "rho".
     """
     chosen = [int(np.argmin(np.abs(ts - t))) for t in (times or (ts[0], ts[-1]))]
     fig = style.figure(9.6, 3.9)
     left, right = fig.subplots(1, 2, width_ratios=(1.15, 1))
+    # Nearly empty places reach down to any power of ten: four are enough, and the rest is one colour.
     low, high = np.percentile(density, 2), density.max()
     norm = LogNorm(max(low, high * 1e-4), high)
     image = left.pcolormesh(x, ts, density, cmap=style.DENSITY_MAP, norm=norm, shading="nearest", rasterized=True)
@@ -53,11 +54,16 @@ def film(
     seconds: float = 6.0,
     name: str = "rho",
 ) -> Path:
-    """Writes a GIF of the profiles; arguments as `kymograph`, and `seconds`, how long it runs.
+    """Writes a GIF of the profiles.
+
+    **Arguments:** as `kymograph`, and
+
+    - `path`: file to write.
+    - `seconds`: how long it runs [s]. Default 6.
 
     **Returns:** the path of the file.
 
-    **Raises:** `OSError` if the file cannot be written.
+    **Raises:** `OSError` if the file cannot be written; `ImportError` where imageio, of the extra [viz], is missing.
     """
     fig = style.figure(6.4, 3.4)
     ax = fig.subplots()

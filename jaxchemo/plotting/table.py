@@ -15,7 +15,9 @@ def comparison_table(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> 
     **Arguments:**
 
     - `runs`: by name, the numbers that `jaxchemo.experiments.Outcome.numbers` gives.
-    - `title`: above the table.
+    - `title`: above the table. Default: none.
+
+    **Raises:** `ImportError` where rich, of the extra [cli], is missing.
     """
     _checks.package("rich", "jaxchemo[cli]")
     from rich.table import Table  # imported here: of the [cli] extra

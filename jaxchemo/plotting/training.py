@@ -14,7 +14,7 @@ def training(history: Mapping[str, Sequence[float]], start: Mapping[str, float],
 
     - `history`: for each measure its value after every epoch, `loss` among them.
     - `start`: the measures before training; the loss has none.
-    - `title`: over the figure.
+    - `title`: over the figure. Default: none.
     """
     measures = {name: values for name, values in history.items() if name != "loss"}
     fig = style.figure(10.0, 3.6)

@@ -62,7 +62,7 @@ def test_missing_frames_are_named():
     tracks = np.zeros((5, 4, 2))
     tracks[3, 2] = np.nan
     for statistic in (analysis.mean_squared_displacement, analysis.autocorrelation):
-        with pytest.raises(ValueError, match="1 missing frames, the first of cell 2 at frame 3: cut the tracks"):
+        with pytest.raises(ValueError, match="1 missing frames, the first of agent 2 at frame 3: cut the tracks"):
             statistic(tracks)
     with pytest.raises(ValueError, match="must have the shape"):
         analysis.autocorrelation(np.zeros((1, 3, 2)))

@@ -100,7 +100,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="no missing frames"):
         inference.log_likelihood(problem, ts, x.at[1, 0].set(jnp.nan), p)
     walls = problem.replace(domain=jc.Grid.box(-1.0, 1.0, 4))
-    with pytest.raises(TypeError, match="cells without walls"):
+    with pytest.raises(TypeError, match="swimmers without walls"):
         inference.log_likelihood(walls, ts, x, p)
     slow = problem.replace(model=RunAndTumble(1.0, 1.0, tumble_duration=0.1))
     with pytest.raises(TypeError, match="without memory or duration"):

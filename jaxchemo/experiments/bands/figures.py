@@ -39,25 +39,25 @@ def bands(rows: Sequence[tuple[Profiles, Profiles]]) -> Figure:
     fig = style.figure(9.6, 0.4 + 2.5 * len(rows))
     panels = fig.subplots(len(rows), 2, squeeze=False, sharex=True)
     for axes, row in zip(panels, rows, strict=True):
-        for ax, one, label in zip(axes, row, ("density [mass / length]", "signal [concentration]"), strict=True):
-            profiles(ax, one)
+        for ax, run, label in zip(axes, row, ("density [mass / length]", "signal [concentration]"), strict=True):
+            profiles(ax, run)
             ax.set_ylabel(label)
     for ax in panels[-1]:
         ax.set_xlabel(style.length_label(0))
     return fig
 
 
-def profiles(ax: Axes, one: Profiles) -> None:
+def profiles(ax: Axes, run: Profiles) -> None:
     """Draws the profiles of a run into a panel: a colour for each field, fainter the earlier."""
-    for number, (name, values) in enumerate(one.fields.items()):
-        shades, colour = np.linspace(0.35, 1, len(one.ts)), style.COLOURS[number % len(style.COLOURS)]
+    for number, (name, values) in enumerate(run.fields.items()):
+        shades, colour = np.linspace(0.35, 1, len(run.ts)), style.COLOURS[number % len(style.COLOURS)]
         for shade, profile in zip(shades, values, strict=True):
             label = name if shade == shades[-1] else None
-            ax.plot(one.x, profile, color=colour, lw=1.8, alpha=float(shade), label=label)
-        for k, profile in enumerate(one.exact.get(name, ())):
-            ax.plot(one.x, profile, color="black", lw=0.8, ls="--", label="exact" if k + number == 0 else None)
-    ax.set_title(one.title, fontsize=10)
-    ax.set_xlim(one.x[0], one.x[-1])
+            ax.plot(run.x, profile, color=colour, lw=1.8, alpha=float(shade), label=label)
+        for k, profile in enumerate(run.exact.get(name, ())):
+            ax.plot(run.x, profile, color="black", lw=0.8, ls="--", label="exact" if k + number == 0 else None)
+    ax.set_title(run.title, fontsize=10)
+    ax.set_xlim(run.x[0], run.x[-1])
     ax.grid(alpha=0.25)
     ax.legend(frameon=False, fontsize=9)
 

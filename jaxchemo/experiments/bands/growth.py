@@ -52,6 +52,14 @@ class GrowthExpansion(Posed, Experiment[Colony]):
     - `drop_radius`, `drop_density`: of the drop at the start [mm], [OD].
     - `nutrient`, `attractant`: concentrations at the start [mM].
     - `threshold`: density at the front [OD].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.GrowthExpansion(threshold=0.01)
+    >>> experiment.title
+    'A colony outruns its growth by following an attractant'
+    >>> experiment.num_shells
+    500
     """
 
     name: ClassVar[str] = "growth-expansion"

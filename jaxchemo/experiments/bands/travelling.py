@@ -60,6 +60,14 @@ class TravellingBand(Experiment[list[Band]]):
     - `offset`, `half`: in the last run, the concentrations of half the sensing and of half the uptake.
     - `lower`, `upper`: ends of the channel; `shape`: cells of its grid; `dt`, `t1`, `frames`: the step, the
       final time, snapshots.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.TravellingBand(t1=400.0)
+    >>> experiment.title
+    'Bacteria that follow what they eat travel in a band'
+    >>> experiment.sensitivity
+    3000.0
     """
 
     name: ClassVar[str] = "travelling-band"
@@ -107,12 +115,12 @@ class TravellingBand(Experiment[list[Band]]):
             densities, c = exact.phenotype_band(x, t, mobilities=both, ratio=ratio, speed=speed, phases=phases, **law)
             return {"rho_1": densities[0], "rho_2": densities[1], "c": c}
 
-        one = self.mobility, self.sensitivity, self.consumption
-        two = both, [ratio * mobility for mobility in both], self.consumption
-        limited = travelling_band(*one, offset=self.offset, half=self.half)
+        single = self.mobility, self.sensitivity, self.consumption
+        pair = both, [ratio * mobility for mobility in both], self.consumption
+        limited = travelling_band(*single, offset=self.offset, half=self.half)
         return [
-            self._travel(report, "the band of 1971", travelling_band(*one), alone, alone),
-            self._travel(report, "two phenotypes in one band", travelling_band(*two), shared, shared),
+            self._travel(report, "the band of 1971", travelling_band(*single), alone, alone),
+            self._travel(report, "two phenotypes in one band", travelling_band(*pair), shared, shared),
             self._travel(report, "with the limits of a receptor", limited, alone, None),
         ]
 

@@ -96,6 +96,7 @@ class GaussianCollapse(FlowExperiment[Collapse]):
             film=self.film(solved, crowd),
             residuals=residuals,
             durations=np.asarray(solved.stats["durations"], float),
+            # Close to a collapse at T the peak grows as 1 / (T - t), and so its logarithm at the rate 1 / (T - t).
             predicted=self.t1 + 1 / float(solved.stats["growth"]) if flow[-1, 0] > flow[0, 0] else None,
             seconds=seconds,
         )
@@ -104,9 +105,9 @@ class GaussianCollapse(FlowExperiment[Collapse]):
         """Distances to the reference over time, residuals of the intervals and how long it took, ready for JSON."""
         names = ("residual_integral", "bound_in_exact_field", "bound_closed")
         rows = []
-        for t, one in zip(outcome.ts.tolist(), outcome.distances, strict=True):
+        for t, apart in zip(outcome.ts.tolist(), outcome.distances, strict=True):
             bounds = zip(names, outcome.bound.at(t), strict=True)
-            rows.append({"t": t, **one._asdict(), **{k: b if math.isfinite(b) else None for k, b in bounds}})
+            rows.append({"t": t, **apart._asdict(), **{k: b if math.isfinite(b) else None for k, b in bounds}})
         return {
             "distances": rows,
             "residuals": outcome.residuals.tolist(),
@@ -121,9 +122,9 @@ class GaussianCollapse(FlowExperiment[Collapse]):
             "| t | relative L2 | peak / exact | KL | residual integral | bound, exact field | bound, closed |",
             "|---|---|---|---|---|---|---|",
         ]
-        for t, one in zip(outcome.ts, outcome.distances, strict=True):
+        for t, apart in zip(outcome.ts, outcome.distances, strict=True):
             bounds = " | ".join(f"{value:.1e}" for value in outcome.bound.at(t))
-            rows.append(f"| {t:.3g} | {one.l2:.4f} | {one.peak:.4f} | {one.kl:.1e} | {bounds} |")
+            rows.append(f"| {t:.3g} | {apart.l2:.4f} | {apart.peak:.4f} | {apart.kl:.1e} | {bounds} |")
         about = f"{len(outcome.residuals)} intervals, {outcome.seconds:.0f} s with compilation"
         end = (
             "" if outcome.predicted is None else f"; by the growth at the end, blow-up at about {outcome.predicted:.3f}"
@@ -141,7 +142,14 @@ class GaussianCollapse(FlowExperiment[Collapse]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LagrangianGaussian(GaussianCollapse):
-    """In the plane, with twice the critical mass: it blows up at about 0.325."""
+    """In the plane, with twice the critical mass: it blows up at about 0.325. Its spread would vanish only at 0.5.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.LagrangianGaussian(t1=0.25)
+    >>> experiment.title, experiment.space
+    ('A flow follows the collapse of a Gaussian', FreeSpace(ndim=2))
+    """
 
     name: ClassVar[str] = "lagrangian-gaussian"
     title: ClassVar[str] = "A flow follows the collapse of a Gaussian"
@@ -157,7 +165,16 @@ class LagrangianGaussian(GaussianCollapse):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LagrangianSubcritical(GaussianCollapse):
-    """In the plane, with half the critical mass: it spreads, and its divergence is bounded by the residual alone."""
+    """In the plane, with half the critical mass: it spreads, and its divergence is bounded by the residual alone.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.LagrangianSubcritical(frames=3)
+    >>> experiment.title
+    'A flow follows a population too small to collapse'
+    >>> experiment.t1
+    0.5
+    """
 
     name: ClassVar[str] = "lagrangian-subcritical"
     title: ClassVar[str] = "A flow follows a population too small to collapse"
@@ -176,7 +193,16 @@ class LagrangianSubcritical(GaussianCollapse):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lagrangian3DGaussian(GaussianCollapse):
-    """In space, with a mass of 150: it blows up at 0.2442."""
+    """In space, with a mass of 150: it blows up at 0.2442.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.Lagrangian3DGaussian(t1=0.2)
+    >>> experiment.title
+    'A flow follows a collapse in space'
+    >>> experiment.mass
+    150.0
+    """
 
     name: ClassVar[str] = "lagrangian-3d-gaussian"
     title: ClassVar[str] = "A flow follows a collapse in space"
@@ -188,6 +214,7 @@ class Lagrangian3DGaussian(GaussianCollapse):
 
     mass: float = population(150.0)
     t1: float = final_time(0.22)
+    # Measured at t = 0.22: a relative L2 error of 0.003 to 0.004; with 16,384 sources and 16 units, of 0.012 to 0.013.
     num_sources: int = sources(32_768)
     hidden_units: int = units(20)
     blob_width: float = smoothing(0.1)

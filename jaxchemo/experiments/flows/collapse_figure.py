@@ -1,4 +1,4 @@
-"""A collapse as a flow follows it: profiles, cells, and how far both are from the exact solution."""
+"""A collapse as a flow follows it: profiles, positions, and how far both are from the exact solution."""
 
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,13 @@ def collapse(outcome: "Collapse", title: str = "") -> Figure:
     for number, (name, values) in enumerate(outcome.spreads.items()):
         moments.plot(outcome.ts, values, label=name, **style.curve(number))
     moments.set(xlabel="t [time]", ylabel="mean |x|² [length²]")
-    errors.semilogy(outcome.ts, [one.l2 for one in outcome.distances], "o-", label="relative L2 error")
+    errors.semilogy(outcome.ts, [apart.l2 for apart in outcome.distances], "o-", label="relative L2 error")
     ends = np.cumsum(outcome.durations)
     errors.semilogy(ends - 0.5 * outcome.durations, outcome.residuals, ".", color="grey", label="residual / velocity")
     errors.set(xlabel="t [time]", ylabel="[dimensionless]")
     errors.set_title("error, and residual of each interval", fontsize=10)
     bound = outcome.bound
-    control.semilogy(outcome.ts, [one.kl for one in outcome.distances], "o-", label="KL(flow | exact)")
+    control.semilogy(outcome.ts, [apart.kl for apart in outcome.distances], "o-", label="KL(flow | exact)")
     control.semilogy(bound.ts[1:], bound.exact_field[1:], **style.curve(1), label="bound: residual in the exact field")
     proved = np.where(bound.closed < 10, bound.closed, np.nan)
     control.semilogy(bound.ts[1:], proved[1:], **style.curve(2), label="bound: residual and norms only")

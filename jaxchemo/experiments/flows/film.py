@@ -1,4 +1,4 @@
-"""A film of a flow: its density, and its cells beside interacting particles."""
+"""A film of a flow: its density, and its samples beside interacting particles."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ def flow_film(film: "Film", path: str | Path, *, seconds: float = 6.0) -> Path:
     **Arguments:**
 
     - `film`: of an experiment with a flow; `path`: file to write.
-    - `seconds`: how long it runs. Default 6.
+    - `seconds`: how long it runs [s]. Default 6.
 
     **Returns:** the path of the file.
 
-    **Raises:** `OSError` if the file cannot be written.
+    **Raises:** `OSError` if the file cannot be written; `ImportError` where imageio, of the extra [viz], is missing.
     """
     ndim = next(iter(film.clouds.values())).shape[-1]
     fig = style.figure(3.5 * (1 + len(film.clouds)) + 0.6, 3.7)
@@ -40,7 +40,7 @@ def flow_film(film: "Film", path: str | Path, *, seconds: float = 6.0) -> Path:
     dots = []
     for ax, (name, cloud), colour in zip(others, film.clouds.items(), style.COLOURS, strict=False):
         dots += ax.plot(*cloud[0, :, :2].T, ".", ms=2, alpha=0.5, color=colour)
-        ax.set_title(f"{name}: cells" if name == "flow" else name, fontsize=10)
+        ax.set_title(f"{name}: samples" if name == "flow" else name, fontsize=10)
     for ax in (first, *others):
         ax.set(xlabel=style.length_label(0), ylabel=style.length_label(1), aspect="equal")
         ax.set(xlim=(film.x[0], film.x[-1]), ylim=(film.y[0], film.y[-1]))

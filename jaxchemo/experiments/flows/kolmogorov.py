@@ -73,6 +73,14 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
     - `strength`, `wavelength`: of the fluid [length / time], [length].
     - `num_seeds`: runs of interacting particles.
     - `slice_points`: points along each axis of the slice that is drawn.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.LagrangianKolmogorov(wavelength=0.5)
+    >>> experiment.title
+    'A flow follows a population in a fluid of short waves'
+    >>> experiment.waves
+    (0.5,)
     """
 
     name: ClassVar[str] = "lagrangian-kolmogorov"
@@ -124,7 +132,7 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
             "sliced Wasserstein": lambda x, y: sliced_wasserstein(x, y, key),
         }
         distances = {
-            name: Apart(_table(measure, [(clouds, one) for one in runs]), _table(measure, list(combinations(runs, 2))))
+            name: Apart(_table(measure, [(clouds, run) for run in runs]), _table(measure, list(combinations(runs, 2))))
             for name, measure in measures.items()
         }
         x = np.linspace(-self.view, self.view, points)
@@ -134,7 +142,7 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
             fits={"with waves": fit, "without": without},
             means={
                 "flow": np.asarray(solved.ys.positions, float).mean(axis=1),
-                "interacting particles": np.stack([one.mean(axis=1) for one in runs]).mean(axis=0),
+                "interacting particles": np.stack([run.mean(axis=1) for run in runs]).mean(axis=0),
             },
             distances=distances,
             x=x,
@@ -150,8 +158,8 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
             for name, fit in outcome.fits.items()
         }
         distances = {
-            name: {"flow": one.flow.tolist(), "among_seeds": one.seeds.tolist()}
-            for name, one in outcome.distances.items()
+            name: {"flow": apart.flow.tolist(), "among_seeds": apart.seeds.tolist()}
+            for name, apart in outcome.distances.items()
         }
         means = {name: values.tolist() for name, values in outcome.means.items()}
         return {"times": outcome.ts.tolist(), "fits": fits, "means": means, "distances": distances}
@@ -163,8 +171,8 @@ class LagrangianKolmogorov(FlowExperiment[Kolmogorov]):
             rows.append(
                 f"| {name} | {len(fit.residuals)} | {size} | {fit.reached:.3g} | {fit.seconds:.0f} | {fit.result} |"
             )
-        for name, one in outcome.distances.items():
-            flow, seeds = (f"{d[-1].min():.1e} to {d[-1].max():.1e}" for d in one)
+        for name, apart in outcome.distances.items():
+            flow, seeds = (f"{d[-1].min():.1e} to {d[-1].max():.1e}" for d in apart)
             rows.append(f"{name} at the end: flow from interacting particles {flow}, among their seeds {seeds}")
         off = {name: float(np.linalg.norm(x, axis=1).max()) for name, x in outcome.means.items()}
         said = ", ".join(f"{name} {value:.1e}" for name, value in off.items())

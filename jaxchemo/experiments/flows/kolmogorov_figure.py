@@ -1,4 +1,4 @@
-"""Cells in a fluid of short waves, as a flow follows them, and how one knows whether it does."""
+"""A population in a fluid of short waves, as a flow follows them, and how one knows whether it does."""
 
 from typing import TYPE_CHECKING
 
@@ -45,8 +45,10 @@ def kolmogorov(outcome: "Kolmogorov", title: str = "") -> Figure:
         residual.plot(edges[-1], fit.residuals[-1], "o" if fit.successful else "x", color=style.COLOURS[number])
     residual.set(xlabel="t [time]", ylabel="residual / velocity", yscale="log", ylim=(None, 1.2))
     residual.set_title("residual of each interval", fontsize=10)
-    for ax, (name, one) in zip((energy, sliced), outcome.distances.items(), strict=True):
-        for number, (label, values) in enumerate((("flow, from each seed", one.flow), ("among the seeds", one.seeds))):
+    for ax, (name, apart) in zip((energy, sliced), outcome.distances.items(), strict=True):
+        for number, (label, values) in enumerate(
+            (("flow, from each seed", apart.flow), ("among the seeds", apart.seeds))
+        ):
             for line in values.T:
                 ax.plot(outcome.ts, line, marker="o", ms=3, label=label, **style.curve(number))
                 label = None

@@ -117,7 +117,14 @@ class LagrangianPlane(FlowExperiment[Plane]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LagrangianTwoBumps(LagrangianPlane):
-    """Two bumps, each of the critical mass, that fall into one another."""
+    """Two bumps, each of the critical mass, that fall into one another.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.LagrangianTwoBumps(frames=2)
+    >>> experiment.title, experiment.times
+    ('A flow follows two bumps into one', (0.1, 0.2))
+    """
 
     name: ClassVar[str] = "lagrangian-two-bumps"
     title: ClassVar[str] = "A flow follows two bumps into one"
@@ -133,7 +140,14 @@ class LagrangianTwoBumps(LagrangianPlane):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LagrangianShear(LagrangianPlane):
-    """A Gaussian in a jet, `v = (strength exp(-y^2), 0)`, that collapses as it is torn."""
+    """A Gaussian in a jet, `v = (strength exp(-y^2), 0)`, that collapses as it is torn.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.LagrangianShear(strength=1.0)
+    >>> experiment.title, experiment.view
+    ('A flow follows a collapse in a jet', 4.0)
+    """
 
     name: ClassVar[str] = "lagrangian-shear"
     title: ClassVar[str] = "A flow follows a collapse in a jet"

@@ -1,4 +1,4 @@
-"""An inference in one picture: observed and fitted, the descent of the misfit, and the values outcome."""
+"""An inference in one picture: observed and fitted, the descent of the misfit, and the values that were recovered."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -60,11 +60,17 @@ class Recovery:
 
     **Fields:**
 
-    - `values`, `errors`: parameters in the order of `NAMES`, and one standard deviation of each.
-    - `correlation`: of their errors.
+    - `problem`: what was observed, with the true parameters.
+    - `values`, `errors`: mobility and sensitivity, and one standard deviation of each [length^2 / time],
+      [length^2 / time / concentration].
+    - `correlation`: of their errors [dimensionless].
     - `levenberg_marquardt`, `nelder_mead`: how the two optimisers went, with and without gradients.
     - `target`: the misfit at which they are compared.
     - `observed`, `fitted`: densities `(times, *shape)` [mass / length^2].
+
+    >>> import dataclasses
+    >>> [field.name for field in dataclasses.fields(jc.experiments.Recovery)][:4]
+    ['problem', 'values', 'errors', 'correlation']
     """
 
     problem: Problem
@@ -96,6 +102,14 @@ class RecoverParameters(Experiment[Recovery]):
     - `guess`: mobility and sensitivity to start from.
     - `slack`: how far above the lowest misfit the optimisers are compared; 0.005 is a tenth of an error bar.
     - `max_steps`: of each optimiser.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.RecoverParameters(times=(0.2, 0.4))
+    >>> experiment.title
+    'Mobility and sensitivity from noisy pictures, by gradients'
+    >>> experiment.guess
+    (0.3, 0.4)
     """
 
     name: ClassVar[str] = "recover-parameters"

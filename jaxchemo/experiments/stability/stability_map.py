@@ -53,6 +53,14 @@ class StabilityMap(Experiment[Map]):
     - `diffusivity`: of the signal [length^2 / time].
     - `aside`: the runs have sensitivities by this share below and above the critical ones.
     - `shape`: cells of a run on half a wave between walls; `dt`: its step, `t1`: how long it grows [time].
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.StabilityMap(aside=0.05)
+    >>> experiment.title
+    'Where patterns form: linear theory beside runs'
+    >>> experiment.decays
+    (0.02, 0.6, 30)
     """
 
     name: ClassVar[str] = "stability-map"
@@ -76,7 +84,10 @@ class StabilityMap(Experiment[Map]):
     t1: float = final_time(10.0)
 
     def run(self, seed: int = 0, report: Report = silent) -> Map:
-        """Growth rates, critical sensitivities, and runs at five decays."""
+        """Growth rates, critical sensitivities, and runs at five decays.
+
+        **Raises:** as `jc.solve`.
+        """
         c, a = (np.linspace(*values) for values in (self.sensitivities, self.decays))
 
         def rate(strength, decay):
@@ -144,6 +155,7 @@ class StabilityMap(Experiment[Map]):
         vector = np.real(vectors[:, np.argmax(np.real(values))])
 
         def bump(level, size):
+            # So small that linear theory still holds after it has grown.
             height = 1e-3 * float(size / vector[0])
             return function(lambda x: level + height * jnp.cos(math.pi * x[..., 0] / half))
 

@@ -58,6 +58,14 @@ class GradientClimbing3D(Experiment[Climb]):
     - `speed`, `persistence`, `rotational_diffusion`, `tumble_bias`: of the swimmers, those of Fu et al. (2018).
     - `level`: of the signal where they start; `steepness`: of its logarithm [1 / mm].
     - `num_agents`: agents; `dt`, `t1`: step and final time; `settling`: time before the drift is measured.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.GradientClimbing3D(steepness=(0.5,))
+    >>> experiment.title
+    'Swimmers with receptors, memory and motors climb gradients'
+    >>> experiment.num_agents
+    10000
     """
 
     name: ClassVar[str] = "gradient-climbing-3d"
@@ -120,13 +128,13 @@ class GradientClimbing3D(Experiment[Climb]):
         """Drift measured, its error, the drift of theory and the information in tumbles at each steepness, for JSON."""
         keys = ("steepness_per_mm", "drift", "standard_error", "theory", "bits_per_second_at_most")
         rows = zip(outcome.steepness, outcome.drifts, outcome.theory, self._bits(outcome), strict=True)
-        return {"drifts": [dict(zip(keys, (g, one.value, one.error, v, b), strict=True)) for g, one, v, b in rows]}
+        return {"drifts": [dict(zip(keys, (g, d.value, d.error, v, b), strict=True)) for g, d, v, b in rows]}
 
     def lines(self, outcome: Climb) -> list[str]:
         rows = zip(outcome.steepness, outcome.drifts, outcome.theory, self._bits(outcome), strict=True)
         return [
-            f"{g:g}/mm: drift {one.value:.3f} ± {one.error:.3f} μm/s, mean field {v:.3f}; in tumbles {b:.2g} bits/s"
-            for g, one, v, b in rows
+            f"{g:g}/mm: drift {d.value:.3f} ± {d.error:.3f} μm/s, mean field {v:.3f}; in tumbles {b:.2g} bits/s"
+            for g, d, v, b in rows
         ]
 
     def draw(self, outcome: Climb, folder: Path) -> Path:
@@ -140,7 +148,7 @@ class GradientClimbing3D(Experiment[Climb]):
         return folder / "climbing.png"
 
     def _bits(self, outcome: Climb) -> list[float]:
-        return [one.value / math.log(2) for one in outcome.information]
+        return [nats.value / math.log(2) for nats in outcome.information]
 
     def _climb(self, signal, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times, and positions and tumble rates of all agents at each."""

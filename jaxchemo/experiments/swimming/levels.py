@@ -59,6 +59,14 @@ class AgentsVsPDE(Posed, Experiment[Levels]):
     - `mass`, `center`, `std`: of the swimmers at the start.
     - `length`: of the channel; `shape`: cells of its grid; `num_agents`: agents; `dt`: their step; `times`:
       shown, the last is the end.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.AgentsVsPDE(num_agents=10_000)
+    >>> experiment.title
+    'One population on four levels: agents, kinetic, Fokker-Planck, Keller-Segel'
+    >>> experiment.times
+    (2.0, 8.0, 20.0)
     """
 
     name: ClassVar[str] = "agents-vs-pde"

@@ -62,6 +62,14 @@ class RunAndTumble1D(Posed, Experiment[Tracks]):
     - `speed`, `rate`, `contrast`, `scale`: v, a0, b and l.
     - `half_width`: the box is `[-half_width, half_width]`; `shape`: cells of its grid.
     - `num_agents`: agents; `shown`: tracks drawn; `dt`, `t1`, `frames`.
+
+    **Raises:** `ValueError` or `TypeError` naming the option at fault.
+
+    >>> experiment = jc.experiments.RunAndTumble1D(contrast=0.8)
+    >>> experiment.title
+    'Swimmers that run and turn, and the laws of their crowd'
+    >>> experiment.rate
+    1.0
     """
 
     name: ClassVar[str] = "run-and-tumble-1d"
@@ -122,6 +130,7 @@ class RunAndTumble1D(Posed, Experiment[Tracks]):
         for method in (Kinetic(), FokkerPlanck()):
             run = solved(method)
             u = np.asarray(run.ys.density, float) * h
+            # Averages say nothing of where swimmers are within a cell: spread evenly, they have the variance h^2 / 12.
             mean = u @ centres
             densities[method.name] = np.asarray(run.final.density, float)
             moments[method.name] = mean, u @ centres**2 - mean**2 + h**2 / 12

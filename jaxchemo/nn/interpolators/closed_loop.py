@@ -22,10 +22,9 @@ from jaxchemo.particles.interpolators import AbstractInterpolator
 from jaxchemo.problem import Problem
 
 WIDTH = 0.25  # densities are compared after mollification by a Gaussian this wide
-STEPS = (
-    40  # of a run, from the start to the end of the problem: fewer leave an error that a network would learn to undo
-)
-_SHARES = {1: (1.0,), 2: (0.25, 0.75), 3: (0.15, 0.25, 0.6)}  # of problems that vary along 1, 2, 3 directions
+STEPS = 40  # of a whole run: fewer leave an error that a network would learn to undo
+# Of problems that vary along 1, 2, 3 directions. With half of them along 1 or 2, those got better and the others worse.
+_SHARES = {1: (1.0,), 2: (0.25, 0.75), 3: (0.15, 0.25, 0.6)}
 
 
 class Case(eqx.Module):
@@ -36,7 +35,7 @@ class Case(eqx.Module):
 
     **Fields:**
 
-    - `mobility`, `sensitivity`, `mass`, `std`, `food`: of the problem; the cells start as a Gaussian.
+    - `mobility`, `sensitivity`, `mass`, `std`, `food`: of the problem; the population starts as a Gaussian.
     - `half_width`: from the centre to the wall; `corner`: 1 or 0.
     - `kernel_width`: of the Gaussian kernel that compares two densities.
     - `radii`, `potential`, `energy`: that kernel applied to the solution, at `radii`; and its mean over the solution.
@@ -75,6 +74,7 @@ class Case(eqx.Module):
             itself = jnp.exp(-((column[:, None] - column) ** 2) / (2 * s**2))
             image = jnp.exp(-((column[:, None] + column) ** 2) / (2 * s**2))
             pairs = pairs * (itself + self.corner * image) / (1 + self.corner)
+        # The constant keeps the derivative finite for a particle in the very centre.
         distance = jnp.sqrt(jnp.sum((y * self.food.directions) ** 2, axis=1) + 1e-8)
         confined = jnp.interp(distance, self.radii, self.potential)
         flat = jnp.where(self.food.directions > 0, 1.0, _flat_potential(y, self.half_width, s))
@@ -176,7 +176,7 @@ def _case(rng, numbers: Numbers, profiles: Profiles, k, num_cells, ndim, d, half
     radii = profiles.radii * half
     potential = _radial_kernel(radii, width, d) @ share
     flat = np.mean(_flat_potential(np.linspace(-half, half, 2001), half, width))
-    along = math.sqrt(2 * math.pi) * numbers.std / h / (1 + corner)  # integral of the cells along a direction
+    along = math.sqrt(2 * math.pi) * numbers.std / h / (1 + corner)  # integral of the population along a direction
     case = Case(
         numbers.mobility / h**2,
         1 / h**2,

@@ -51,8 +51,8 @@ class Patch(eqx.Module):
 def draw_patches(seed: int, count: int, ndim: int) -> Patch:
     """Patches, stacked along a first axis.
 
-    In two dimensions the images are members of the self-similar family, the food and the exposure of cells that start
-    at one point; in three, exposures of radial solutions that vary along one, two or three directions, turned at
+    In two dimensions the images are members of the self-similar family, the food and the exposure of a population that
+    starts at one point; in three, exposures of radial solutions that vary along one, two or three directions, turned at
     random. All carry the shot noise of a random number of particles.
     """
     rng = np.random.default_rng(seed)
@@ -117,8 +117,8 @@ def _radial(rng, count: int, ndim: int) -> list:
                 continue
             time = rng.integers(len(TIMES))
             radii = profiles.radii * numbers.reach[j]
-            cells = np.cumsum(profiles.density[k, time] * profiles.shares)
-            where = functools.partial(np.interp, xp=cells / cells[-1], fp=radii)  # as the cells are spread
+            within = np.cumsum(profiles.density[k, time] * profiles.shares)
+            where = functools.partial(np.interp, xp=within / within[-1], fp=radii)  # as the population is spread
             sources.append((radii, profiles.exposure[k, time], where, d, spacing[j]))
     return sources
 
@@ -133,7 +133,7 @@ def _self_similar(rng, count: int) -> list:
         point = jnp.stack([jnp.asarray(radii), jnp.zeros(400)], axis=-1)
         later = np.asarray(exact.signal(point, stop), float)
         field = later if rng.uniform() < 0.5 else np.log(np.asarray(exact.signal(point, start), float) / later)
-        cells = np.cumsum(np.asarray(exact.density(point, stop), float) * radii)
-        where = functools.partial(np.interp, xp=cells / cells[-1], fp=radii)
+        within = np.cumsum(np.asarray(exact.density(point, stop), float) * radii)
+        where = functools.partial(np.interp, xp=within / within[-1], fp=radii)
         sources.append((radii, field, where, 2, np.exp(rng.uniform(np.log(0.15), np.log(1.2)))))
     return sources

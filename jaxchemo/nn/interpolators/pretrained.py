@@ -28,6 +28,9 @@ def pretrained(name: str) -> ScaleMixing | SuperResolution:
       the NSIPF paper) or `"phks-2d"` (convolutional).
 
     **Raises:** `ValueError` that names those there are; as `load`.
+
+    >>> jc.nn.pretrained("phks-3d").scope
+    Scope(ndim=3, resolution=(0.6, 6.0))
     """
     known = sorted(file.name[: -len(".json")] for file in _SHIPPED.iterdir() if file.name.endswith(".json"))
     if name not in known:
@@ -37,9 +40,10 @@ def pretrained(name: str) -> ScaleMixing | SuperResolution:
 
 
 def load(path: str | Path) -> ScaleMixing | SuperResolution:
-    """The interpolator that `save` wrote: from `NAME.json` and, beside it, `NAME.npz`.
+    """The interpolator that `save` wrote: from `NAME.json` and, beside it, `NAME.npz`; `path` is that of either.
 
-    **Raises:** `ValueError` for files that are broken or of another version; `FileNotFoundError` if one is missing.
+    **Raises:** `TypeError` for what is no path; `ValueError` for files that are broken or of another version;
+    `FileNotFoundError` if one is missing.
     """
     about = metadata(path)
     path = Path(path).with_suffix(".json")
@@ -67,7 +71,8 @@ def load(path: str | Path) -> ScaleMixing | SuperResolution:
 def metadata(path: str | Path) -> dict[str, Any]:
     """What is written beside weights: kind, configuration, scope, recipe, metrics, versions.
 
-    **Raises:** `ValueError` for a broken file or another version of the format.
+    **Raises:** `TypeError` for what is no path; `ValueError` for a broken file or another version of the format;
+    `FileNotFoundError` if it is missing.
     """
     path = Path(_checks.instance("path", path, (str, Path), "the path of a file")).with_suffix(".json")
     try:
@@ -93,6 +98,8 @@ def save(path: str | Path, interpolator: AbstractInterpolator, **about: Any) -> 
     - `path`: of either file.
     - `interpolator`: a `ScaleMixing` or a `SuperResolution`.
     - `about`: what else to write down, such as recipe and metrics.
+
+    **Raises:** `TypeError` for another interpolator; `OSError` if a file cannot be written.
     """
     if isinstance(interpolator, ScaleMixing):
         config: dict[str, Any] = {"scales": interpolator.scales, "width": interpolator.network.width}

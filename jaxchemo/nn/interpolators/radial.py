@@ -38,7 +38,7 @@ class Numbers(eqx.Module):
 
     **Fields:**
 
-    - `mobility`: of the cells, which start as a Gaussian of standard deviation `std` and central density `density`.
+    - `mobility`: of the population, a Gaussian of standard deviation `std` and central density `density` at the start.
     - `amplitude`, `radius`, `width`: of the food, a Gaussian shell; a ball where the radius is 0.
     - `reach`: radius of the ball that it is solved in.
     """
@@ -101,11 +101,11 @@ def solve_radial(numbers: Numbers, ndim: int) -> Profiles:
     def all_of(numbers: Numbers):
         r = numbers.reach
         food = Shell(numbers.amplitude, numbers.radius / r, numbers.width / r, jnp.zeros(ndim), jnp.ones(ndim))
-        cells = Species(numbers.mobility / r**2, taxis={"c": Linear(1 / r**2)})
+        population = Species(numbers.mobility / r**2, taxis={"c": Linear(1 / r**2)})
         # A trace that is uniform at first and eaten like the food, but not felt, records the exposure.
         eaten = {name: Signal(Consumption("rho")) for name in ("c", "trace")}
         problem = Problem(
-            Model({"rho": cells}, eaten),
+            Model({"rho": population}, eaten),
             grid,
             gaussian(amplitude=numbers.density, std=numbers.std / r),
             {"c": function(food), "trace": uniform(amplitude=1.0)},

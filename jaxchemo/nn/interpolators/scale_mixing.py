@@ -62,6 +62,10 @@ class ScaleMixing(AbstractInterpolator):
     - `key`: random key for new parameters. Default `jax.random.key(0)`.
 
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    >>> network = jc.nn.ScaleMixing(jc.nn.pretrained("phks-3d").parameters, straight_through=True)
+    >>> jc.ParticleField(20_000, interpolator=network).interpolator.scales
+    (0.0, 1.0, 2.0)
     """
 
     parameters: PyTree[Float[Array, "..."]]
@@ -92,10 +96,18 @@ class ScaleMixing(AbstractInterpolator):
         self.parameters = initial_or_given(self.network, parameters, key, blank)
 
     def check(self, grid, finest):
+        """Whether it was trained for this.
+
+        **Raises:** as `Scope.check`.
+        """
         if self.scope is not None:
             self.scope.check(grid, finest)
 
     def prepare(self, field, grid, sampling):
+        """The field at each scale, as splines.
+
+        **Raises:** `ValueError` for a field of point values (`sampling=None`): no particles made it.
+        """
         if sampling is None:
             raise ValueError(
                 "ScaleMixing must know how many particles made a field: use ParticleField(..., update=Exposure())."
@@ -112,6 +124,7 @@ class ScaleMixing(AbstractInterpolator):
         features = _features(values, [g * h for g, h in zip(slopes, grid.spacing, strict=True)], grid, sampling)
         if self.straight_through:
             features = jax.lax.stop_gradient(features)
+        # The finest scale takes what is left: so the weights sum to one, and constants are exact.
         coarser = applied(self.network, self.parameters, features)
         weights = jnp.concatenate([1 - jnp.sum(coarser, axis=-1, keepdims=True), coarser], axis=-1)
         weights = weights.astype(values.dtype)
@@ -126,6 +139,7 @@ def _features(
     # Everything is measured in quanta, what one particle leaves in a cell, so that it has no units.
     quantum = jnp.maximum(sampling.quantum, jnp.finfo(values.dtype).tiny ** 0.25)
     values, steps = values / quantum, [g / quantum for g in steps]
+    # A third of a particle where there is none, smoothly: its logarithm is a feature, and derivatives pass through it.
     level = jnp.sqrt(values[:, -1] ** 2 + 0.3**2)
     square = sum((g**2 for g in steps), jnp.asarray(1e-6, values.dtype))
     steepness = jnp.sqrt(square) / level[:, None]

@@ -11,12 +11,17 @@ from jaxchemo.domain import Grid
 
 
 class Scope(eqx.Module):
-    """Dimension and resolution that a network knows.
+    """Dimension and resolution of the problems that a network knows.
 
     **Arguments:**
 
     - `ndim`: dimension of the space.
-    - `resolution`: least and most cells across the standard deviation of the cells' smallest blob.
+    - `resolution`: least and most grid cells across the standard deviation of the smallest blob of the population.
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    >>> jc.nn.Scope(ndim=3, resolution=(0.6, 6.0))
+    Scope(ndim=3, resolution=(0.6, 6.0))
     """
 
     ndim: int = eqx.field(static=True)
@@ -31,7 +36,10 @@ class Scope(eqx.Module):
         self.resolution = (low, high)
 
     def check(self, grid: Grid, finest: Array | float) -> None:
-        """Refuses another dimension, and warns of another resolution; `finest` is the smallest length [length]."""
+        """Refuses another dimension, and warns of another resolution; `finest` is the smallest length [length].
+
+        **Raises:** `ValueError` for a `grid` of another dimension.
+        """
         if grid.ndim != self.ndim:
             raise ValueError(
                 f"`interpolator`: the network was trained in {self.ndim}D, but the grid has {grid.ndim} dimensions: "
@@ -43,8 +51,8 @@ class Scope(eqx.Module):
         low, high = self.resolution
         if not low / 1.5 <= cells <= 1.5 * high:
             warnings.warn(
-                f"The network was trained on cells whose smallest blob is {low:g} to {high:g} grid cells wide; here it "
-                f"is {cells:.3g} (a length of {float(finest):.3g} on a spacing of {max(grid.spacing):.3g}). "
+                f"The network was trained on populations whose smallest blob is {low:g} to {high:g} grid cells wide; "
+                f"here it is {cells:.3g} (a length of {float(finest):.3g} on a spacing of {max(grid.spacing):.3g}). "
                 f"The default interpolator, Histospline(), may be better.",
                 stacklevel=2,
             )

@@ -131,7 +131,11 @@ class AbstractCoverage(eqx.Module):
 
 
 class Everywhere(AbstractCoverage):
-    """On the whole grid at once."""
+    """On the whole grid at once.
+
+    >>> jc.nn.pretrained("phks-2d").coverage
+    Everywhere()
+    """
 
     def apply(self, network, padded, grid):
         return network(padded)
@@ -143,6 +147,12 @@ class Occupied(AbstractCoverage):
     **Arguments:**
 
     - `size`: cells of a block along each axis. Default 16.
+
+    **Raises:** `ValueError` or `TypeError` if `size` is not an integer of at least 1.
+
+    >>> weights = jc.nn.pretrained("phks-2d").parameters
+    >>> jc.nn.SuperResolution(2, weights, channels=16, coverage=jc.nn.Occupied(size=8)).coverage
+    Occupied(size=8)
     """
 
     size: int = eqx.field(static=True, default=16, converter=functools.partial(_checks.natural, "size"))
@@ -157,6 +167,7 @@ class Occupied(AbstractCoverage):
         def block(finer: Array, index: Array) -> tuple[Array, None]:
             start = [i * self.size for i in jnp.unravel_index(index, counts)]
             seen = jax.lax.dynamic_slice(padded, start, window)
+            # A loop over blocks, and no vmap: that would turn the condition into a choice, and evaluate all blocks.
             refined = jax.lax.cond(jnp.any(seen != 0), network, lambda _: blank, seen)
             return jax.lax.dynamic_update_slice(finer, refined.astype(finer.dtype), [2 * s for s in start]), None
 
@@ -174,7 +185,7 @@ class SuperResolution(AbstractInterpolator):
 
     **Arguments:**
 
-    - `ndim`: dimension of the space, 2 or 3.
+    - `ndim`: dimension of the space, 1 to 3.
     - `parameters`: of the network; `None` (default) for a new one, which is `Histospline(2)` until it is trained.
     - `channels`: of its two hidden layers. Default 8.
     - `coverage`: where it is evaluated: `Everywhere()` (default) or `Occupied()`.
@@ -186,6 +197,10 @@ class SuperResolution(AbstractInterpolator):
     **Raises:** `ValueError` or `TypeError` naming the argument at fault.
 
     **Source:** arXiv 2510.13199 for super-resolution of the field; layers and sizes are ours.
+
+    >>> network = jc.nn.SuperResolution(2, jc.nn.pretrained("phks-2d").parameters, channels=16)
+    >>> jc.ParticleField(20_000, interpolator=network).interpolator.network.channels
+    16
     """
 
     parameters: PyTree[Float[Array, "..."]]
@@ -215,6 +230,10 @@ class SuperResolution(AbstractInterpolator):
         self.parameters = initial_or_given(self.network, parameters, key, jnp.zeros((1 + 2 * _REACH,) * ndim))
 
     def check(self, grid, finest):
+        """Whether it is made, and was trained, for this.
+
+        **Raises:** `ValueError` for a `grid` of another dimension; as `Scope.check`.
+        """
         made = self.network.ndim
         if grid.ndim != made:
             raise ValueError(
