@@ -16,8 +16,8 @@ class Feature(enum.Enum):
     'a large `jc.Grid.box(...)` stands for it'
     """
 
-    DENSITIES = "densities of cells"
-    SWIMMERS = "single swimming cells"
+    DENSITIES = "population densities"
+    SWIMMERS = "single swimmers"
     SEVERAL_SPECIES = "several species"
     GROWTH = "growth"
     MOTILITY = "a mobility that depends on the density"
@@ -28,12 +28,12 @@ class Feature(enum.Enum):
     SEVERAL_SIGNALS = "several signals"
     LOCAL_SIGNALS = "signals that do not diffuse"
     DIFFUSING_SIGNALS = "signals that diffuse in time"
-    SLAVED_SIGNALS = "signals that follow the cells at once"
+    SLAVED_SIGNALS = "signals that follow the densities at once"
     OTHER_KINETICS = "signals that decay, or are changed other than by production"
-    MEMORY = "cells that remember"
+    MEMORY = "swimmers that remember"
     TUMBLE_DURATION = "tumbles that take time"
-    SPEED_SPREAD = "speeds that differ between cells"
-    OWN_NUMBERS = "cells that each have numbers of their own"
+    SPEED_SPREAD = "speeds that differ between swimmers"
+    OWN_NUMBERS = "swimmers that each have numbers of their own"
     ROTATIONAL_DIFFUSION = "rotational diffusion"
 
     BOX = "a box"

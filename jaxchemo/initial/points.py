@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+DIRECTIONS = 24
+
 
 class AbstractPoints(eqx.Module):
     """A way to draw points in the open unit cube.
@@ -44,12 +46,16 @@ class Sobol(AbstractPoints):
     Equal error needs far fewer particles for the initial condition; the later noise of a run is not reduced. A number
     of points that is a power of two is best balanced. **Source:** Joe and Kuo (2008) directions, as in scipy.
 
+    **Raises:** `ValueError`, when points are drawn, for more than 2^24 of them.
+
     >>> u = jc.initial.Sobol()(jax.random.key(0), n=4, dimension=1)
     >>> sorted((4 * u[:, 0]).astype(int).tolist())  # one in each quarter
     [0, 1, 2, 3]
     """
 
     def __call__(self, key, n, dimension):
+        if n > 2**DIRECTIONS:
+            raise ValueError(f"`n` is {n}: Sobol() has 2^{DIRECTIONS} points at most; Random() has any number of them.")
         directions = jnp.asarray(_directions(dimension))
         index = jnp.arange(n, dtype=jnp.uint32)
         gray = index ^ (index >> 1)
@@ -69,7 +75,7 @@ def _directions(dimension: int) -> np.ndarray:
 
     sequence = qmc.Sobol(dimension, scramble=False, bits=32)
     words, position = [], 0
-    for k in range(24):
+    for k in range(DIRECTIONS):
         target = 2 ** (k + 1) - 1
         sequence.fast_forward(target - position)
         words.append((sequence.random(1)[0] * 2.0**32).astype(np.uint32))

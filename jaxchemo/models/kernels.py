@@ -53,7 +53,9 @@ class CountingNoise(Shown):
         """Of the white noise on the derivative at a concentration in uM: its standard deviation over a unit time."""
         # White noise that over a time T averages to the error of one measurement: `sqrt(T)` times that error.
         square = 3 * signal / (math.pi * MOLECULES * self.radius * self.diffusivity)
-        return self.precision * jnp.sqrt(jnp.maximum(square, 0)) / self.duration
+        # A root has no derivative at zero, where a cell that counts nothing makes no error either.
+        counted = square > 0
+        return self.precision * jnp.where(counted, jnp.sqrt(jnp.where(counted, square, 1)), 0) / self.duration
 
 
 class FilteredResponse(AbstractTumbling):

@@ -167,7 +167,7 @@ CASES = [
         "run lagrangian-gaussian --out OUT --method fv",
         "fv does not solve problems with the whole space: flow, particles",
     ),
-    ("run agents-vs-pde --out OUT --method sipf", "single swimming cells: agents, kinetic, fokker-planck would do"),
+    ("run agents-vs-pde --out OUT --method sipf", "single swimmers: agents, kinetic, fokker-planck would do"),
     ("compare invasion --out OUT --methods fv,spectral", "spectral does not solve problems with walls: fv would do"),
     ("run lagrangian-gaussian --out OUT --method flow --num-particles 9", "`--num-particles` does not apply to flow"),
     ("run run-and-tumble-1d --out OUT --method kinetic --num-agents 9", "`--num-agents` does not apply to kinetic"),

@@ -166,7 +166,7 @@ def test_a_feature_that_a_method_never_heard_of_is_refused():
         def stable_dt(self, problem, state): ...
         def snapshot(self, problem, state): ...
 
-    with pytest.raises(TypeError, match=r"Cautious does not solve problems with densities of cells.*FiniteVolume"):
+    with pytest.raises(TypeError, match=r"Cautious does not solve problems with population densities.*FiniteVolume"):
         jc.solve(PROBLEMS[0], Cautious(), t1=1.0, dt=0.1)
 
 

@@ -171,7 +171,7 @@ class Spectral(AbstractFixedStep):
         return state, StepInfo(RESULTS.where(jnp.isfinite(total), result, RESULTS.nonfinite))
 
     def stable_dt(self, problem, state):
-        """A step in which no drift carries a density past half a wavelength of the shortest mode, and reactions that
+        """A step in which no drift turns the phase of the shortest mode by more than one radian, and reactions that
         modes do not solve change nothing by more than a factor of e; infinite where nothing of this happens."""
         equations = _equations(problem, self.kept)
         density, signal, modes = equations.fields(state)

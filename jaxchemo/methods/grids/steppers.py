@@ -343,7 +343,7 @@ class Adaptive(AbstractStepper):
 
     @property
     def order(self) -> int:
-        return 5
+        return int(self.solver.order(None))
 
     @property
     def forward_mode(self) -> bool:

@@ -368,12 +368,12 @@ class TestRefusals:
                 self.problem(RunAndTumble(1.0, 1.0, rotational_diffusion=1.0)), jc.Agents(9), t1=1.0, dt=0.1, key=KEY
             )
         with pytest.raises(
-            TypeError, match=r"swimming cells: .*; `model.to_keller_segel\(\)` makes a model of densities"
+            TypeError, match=r"swimmers: .*; `model.to_keller_segel\(\)` makes a model of densities"
         ):
             jc.solve(self.problem(cells), jc.FiniteVolume(), t1=1.0, dt=0.1)
         densities = jc.Problem(jc.models.Model({"u": jc.models.Species(1.0)}), plane, jc.initial.uniform(mass=1.0))
         with pytest.raises(
-            TypeError, match="`model`: Agents does not solve problems with densities of cells: FiniteVolume"
+            TypeError, match="`model`: Agents does not solve problems with population densities: FiniteVolume"
         ):
             jc.solve(densities, jc.Agents(9), t1=1.0, dt=0.1, key=KEY)
         supplied = self.problem(cells, jc.Grid.box(0.0, 10.0, 20, jc.Dirichlet(1.0)))
