@@ -51,6 +51,6 @@ def pytest_configure(config) -> None:
 
 def pytest_runtest_teardown() -> None:
     """Lets compiled programs go before they have used up the memory maps of a process, 65,530: XLA would crash."""
-    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > 45_000:
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > 30_000:
         jax.clear_caches()
         gc.collect()

@@ -1,15 +1,20 @@
 """Every listed experiment, small, through the command line and in single precision, as users run it."""
 
+import functools
 import json
 
 import jax
 import pytest
 
-from jaxchemo.cli import main
+from jaxchemo.cli import main, methods
 from jaxchemo.cli.errors import Refused
-from jaxchemo.cli.methods import find_methods, known_methods, solving
+from jaxchemo.cli.methods import find_methods, known_methods
 from jaxchemo.experiments import EXPERIMENTS, Posed, options
 from jaxchemo.methods import METHODS
+
+# Problems and the features that they have do not change from test to test.
+posed = functools.cache(lambda experiment: experiment.problem())
+solving = functools.cache(methods.solving)
 
 PICTURES = {".png", ".gif"}
 FLOW = "--num-labels 128 --num-sources 512 --hidden-units 8 --num-particles 64 --dt 0.01 --frames 2 --pictures 1"
@@ -112,7 +117,7 @@ def test_a_method_is_taken_where_it_solves_the_problem_and_else_those_that_do_ar
             find_methods([name], experiment)
         return
     method = find_methods([name], experiment)[name].build(experiment, None)
-    method.check(experiment.problem())
+    method.check(posed(experiment))
     for option in ("num_particles", "num_agents"):
         if hasattr(method, option) and hasattr(experiment, option):
             assert getattr(method, option) == getattr(experiment, option)

@@ -2,6 +2,7 @@
 
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,15 +47,22 @@ def conditions(ndim):
     return known
 
 
+def drawn(condition, seed, n, grid):
+    """Samples of both kinds, compiled once."""
+    kinds = initial.Random(), initial.Sobol()
+    draw = eqx.filter_jit(lambda of: [of.sample(jax.random.key(seed), n, grid, points) for points in kinds])
+    return list(zip(kinds, map(np.asarray, draw(condition)), strict=True))
+
+
 EVERY = [(ndim, name) for ndim in BOXES for name in conditions(ndim)]
 
 
 @pytest.mark.parametrize("ndim, name", EVERY)
 def test_the_mass_on_the_grid_is_the_mass(ndim, name):
     condition, grid = conditions(ndim)[name], BOXES[ndim]
-    on_grid = condition.on_grid(grid)
+    on_grid, mass = eqx.filter_jit(lambda of: (of.on_grid(grid), of.mass_in(grid)))(condition)
     assert on_grid.shape == grid.shape and bool(jnp.all(on_grid >= 0))
-    mass = float(condition.mass_in(grid))
+    mass = float(mass)
     # Three Gauss points per cell and axis.
     assert float(grid.integrate(on_grid)) == pytest.approx(mass, rel=5e-6)
     if name in ("ball", "uniform"):
@@ -101,8 +109,8 @@ def test_sampled_moments_are_those_of_the_field(ndim, name):
     """Random points within five standard errors; Sobol points within one, which only an even set of points keeps."""
     condition, grid = conditions(ndim)[name], BOXES[ndim]
     expected, n = exact_moments(condition, grid), 2**13
-    for points, allowed in ((initial.Random(), 5.0), (initial.Sobol(), 1.0)):
-        x = np.asarray(condition.sample(jax.random.key(7), n, grid, points))
+    for points, x in drawn(condition, 7, n, grid):
+        allowed = 5.0 if isinstance(points, initial.Random) else 1.0
         assert x.shape == (n, ndim)
         assert np.all((np.array(grid.lower) <= x) & (x <= np.array(grid.upper)))
         terms = np.stack(moments(x))
@@ -228,9 +236,8 @@ def test_what_a_domain_cuts_off_is_not_there(name):
     assert float(fine.integrate(condition.on_grid(fine))) == pytest.approx(float(condition.mass_in(fine)), rel=5e-6)
     expected = field.reshape([side for _ in range(ndim) for side in (each, 5)]).sum(tuple(range(1, 2 * ndim, 2)))
     expected = expected / exact * n
-    for points in (initial.Random(), initial.Sobol()):
-        x = condition.sample(jax.random.key(1), n, fine, points)
-        assert bool(jnp.all(jnp.abs(x) <= 1))
+    for _, x in drawn(condition, 1, n, fine):
+        assert np.all(np.abs(x) <= 1)
         counts = np.zeros(coarse.shape)
         np.add.at(counts, tuple(np.asarray(i) for i in coarse.cell_of(tuple(x.T))), 1)
         enough = expected > 5
@@ -298,16 +305,17 @@ SAMPLE_PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("points", [initial.Random(), initial.Sobol()], ids=["random", "sobol"])
 @pytest.mark.parametrize("name", SAMPLE_PARAMETERS)
-def test_gradients_of_samples(name, points):
+def test_gradients_of_samples(name):
     """Positions follow the numbers of their distribution: pathwise, and right for every particle."""
     build, at = SAMPLE_PARAMETERS[name]
-    slope, numeric = slopes(lambda p: build(p).sample(jax.random.key(3), 200, BOXES[2], points), at)
-    # A particle on the edge between two cells or two parts jumps, and has no derivative there.
-    smooth = np.abs(numeric) < 50
-    assert np.mean(smooth) > 0.95 and np.max(np.abs(slope)) > 0.1
-    np.testing.assert_allclose(slope[smooth], numeric[smooth], rtol=1e-5, atol=1e-5)
+    kinds = initial.Random(), initial.Sobol()
+    both = slopes(lambda p: jnp.stack([build(p).sample(jax.random.key(3), 200, BOXES[2], k) for k in kinds]), at)
+    for slope, numeric in zip(*both, strict=True):
+        # A particle on the edge between two cells or two parts jumps, and has no derivative there.
+        smooth = np.abs(numeric) < 50
+        assert np.mean(smooth) > 0.95 and np.max(np.abs(slope)) > 0.1
+        np.testing.assert_allclose(slope[smooth], numeric[smooth], rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_of_gaussian_samples_are_exact():

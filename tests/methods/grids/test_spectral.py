@@ -91,7 +91,14 @@ def test_errors_fall_faster_than_any_power_of_the_spacing():
 
 
 @pytest.mark.parametrize(
-    "build", [smooth, lambda n: smooth(n, 0), of_everything], ids=["in time", "at once", "everything"]
+    "build",
+    # The last has in it what the first two have.
+    [
+        pytest.param(smooth, marks=pytest.mark.slow),
+        pytest.param(lambda n: smooth(n, 0), marks=pytest.mark.slow),
+        of_everything,
+    ],
+    ids=["in time", "at once", "everything"],
 )
 def test_finite_volumes_agree_to_their_second_order(build):
     """The two share no code but the model."""

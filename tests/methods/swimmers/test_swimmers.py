@@ -367,9 +367,7 @@ class TestRefusals:
             jc.solve(
                 self.problem(RunAndTumble(1.0, 1.0, rotational_diffusion=1.0)), jc.Agents(9), t1=1.0, dt=0.1, key=KEY
             )
-        with pytest.raises(
-            TypeError, match=r"swimmers: .*; `model.to_keller_segel\(\)` makes a model of densities"
-        ):
+        with pytest.raises(TypeError, match=r"swimmers: .*; `model.to_keller_segel\(\)` makes a model of densities"):
             jc.solve(self.problem(cells), jc.FiniteVolume(), t1=1.0, dt=0.1)
         densities = jc.Problem(jc.models.Model({"u": jc.models.Species(1.0)}), plane, jc.initial.uniform(mass=1.0))
         with pytest.raises(
