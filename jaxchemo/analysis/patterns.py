@@ -46,7 +46,7 @@ class Spikes(NamedTuple):
 
     Places are numbers in one dimension and on shells, points `(k, d)` in more.
 
-    >>> jc.analysis.spikes([0, 1, 5, 1, 0, 2, 0, 0], jc.Grid.box(0.0, 8.0, 8), threshold=1.0)
+    >>> jc.analysis.spikes(np.array([0.0, 1, 5, 1, 0, 2, 0, 0]), jc.Grid.box(0.0, 8.0, 8), threshold=1.0)
     Spikes(places=array([2.5, 5.5]), heights=array([5., 2.]), masses=array([7., 2.]))
     """
 

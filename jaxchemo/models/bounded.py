@@ -33,7 +33,7 @@ class VolumeFilling(AbstractSensitivity):
 
     def __init__(self, law: AbstractSensitivity, room: ArrayLike | Callable[[Array], Array]):
         self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.room = room if callable(room) else Room(_checks.positive("room", room, arrays=True))
+        self.room = room if callable(room) else Room(room)
 
     def potential(self, signal):
         return self.law.potential(signal)

@@ -1,6 +1,5 @@
 """Finite volumes by other face fluxes, and by a user's own: orders, mass, positivity, gradients, what goes wrong."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -175,14 +174,6 @@ def test_a_users_own_under_jit_and_grad_in_a_number_of_its_own():
     assert float(slope) == pytest.approx(float(loss(0.08 + h) - loss(0.08 - h)) / (2 * h), rel=1e-6)
     auto = jc.solve(problem, jc.FiniteVolume(flux=Patankar()), t1=0.1, dt="auto")
     assert auto.result == jc.RESULTS.successful
-
-
-def test_the_example_of_the_documentation_runs():
-    text = jc.AbstractFlux.__doc__ or ""
-    code = text.split("```python")[1].split("```")[0]
-    names = {"jc": jc, "jnp": jnp, "problem": SOLVED["consumed"]}
-    exec("\n".join(line[4:] for line in code.splitlines()), names)
-    assert issubclass(names["Hybrid"], eqx.Module)
 
 
 def test_a_flux_is_checked_where_it_is_chosen():

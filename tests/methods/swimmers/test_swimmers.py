@@ -361,7 +361,7 @@ class TestRefusals:
             jc.solve(self.problem(RunAndTumble(1.0, 1.0, tumble_duration=0.1)), jc.Kinetic(), t1=1.0, dt=0.1)
         sensing = self.problem(RunAndTumble(1.0, jc.models.kalinin()), signal=jc.initial.uniform(amplitude=1.0))
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
-            with pytest.raises(TypeError, match=r"cells that remember: Agents would do; `model.to_keller_segel\(\)`"):
+            with pytest.raises(TypeError, match=r"that remember: Agents would do; `model.to_keller_segel\(\)`"):
                 jc.solve(sensing, method, t1=1.0, dt=0.1)
         with pytest.raises(ValueError, match="`rotational_diffusion` has no meaning in one dimension"):
             jc.solve(
@@ -497,7 +497,7 @@ class TestCellsThatDiffer:
             cells.to_keller_segel(1)
         grid = jc.Grid.box(0.0, 100.0, 49, jc.NoFlux())
         for method in (jc.Kinetic(), jc.FokkerPlanck()):
-            with pytest.raises(TypeError, match="cells that each have numbers of their own: Agents would do"):
+            with pytest.raises(TypeError, match="swimmers that each have numbers of their own: Agents would do"):
                 jc.solve(jc.Problem(cells, grid, jc.initial.uniform(mass=1.0)), method, t1=1.0, dt="auto")
 
 
