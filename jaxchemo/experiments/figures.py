@@ -51,14 +51,17 @@ def draw(experiment: "Posed", outcomes: Mapping[str, Outcome], folder: Path, rep
         keep("positions", _positions(solutions))
         return drawn
     if len(problem.domain.shape) == 1:
-        for name, solution in solutions.items():
-            x, frames = _axis(problem.domain), Frames.of(problem, solution)
-            named = "density" if len(solutions) == 1 else f"density_{name}"
-            keep(named, plotting.kymograph(x, frames.times, frames.density, times=times or (), name=frames.species))
+        x, several = _axis(problem.domain), len(solutions) > 1
+        frames = {name: Frames.of(problem, solution) for name, solution in solutions.items()}
+        for name, of in frames.items():
+            named = f"density_{name}" if several else "density"
+            keep(named, plotting.kymograph(x, of.times, of.density, times=times or (), name=of.species))
         if isinstance(problem.model, Model):
             keep("diagnostics", plotting.diagnostics(problem, solutions))
         report("drawing the film")
-        drawn.append(plotting.film(x, frames.times, frames.density, folder / "film.gif", name=frames.species))
+        for name, of in frames.items():
+            file = folder / (f"film_{name}.gif" if several else "film.gif")
+            drawn.append(plotting.film(x, of.times, of.density, file, name=of.species))
         return drawn
     normal, slab, through = experiment.normal, experiment.slab, experiment.through(problem.domain.ndim)
     keep("density", plotting.density_slices(problem, solutions, times=times, normal=normal, thickness=slab))

@@ -5,7 +5,8 @@ import warnings
 
 import pytest
 
-from jaxchemo.experiments import EXPERIMENTS, Invasion, Posed, options
+import jaxchemo as jc
+from jaxchemo.experiments import EXPERIMENTS, Invasion, KellerSegel1D, Outcome, Posed, figures, options
 
 
 def in_all_dimensions(experiment):
@@ -51,3 +52,14 @@ def test_a_field_that_is_no_option_is_refused():
 
     with pytest.raises(TypeError, match="`colour` is no option"):
         Odd()
+
+
+@pytest.mark.slow
+def test_on_one_axis_each_method_has_a_film(tmp_path):
+    experiment = KellerSegel1D(length=20.0, sensitivity=10.0, shape=(80,), t1=0.02, dt=0.01, frames=2)
+    methods = {"fv": jc.FiniteVolume(), "spectral": jc.Spectral()}
+    outcomes = {
+        name: Outcome(experiment.problem(), method, experiment.solve(method)) for name, method in methods.items()
+    }
+    drawn = figures.draw(experiment, outcomes, tmp_path)
+    assert {"density_fv.png", "density_spectral.png", "film_fv.gif", "film_spectral.gif"} <= {p.name for p in drawn}

@@ -122,6 +122,15 @@ def test_a_colony_outruns_its_growth(tmp_path):
     assert experiment.draw(outcome, tmp_path).is_file()
 
 
+@pytest.mark.slow
+def test_a_colony_has_a_speed_between_two_frames_too(tmp_path):
+    experiment = GrowthExpansion(num_shells=60, dt=20.0, t1=1800.0, frames=1)
+    outcome = experiment.run()
+    expected = (outcome.front[1] - outcome.front[0]) / 0.5
+    assert experiment.numbers(outcome)["speed_mm_per_h"] == pytest.approx(expected)
+    assert experiment.draw(outcome, tmp_path).is_file()
+
+
 def test_bad_input_is_refused():
     with pytest.raises(
         ValueError, match=r"`shape` must be one number or one for each of the 2 axes, got \(20, 20, 20\)"

@@ -47,3 +47,8 @@ def test_four_levels_of_one_population(tmp_path):
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="`shape` must be at least 4, got 2"):
         RunAndTumble1D(shape=(2,))
+
+
+def test_a_drift_that_is_never_measured_is_refused():
+    with pytest.raises(ValueError, match="`settling` must be less than `t1`, got 80 and 80 s"):
+        GradientClimbing3D(settling=80.0)

@@ -48,3 +48,8 @@ def test_each_sobol_point_is_uniform_over_keys():
     """Unbiased: over the shifts, any one point has the uniform law."""
     first = np.array([Sobol()(jax.random.key(seed), 7, 2)[6, 1] for seed in range(300)])
     assert kstest(first, "uniform").pvalue > 1e-3
+
+
+def test_sobol_refuses_more_points_than_it_has():
+    with pytest.raises(ValueError, match=r"`n` is 16777217: Sobol\(\) has 2\^24 points at most; Random\(\)"):
+        Sobol()(jax.random.key(0), 2**24 + 1, 2)

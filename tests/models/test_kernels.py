@@ -130,3 +130,9 @@ def test_bad_input_is_refused():
         FilteredResponse(1.0, 1.0)
     with pytest.raises(ValueError, match="`diffusivity` must be positive"):
         CountingNoise(-1.0)
+
+
+def test_counting_noise_has_a_derivative_where_there_is_nothing_to_count():
+    noise = CountingNoise(608.0)
+    assert float(noise.strength(jnp.array(0.0))) == 0
+    assert float(jax.grad(lambda signal: noise.strength(signal))(0.0)) == 0

@@ -144,7 +144,9 @@ class GrowthExpansion(Posed, Experiment[Colony]):
         return folder / "expansion.png"
 
     def _speed(self, outcome: Colony) -> float:
-        return float((outcome.front[-1] - outcome.front[-3]) / (outcome.ts[-1] - outcome.ts[-3]))
+        # Over the last two intervals, or the one that there is.
+        first = max(len(outcome.ts) - 3, 0)
+        return float((outcome.front[-1] - outcome.front[first]) / (outcome.ts[-1] - outcome.ts[first]))
 
     def _slow(self) -> float:
         """Speed of a front that grows and diffuses, `2 sqrt(mobility growth)` [mm / h]."""

@@ -90,6 +90,11 @@ class GradientClimbing3D(Experiment[Climb]):
     t1: float = final_time(80.0, "s")
     settling: float = option(40.0, non_negative, "time before the drift is measured", "s")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.settling < self.t1:
+            raise ValueError(f"`settling` must be less than `t1`, got {self.settling:g} and {self.t1:g} s.")
+
     def model(self) -> RunAndTumble:
         """The swimmers, with the pathway of Fu et al. (2018)."""
         turning = Persistent(self.persistence)
