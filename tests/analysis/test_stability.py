@@ -259,9 +259,8 @@ def test_laws_of_ones_own_are_taken_by_every_verb(name):
         np.testing.assert_allclose(found[verb], value, rtol=1e-9, err_msg=verb)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "custom" else pytest.param(name, marks=pytest.mark.slow) for name in OWN]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OWN)
 def test_laws_of_ones_own_have_a_critical_value_and_derivatives(name):
     """Also where the number that is differentiated is one that a function has caught."""
 

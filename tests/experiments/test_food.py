@@ -17,7 +17,7 @@ SIMULATIONS = [one for one in EXPERIMENTS if isinstance(one, FoodExperiment)]
 @pytest.mark.parametrize(
     ("method", "ndim"),
     [
-        pytest.param(jc.FiniteVolume(), 2, id="fv-2D"),
+        pytest.param(jc.FiniteVolume(), 2, id="fv-2D", marks=pytest.mark.slow),
         pytest.param(jc.FiniteVolume(), 3, id="fv-3D"),
         pytest.param(jc.ParticleField(200), 2, id="sipf-2D"),
         pytest.param(jc.ParticleField(200), 3, id="sipf-3D", marks=pytest.mark.slow),

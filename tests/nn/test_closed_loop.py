@@ -36,10 +36,9 @@ def test_mass_and_signs_are_kept(name, ndim):
     assert bool(jnp.all(jnp.diff(frames.signal, axis=0) <= 1e-12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "network",
-    [jc.nn.ScaleMixing, pytest.param(lambda: jc.nn.SuperResolution(2, channels=3), marks=pytest.mark.slow)],
-    ids=["mixing", "convolutional"],
+    "network", [jc.nn.ScaleMixing, lambda: jc.nn.SuperResolution(2, channels=3)], ids=["mixing", "convolutional"]
 )
 def test_gradients_through_a_trajectory_agree_with_differences(network):
     """In the physics and in the network's weights: derivatives are exact unless the network is `straight_through`."""

@@ -296,6 +296,7 @@ class TestIdentities:
         assert np.all(run.ys.density >= 0)
         assert np.allclose(run.ys.density.sum((1, 2)), run.ys.density[0].sum(), rtol=1e-13)
 
+    @pytest.mark.slow
     def test_radial_and_box_agree_on_radial_data(self):
         start = dict(density=jc.initial.gaussian(mass=1.0, std=0.4), signal=jc.initial.gaussian(amplitude=2.0, std=0.8))
         shells = jc.Problem(jc.models.phks(0.1, 1.0), jc.RadialGrid(3.0, 200, 2), **start)

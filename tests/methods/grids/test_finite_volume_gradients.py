@@ -179,6 +179,7 @@ def test_second_derivatives_in_single_precision():
     assert found == pytest.approx(exact, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_second_derivatives():
     value, at, _ = in_one_vector(SHELLS, functional(jc.FiniteVolume(), jc.Remat()))
     gradient = jax.jit(jax.grad(value))

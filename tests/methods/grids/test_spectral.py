@@ -80,6 +80,7 @@ def test_the_steppers_own_order_in_time(stepper, steps, relaxation):
     assert np.log2(errors[-2] / errors[-1]) == pytest.approx(stepper.order, abs=0.25)
 
 
+@pytest.mark.slow
 def test_errors_fall_faster_than_any_power_of_the_spacing():
     fine = final(smooth(48), jc.Spectral(kept=1.0), 0.005).density
     errors = []

@@ -115,6 +115,7 @@ def test_agrees_with_finite_volumes_ever_better_as_particles_become_many():
     assert exponent([1_000, 8_000, 64_000], distances) == pytest.approx(-0.5, abs=0.15)
 
 
+@pytest.mark.slow
 def test_all_forms_of_the_field_agree_where_steps_are_small():
     exposure, exponential, explicit = (
         jc.solve(
@@ -236,6 +237,7 @@ class TestGradients:
 
         self.check(f, jnp.array([3.0, 0.5, 0.4, 4.0, 0.9]), np.eye(5))
 
+    @pytest.mark.slow
     def test_in_the_initial_positions(self):
         start = two_blobs().density["rho"].sample(jax.random.key(5), 100, two_blobs().domain)
         direction = jax.random.normal(jax.random.key(3), start.shape)
@@ -257,6 +259,7 @@ class TestGradients:
         assert cloud == pytest.approx(float(numeric), rel=1e-5) and abs(cloud) > 0.1
 
 
+@pytest.mark.slow
 def test_a_batch_of_parameters_is_a_loop_over_them():
     def end(chi):
         problem = two_blobs(model=jc.models.phks(0.1, chi))
