@@ -1,0 +1,180 @@
+"""What is believed of parameters after data: a function of standard normal numbers, for any optimiser or sampler."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float
+
+from jaxchemo import _checks
+from jaxchemo.inference.noise import AbstractNoise
+from jaxchemo.inference.priors import AbstractPrior
+from jaxchemo.integrate.adjoint import AbstractAdjoint
+from jaxchemo.results import RESULTS
+
+
+class Prediction(Protocol):
+    """What parameters by name lead to, and whether a run went well: a `Simulation`, or a function of one's own."""
+
+    def __call__(
+        self, parameters: Mapping[str, Any], adjoint: AbstractAdjoint | None = None
+    ) -> tuple[Any, RESULTS]: ...
+
+
+class Posterior(eqx.Module):
+    """Parameters with their priors, what they predict, and the data.
+
+    All of it is a function of one vector z of standard normal numbers before the data: `log_density(z)` is up to a
+    constant `-|r|^2 / 2 - |z|^2 / 2`, with the residuals r of `residuals(z)`. Both are pure: jit, vmap and
+    differentiate them.
+
+    **Arguments:**
+
+    - `priors`: of the unknowns, by name: `{"mobility": LogNormal(0.1, 2.0)}`.
+    - `predict`: a `Simulation`, or any function from parameters by name (and an adjoint, which it may ignore) to a
+      prediction and one of `RESULTS`.
+    - `data`: measured, of the structure and shapes of the prediction.
+    - `noise`: of the data: `Gaussian(std)`, `Poisson(exposure)` or `NegativeBinomial(size, exposure)`.
+    - `missing`: whether data that are NaN were not measured and count for nothing. By default they are refused.
+
+    **Raises:** `ValueError` or `TypeError` for parts that do not fit one another: data of other shapes than the
+    prediction, or that are NaN, infinite, or, as counts, negative.
+
+    >>> def line(parameters, adjoint=None):
+    ...     return parameters["slope"] * jnp.arange(4.0), jc.RESULTS.successful
+    >>> priors = {"slope": jc.inference.Normal(0.0, 10.0)}
+    >>> data, noise = jnp.array([0.1, 1.9, 4.2, 5.8]), jc.inference.Gaussian(0.1)
+    >>> posterior = jc.inference.Posterior(priors, line, data, noise)
+    >>> posterior.residuals(posterior.whitened({"slope": 2.0})).round(2).tolist()
+    [-1.0, 1.0, -2.0, 2.0]
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True)  # JAX sorts the keys of a dict
+    priors: tuple[AbstractPrior, ...]
+    predict: Prediction
+    data: Any
+    noise: AbstractNoise
+    observed: Any
+
+    def __init__(
+        self,
+        priors: Mapping[str, AbstractPrior],
+        predict: Prediction,
+        data: Any,
+        noise: AbstractNoise,
+        *,
+        missing: bool = False,
+    ):
+        self.names = tuple(_checks.mapping("priors", priors, "priors"))
+        self.priors = tuple(
+            _checks.instance(f"priors[{name!r}]", priors[name], AbstractPrior, "a prior such as LogNormal(0.1, 2.0)")
+            for name in self.names
+        )
+        if not self.names:
+            raise ValueError("`priors` must name at least one unknown, got none.")
+        self.predict = _checks.function("predict", predict, "from parameters by name to a prediction and a result")
+        self.noise = _checks.instance("noise", noise, AbstractNoise, "a noise such as Gaussian(0.1)")
+        data = jax.tree.map(lambda values: jnp.asarray(values, float), data)
+        _check_measured(data, counts=self.noise.counts, missing=missing)
+        self.observed = jax.tree.map(jnp.isfinite, data)
+        # A number stands where nothing was measured, so that no NaN gets into derivatives.
+        self.data = jax.tree.map(lambda values, there: jnp.where(there, values, 0), data, self.observed)
+        expected = jax.eval_shape(lambda z: predict(self.parameters(z))[0], jnp.zeros(self.size))
+        shapes = [jax.tree.map(lambda leaf: tuple(leaf.shape), tree) for tree in (expected, self.data)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"`data` has the shapes {shapes[1]}, but {shapes[0]} are predicted.")
+
+    @property
+    def size(self) -> int:
+        """Length of z: how many numbers are unknown."""
+        return sum(int(np.prod(prior.shape, dtype=int)) for prior in self.priors)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each entry of z, with its index where an unknown has several numbers."""
+        return tuple(
+            name + (f"[{', '.join(map(str, index))}]" if prior.shape else "")
+            for name, prior in zip(self.names, self.priors, strict=True)
+            for index in np.ndindex(*prior.shape)
+        )
+
+    def parameters(self, z: Float[Array, " p"]) -> dict[str, Array]:
+        """The unknowns, by name."""
+        parts = zip(self.names, self.priors, self._cut(z), strict=True)
+        return {name: prior.value(part) for name, prior, part in parts}
+
+    def whitened(self, parameters: Mapping[str, Any]) -> Float[Array, " p"]:
+        """The vector z that stands for these values.
+
+        **Raises:** `ValueError` for another set of names, or values that a prior excludes.
+        """
+        if set(parameters) != set(self.names):
+            names = _checks.listed(self.names)
+            raise ValueError(f"`parameters` must have a value for {names}, got {_checks.listed(parameters)}.")
+        parts = []
+        for name, prior in zip(self.names, self.priors, strict=True):
+            z = jnp.broadcast_to(prior.whitened(parameters[name]), prior.shape)
+            if _checks.is_concrete(z) and not bool(jnp.all(jnp.isfinite(z))):
+                raise ValueError(f"`parameters`: {name!r} is {parameters[name]!r}, which {prior!r} excludes.")
+            parts.append(z.ravel())
+        return jnp.concatenate(parts)
+
+    def residuals(self, z: Float[Array, " p"], adjoint: AbstractAdjoint | None = None) -> Float[Array, " n"]:
+        """Residuals of the data, zero where nothing was measured; NaN where a run did not go well.
+
+        **Arguments:**
+
+        - `z`: as `whitened` makes it.
+        - `adjoint`: how derivatives pass through the simulation. Default: as `jc.solve`.
+        """
+        return self.evaluated(z, adjoint)[0]
+
+    def evaluated(
+        self, z: Float[Array, " p"], adjoint: AbstractAdjoint | None = None
+    ) -> tuple[Float[Array, " n"], RESULTS]:
+        """The residuals, and how the run ended."""
+        predicted, result = self.predict(self.parameters(z), adjoint)
+
+        def of(predicted: Array, data: Array, there: Array) -> Array:
+            # Where nothing was measured the prediction may be anything, also what makes no residual.
+            safe = jnp.where(there, predicted, 1)
+            return jnp.where(there, self.noise.residuals(safe, data), 0)
+
+        vector = ravel_pytree(jax.tree.map(of, predicted, self.data, self.observed))[0]
+        return jnp.where(result == RESULTS.successful, vector, jnp.nan), result
+
+    def log_density(self, z: Float[Array, " p"]) -> Float[Array, ""]:
+        """Log density of z after the data, up to a constant: minus infinity where a run did not go well."""
+        r = self.residuals(z)
+        value = -0.5 * (r @ r) - 0.5 * (z @ z)
+        return jnp.where(jnp.isfinite(value), value, -jnp.inf)
+
+    # As a function of z alone: `jax.jit(posterior.log_density)` asks whether it is the same posterior as before.
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def _cut(self, z: Float[Array, " p"]) -> list[Array]:
+        shapes = [prior.shape for prior in self.priors]
+        ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1]
+        return [part.reshape(shape) for part, shape in zip(jnp.split(z, ends), shapes, strict=True)]
+
+
+def _check_measured(data: Any, *, counts: bool, missing: bool) -> None:
+    leaves: list[Array] = jax.tree.leaves(data)
+    if not leaves or not sum(leaf.size for leaf in leaves):
+        raise ValueError("`data` must have at least one number, got none.")
+    for leaf in leaves:
+        if not _checks.is_concrete(leaf):
+            continue
+        values = np.asarray(leaf)
+        if np.isinf(values).any() or (np.isnan(values).any() and not missing):
+            raise ValueError("`data` must be finite: `missing=True` leaves out what is NaN, and was not measured.")
+        if counts and (values[~np.isnan(values)] < 0).any():
+            raise ValueError("`data` must not be negative, as they are counts: Gaussian(std) takes any numbers.")

@@ -1,0 +1,140 @@
+"""How well parameters are known: a normal approximation about the most probable ones, and what data do not tell."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.special import ndtri
+
+from jaxchemo import _checks
+from jaxchemo.inference.fitting import Fit
+from jaxchemo.inference.posterior import Posterior
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Laplace:
+    """A normal distribution of z about the most probable value, with the Gauss-Newton matrix `I + J^T J` for precision.
+
+    Parameters follow by their priors' own functions: intervals of positive ones are positive and lopsided. It is exact
+    for linear predictions, and too narrow or too wide where the posterior is bent over its own width.
+
+    **Fields:**
+
+    - `posterior`: what is approximated.
+    - `z`: its centre `(p,)`; `covariance`: of z `(p, p)` [dimensionless].
+
+    >>> def line(parameters, adjoint=None):
+    ...     return parameters["slope"] * jnp.arange(4.0), jc.RESULTS.successful
+    >>> data, noise = jnp.array([0.0, 2.0, 4.0, 6.0]), jc.inference.Gaussian(0.1)
+    >>> posterior = jc.inference.Posterior({"slope": jc.inference.Normal(0.0, 10.0)}, line, data, noise)
+    >>> known = jc.inference.laplace(jc.inference.fit(posterior, progress=False))
+    >>> [round(float(end), 3) for end in known.interval(0.9)["slope"]]  # 2 -+ 1.645 * 0.1 / 14^(1/2)
+    [1.956, 2.044]
+    """
+
+    posterior: Posterior
+    z: Float[Array, " p"]
+    covariance: Float[Array, "p p"]
+
+    @property
+    def std(self) -> Float[Array, " p"]:
+        """Standard deviations of z, in those of the prior."""
+        return jnp.sqrt(jnp.diag(self.covariance))
+
+    @property
+    def correlation(self) -> Float[Array, "p p"]:
+        """Of the entries of z."""
+        return self.covariance / jnp.outer(self.std, self.std)
+
+    def interval(self, level: float = 0.9) -> dict[str, tuple[Array, Array]]:
+        """Ends of the interval of each unknown that holds it with this probability, equally likely beyond either end.
+
+        **Raises:** `ValueError` unless `0 < level < 1`.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
+        reach = float(ndtri(0.5 + level / 2)) * self.std
+        # The functions of priors rise, so that quantiles pass through those of single numbers.
+        ends = (self.posterior.parameters(self.z + side * reach) for side in (-1, 1))
+        lower, upper = ends
+        return {name: (lower[name], upper[name]) for name in self.posterior.names}
+
+    def sample(self, key: PRNGKeyArray, n: int) -> dict[str, Array]:
+        """`n` parameters at random, by name, along a first axis.
+
+        **Raises:** `ValueError` or `TypeError` if `n` is not an integer of at least 1.
+        """
+        normal = jax.random.normal(key, (_checks.natural("n", n), self.z.size), self.z.dtype)
+        return jax.vmap(self.posterior.parameters)(self.z + normal @ jnp.linalg.cholesky(self.covariance).T)
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, (low, high) in self.interval().items():
+            centre = self.posterior.parameters(self.z)[name]
+            shown = f"{float(centre):.4g}  [{float(low):.4g}, {float(high):.4g}]" if centre.ndim == 0 else "a field"
+            lines.append(f"{name}: {shown}")
+        return "90% intervals\n  " + "\n  ".join(lines)
+
+
+def laplace(fit: Fit) -> Laplace:
+    """The normal approximation about the result of a fit.
+
+    **Raises:** `ValueError` for a fit that has not converged: nothing is known of its surroundings.
+    """
+    _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
+    if not fit.converged:
+        raise ValueError(f"`fit` has not converged, as {fit.reason}: there is no maximum to approximate.")
+    precision = fit.jacobian.T @ fit.jacobian + np.eye(fit.z.size)
+    return Laplace(fit.posterior, fit.z, jnp.asarray(np.linalg.inv(precision), fit.z.dtype))
+
+
+@dataclasses.dataclass(frozen=True)
+class Direction:
+    """A combination of unknowns, and how much more the data know of it than the prior did.
+
+    **Fields:**
+
+    - `information`: the prior's variance over that of the noise along it [dimensionless]; after the data the variance
+      is `1 / (1 + information)` of the prior's.
+    - `weights`: of the unknowns, in standard deviations of their priors, of unit length, by label.
+
+    >>> direction = jc.inference.Direction(3.0, {"mobility": 0.8, "sensitivity": -0.6})
+    >>> direction.seen, str(direction)
+    (True, '0.80 mobility - 0.60 sensitivity: known to 0.5 of the prior')
+    """
+
+    information: float
+    weights: dict[str, float]
+
+    @property
+    def seen(self) -> bool:
+        """Whether the data know more of it than the prior."""
+        return self.information > 1
+
+    def __str__(self) -> str:
+        large = sorted((item for item in self.weights.items() if abs(item[1]) > 0.1), key=lambda item: -abs(item[1]))
+        words = " ".join(f"{'-' if w < 0 else '+'} {abs(w):.2f} {name}" for name, w in large).removeprefix("+ ")
+        if not self.seen:
+            return f"{words}: the data do not determine it"
+        return f"{words}: known to {1 / np.sqrt(1 + self.information):.2g} of the prior"
+
+
+def identify(fit: Fit) -> tuple[Direction, ...]:
+    """Which combinations of the unknowns the data determine, the best known first.
+
+    The eigenvectors of `J^T J` in standard deviations of the prior: a combination of which the data know less than the
+    prior did has a value below 1. Locally, about the fit; `print(*identify(fit), sep="\\n")` says it in words.
+
+    **Raises:** `TypeError` for what is no `Fit`.
+    """
+    _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
+    values, vectors = np.linalg.eigh(fit.jacobian.T @ fit.jacobian)
+    labels = fit.posterior.labels
+
+    def direction(value: float, vector: np.ndarray) -> Direction:
+        sign = np.sign(vector[np.argmax(np.abs(vector))])  # of an eigenvector it means nothing
+        return Direction(max(float(value), 0.0), dict(zip(labels, (sign * vector).tolist(), strict=True)))
+
+    return tuple(direction(value, vector) for value, vector in zip(values[::-1], vectors.T[::-1], strict=True))
