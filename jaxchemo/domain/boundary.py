@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
@@ -240,7 +241,9 @@ class Dirichlet(AbstractBoundary):
         """Whether the field `name` is kept at zero for good, as far as is known: its particles are lost here, and none
         come in."""
         value = self.value.get(name) if isinstance(self.value, dict) else self.value
-        return value is not None and not callable(value) and _checks.is_concrete(value) and bool(value == 0)
+        if value is None or callable(value) or not _checks.is_concrete(value):
+            return False
+        return not np.asarray(value)  # of numpy: inside jit JAX would trace even what is known
 
     def features(self, populations):
         features = {Feature.WALLS}

@@ -190,7 +190,7 @@ def _is_zero(value) -> bool:
 
 def _is_zero_now(value: Array) -> bool:
     """Whether an array is zero throughout, as far as is known: under a transformation it is taken to be."""
-    return not _checks.is_concrete(value) or not bool(jnp.any(value != 0))
+    return not _checks.is_concrete(value) or not np.any(np.asarray(value))
 
 
 class AbstractModel(eqx.Module):

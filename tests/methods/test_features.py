@@ -178,3 +178,16 @@ def test_all_methods_are_in_the_list():
 @pytest.mark.parametrize("path", ["README.md", "docs/methods.md"])
 def test_the_table_is_up_to_date(path):
     assert table(METHODS) in (Path(__file__).parents[2] / path).read_text(encoding="utf-8"), "run `make tables`"
+
+
+def test_what_is_known_is_known_inside_jit_too():
+    """JAX traces there whatever it computes, also from numbers that have a value."""
+    made = densities(box(1, jc.Dirichlet(0.0)), {"c": MADE["e"]})
+
+    @jax.jit
+    def number_of_features(x):
+        assert made.features == expected
+        return len(made.features) * x
+
+    expected = made.features
+    assert float(number_of_features(1.0)) == len(expected)
