@@ -67,7 +67,7 @@ class Fit:
     posterior: Posterior
     z: Float[Array, " p"]
     residuals: Float[Array, " n"]
-    jacobian: Float[Array, "n p"]
+    jacobian: Float[np.ndarray, "n p"]
     steps: tuple[Step, ...]
     converged: bool
     reason: str
@@ -243,8 +243,8 @@ def _step(matrix: np.ndarray, gradient: np.ndarray, radius: float) -> np.ndarray
 
 
 def _cost(residuals: Array, z: Array) -> float:
-    r, z = np.asarray(residuals, float), np.asarray(z, float)
-    return 0.5 * float(r @ r + z @ z)
+    both = np.concatenate([np.asarray(residuals, float), np.asarray(z, float)])
+    return 0.5 * float(both @ both)
 
 
 def _sentence(result: RESULTS) -> str:

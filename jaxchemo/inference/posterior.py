@@ -18,7 +18,13 @@ from jaxchemo.results import RESULTS
 
 
 class Prediction(Protocol):
-    """What parameters by name lead to, and whether a run went well: a `Simulation`, or a function of one's own."""
+    """What parameters by name lead to, and whether a run went well: a `Simulation`, or a function of one's own.
+
+    >>> def line(parameters, adjoint=None):
+    ...     return parameters["slope"] * jnp.arange(3.0), jc.RESULTS.successful
+    >>> line({"slope": 2.0})[0].tolist()
+    [0.0, 2.0, 4.0]
+    """
 
     def __call__(
         self, parameters: Mapping[str, Any], adjoint: AbstractAdjoint | None = None
