@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxchemo as jc
-from jaxchemo.inference import AbstractNoise, LogNormal, Posterior, Simulation, Uniform, fit
+from jaxchemo.inference import AbstractNoise, AbstractPrior, LogNormal, Posterior, Simulation, Uniform, fit
 from jaxchemo.models import Logistic, Model, PowerLaw, Species
 
 REFINED = 1  # cells of the grid for each position
@@ -70,7 +70,7 @@ def posterior(law: str, x: np.ndarray, t: np.ndarray, u: np.ndarray) -> Posterio
         dt=0.25 if REFINED == 1 else 0.05,
         t0=float(t[0]),
     )
-    priors = {
+    priors: dict[str, AbstractPrior] = {
         "mobility": LogNormal(1e-3, 5.0),  # mm^2 / h
         "growth": LogNormal(0.05, 3.0),  # 1 / h
         "capacity": LogNormal(2000.0, 2.0),  # cells / mm^2
