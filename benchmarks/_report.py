@@ -14,12 +14,17 @@ import jax
 import numpy as np
 
 
-def arguments(doc: str | None) -> argparse.Namespace:
-    """`--out FOLDER` for the JSON, `--quick` for a short run."""
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """What all scripts take: `--out FOLDER` for the JSON, `--quick` for a short run."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer repetitions")
-    return parser.parse_args()
+    return parser
+
+
+def arguments(doc: str | None) -> argparse.Namespace:
+    """What was given to a script that takes no more than the others."""
+    return parser(doc).parse_args()
 
 
 def device() -> str:

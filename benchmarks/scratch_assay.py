@@ -6,7 +6,6 @@ Lagergren et al. (2020, PLOS Comput. Biol. 16): the mean of `(u - data)^2 |u|^-0
 times, and over all of them, at the first of which the residual is zero.
 """
 
-import argparse
 import csv
 import time
 from pathlib import Path
@@ -21,24 +20,20 @@ import jaxchemo as jc
 from jaxchemo.inference import AbstractNoise, AbstractPrior, LogNormal, Posterior, Simulation, Uniform, fit
 from jaxchemo.models import Logistic, Model, PowerLaw, Species
 
-REFINED = 1  # cells of the grid for each position
-
 
 class Weighted(AbstractNoise):
-    """Noise whose standard deviation is `scale |u|^0.2`: the published measure is `scale^2` times the mean square."""
+    """Noise whose standard deviation is `|u|^0.2`: the published measure is the mean square of its residuals."""
 
     counts = False
 
-    scale: float
-
     def residuals(self, predicted, data):
-        return (predicted - data) / (self.scale * jnp.abs(predicted) ** 0.2)
+        return (predicted - data) / jnp.abs(predicted) ** 0.2
 
     def normalisation(self, data):
         return jnp.zeros_like(data)
 
     def draw(self, key, predicted):
-        return predicted + self.scale * jnp.abs(predicted) ** 0.2 * jax.random.normal(key, predicted.shape)
+        return predicted + jnp.abs(predicted) ** 0.2 * jax.random.normal(key, predicted.shape)
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -54,8 +49,8 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def posterior(law: str, x: np.ndarray, t: np.ndarray, u: np.ndarray) -> Posterior:
     width = x[1] - x[0]
-    grid = jc.Grid.box(float(x[0] - width / 2), float(x[-1] + width / 2), REFINED * x.size)
-    start = jc.initial.array(np.repeat(u[0], REFINED))
+    grid = jc.Grid.box(float(x[0] - width / 2), float(x[-1] + width / 2), x.size)
+    start = jc.initial.array(u[0])
 
     def build(p: Any) -> jc.Problem:
         motility = PowerLaw(p["power"], p["capacity"]) if law == "porous Fisher" else None
@@ -66,8 +61,8 @@ def posterior(law: str, x: np.ndarray, t: np.ndarray, u: np.ndarray) -> Posterio
         build,
         jc.FiniteVolume(jc.SSPRK3()),
         ts=[float(time) for time in t[1:]],
-        observe=lambda snapshot: snapshot.density.reshape(-1, REFINED).mean(axis=1),
-        dt=0.25 if REFINED == 1 else 0.05,
+        observe=lambda snapshot: snapshot.density,
+        dt=0.25,
         t0=float(t[0]),
     )
     priors: dict[str, AbstractPrior] = {
@@ -77,19 +72,17 @@ def posterior(law: str, x: np.ndarray, t: np.ndarray, u: np.ndarray) -> Posterio
     }
     if law == "porous Fisher":
         priors["power"] = Uniform(0.0, 4.0)
-    return Posterior(priors, simulation, u[1:], Weighted(1.0))
+    return Posterior(priors, simulation, u[1:], Weighted())
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _report.parser(__doc__)
     parser.add_argument("--data", type=Path, help="folder of the CSV files")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder for the JSON")
-    parser.add_argument("--starts", type=int, default=10, help="random starts for each")
     options = parser.parse_args()
     if options.data is None:
         print("Nothing is measured without `--data FOLDER`: the CSV files are published with Jin et al. (2016).")
         return
-    options.quick = False
+    starts = 2 if options.quick else 10
     jax.config.update("jax_enable_x64", True)
     rows = []
     for path in sorted(options.data.glob("*.csv")):
@@ -100,7 +93,7 @@ def main() -> None:
             fits.append(fit(problem, progress=False))
             compiled = time.perf_counter() - clock
             clock = time.perf_counter()
-            for key in jax.random.split(jax.random.key(0), options.starts):
+            for key in jax.random.split(jax.random.key(0), starts):
                 z = jax.random.normal(key, (problem.size,))
                 fits.append(fit(problem, problem.parameters(z), progress=False))
             seconds = time.perf_counter() - clock

@@ -12,14 +12,9 @@ import pytest
 
 import jaxchemo as jc
 
-MODULES = [
-    module.name for module in pkgutil.walk_packages(jc.__path__, "jaxchemo.") if not module.name.endswith("__main__")
-]
-ROOMS = [
-    module.name
-    for module in pkgutil.walk_packages(jc.__path__, "jaxchemo.")
-    if module.ispkg and module.name.count(".") == 1 and module.name != "jaxchemo.cli"
-]
+WALKED = [module for module in pkgutil.walk_packages(jc.__path__, "jaxchemo.") if module.name != "jaxchemo.__main__"]
+MODULES = [module.name for module in WALKED]
+ROOMS = [m.name for m in WALKED if m.ispkg and m.name.count(".") == 1 and m.name != "jaxchemo.cli"]
 
 
 @pytest.mark.slow

@@ -17,11 +17,17 @@ from jaxtyping import Array, Float
 
 from jaxchemo import _checks
 from jaxchemo._progress import bar
+from jaxchemo._show import number
 from jaxchemo.inference.posterior import Posterior
 from jaxchemo.integrate import Forward
 from jaxchemo.results import RESULTS
 
 NARROW = 1e-3  # a trust region of so small a radius beside a refused point is a wall
+
+# Why a search ends.
+SETTLED = "nothing more is to be gained"
+BESIDE = "it ends beside a point that is refused: "
+STUCK = "steps no longer lower the cost: its rounding errors are as large, or derivatives are wrong"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Fit:
         return self.steps[-1].simulations
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={_short(value)}" for name, value in self.parameters.items())
+        values = ", ".join(f"{name}={number(value)}" for name, value in self.parameters.items())
         refused = sum(bool(step.refused) for step in self.steps)
         return (
             f"Fit({values}; chi-square per datum {self.chi_square:.3g}, {self.simulations} simulations, {refused} of "
@@ -146,9 +152,6 @@ def fit(
     return Fit(posterior, search.z, search.residuals, search.jacobian, tuple(search.steps), converged, reason)
 
 
-SETTLED = "nothing more is to be gained"
-
-
 class _Search:
     """A search under way: the best point so far, what is known there, and the region that is trusted."""
 
@@ -156,17 +159,18 @@ class _Search:
         self.posterior, self.z, self.residuals, self.simulations = posterior, z, residuals, simulations
         self.cost, self.radius, self.refused = _cost(residuals, z), 1.0, ""
         self.why: str | None = None
-        self.steps = [Step(self.cost, simulations, "")]
         self._linearise()
+        self.steps = [Step(self.cost, self.simulations, "")]
 
     @classmethod
     def begun(cls, posterior: Posterior, z: Array) -> "_Search":
-        for trial in range(8):
-            nearer = z * 0.5**trial if trial < 7 else jnp.zeros_like(z)
-            residuals, result = _run(posterior, nearer)
+        medians = jnp.zeros_like(z)
+        nearer = [z * 0.5**halvings for halvings in range(7)] if bool(jnp.any(z)) else []
+        for simulations, trial in enumerate([*nearer, medians], start=1):
+            residuals, result = _run(posterior, trial)
             if bool(jnp.all(jnp.isfinite(residuals))):
-                return cls(posterior, nearer, residuals, trial + 1)
-        values = {name: _short(value) for name, value in posterior.parameters(jnp.zeros_like(z)).items()}
+                return cls(posterior, trial, residuals, simulations)
+        values = {name: number(value) for name, value in posterior.parameters(medians).items()}
         raise ValueError(
             f"No run goes well, from `start` down to the medians of the priors, {values}: {_sentence(result)} Other "
             "priors, or a shorter `dt` of the simulation, would do."
@@ -180,8 +184,7 @@ class _Search:
         expected = -float(gradient @ step + 0.5 * step @ matrix @ step)
         length = float(np.linalg.norm(step))
         if expected < tolerance:
-            wall = self.refused and self.radius < NARROW
-            self.why = f"it ends beside a point that is refused: {self.refused}" if wall else SETTLED
+            self.why = BESIDE + self.refused if self.refused and self.radius < NARROW else SETTLED
             return
         trial = self.z + jnp.asarray(step, self.z.dtype)
         residuals, result = _run(self.posterior, trial)
@@ -196,17 +199,11 @@ class _Search:
             # Nothing is known of a refused point but that it is too far; of a poor one, that the region is too large.
             self.radius = (0.5 if refused else 0.25) * length
         if gained > 1e-4:
-            self.z, self.residuals, self.cost = trial, residuals, cost
-            if not refused:
-                self.refused = ""
+            self.z, self.residuals, self.cost, self.refused = trial, residuals, cost, ""
             self._linearise()
         self.steps.append(Step(self.cost, self.simulations, refused))
         if self.radius < 1e-6:
-            self.why = (
-                f"it ends beside a point that is refused: {self.refused}"
-                if self.refused
-                else ("steps no longer lower the cost: its rounding errors are as large, or derivatives are wrong")
-            )
+            self.why = BESIDE + self.refused if self.refused else STUCK
 
     def _linearise(self) -> None:
         self.jacobian = np.asarray(_jacobian(self.posterior, self.z), float)
@@ -257,7 +254,3 @@ def _far_out(posterior: Posterior, z: Array) -> str:
     farthest = np.concatenate([np.full(prior.shape, prior.farthest).ravel() for prior in posterior.priors])
     out = [label for label, far in zip(posterior.labels, np.abs(np.asarray(z)) > farthest, strict=True) if far]
     return f"{_checks.listed(out)} ended at the edge of its prior, which the data would leave" if out else ""
-
-
-def _short(value: Array) -> str:
-    return f"{float(value):.4g}" if value.ndim == 0 else f"array of shape {value.shape}"

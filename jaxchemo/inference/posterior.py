@@ -1,5 +1,6 @@
 """What is believed of parameters after data: a function of standard normal numbers, for any optimiser or sampler."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -89,15 +90,12 @@ class Posterior(eqx.Module):
         self.observed = jax.tree.map(jnp.isfinite, data)
         # A number stands where nothing was measured, so that no NaN gets into derivatives.
         self.data = jax.tree.map(lambda values, there: jnp.where(there, values, 0), data, self.observed)
-        expected = jax.eval_shape(lambda z: predict(self.parameters(z))[0], jnp.zeros(self.size))
-        shapes = [jax.tree.map(lambda leaf: tuple(leaf.shape), tree) for tree in (expected, self.data)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"`data` has the shapes {shapes[1]}, but {shapes[0]} are predicted.")
+        jax.eval_shape(self.residuals, jnp.zeros(self.size))
 
     @property
     def size(self) -> int:
         """Length of z: how many numbers are unknown."""
-        return sum(int(np.prod(prior.shape, dtype=int)) for prior in self.priors)
+        return sum(math.prod(prior.shape) for prior in self.priors)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -144,14 +142,23 @@ class Posterior(eqx.Module):
     ) -> tuple[Float[Array, " n"], RESULTS]:
         """The residuals, and how the run ended."""
         predicted, result = self.predict(self.parameters(z), adjoint)
+        return jnp.where(result == RESULTS.successful, self.misfit(predicted), jnp.nan), result
+
+    def misfit(self, predicted: Any) -> Float[Array, " n"]:
+        """Residuals of the data about a prediction, in one vector; zero where nothing was measured.
+
+        **Raises:** `ValueError` for a prediction of other shapes than the data.
+        """
+        shapes = [jax.tree.map(lambda leaf: tuple(jnp.shape(leaf)), tree) for tree in (predicted, self.data)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"`data` has the shapes {shapes[1]}, but {shapes[0]} are predicted.")
 
         def of(predicted: Array, data: Array, there: Array) -> Array:
             # Where nothing was measured the prediction may be anything, also what makes no residual.
             safe = jnp.where(there, predicted, 1)
             return jnp.where(there, self.noise.residuals(safe, data), 0)
 
-        vector = ravel_pytree(jax.tree.map(of, predicted, self.data, self.observed))[0]
-        return jnp.where(result == RESULTS.successful, vector, jnp.nan), result
+        return ravel_pytree(jax.tree.map(of, predicted, self.data, self.observed))[0]
 
     def log_density(self, z: Float[Array, " p"]) -> Float[Array, ""]:
         """Log density of z after the data, up to a constant: minus infinity where a run did not go well."""
@@ -168,7 +175,7 @@ class Posterior(eqx.Module):
 
     def _cut(self, z: Float[Array, " p"]) -> list[Array]:
         shapes = [prior.shape for prior in self.priors]
-        ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])[:-1]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(jnp.split(z, ends), shapes, strict=True)]
 
 

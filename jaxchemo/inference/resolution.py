@@ -4,10 +4,8 @@ import dataclasses
 import warnings
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
@@ -66,14 +64,11 @@ def grid_shift(fit: Fit, finer: Prediction) -> GridShift:
     """
     covariance = laplace(fit).covariance
     _checks.function("finer", finer, "from parameters by name to a prediction and a result")
-    coarse, _ = _predicted(fit.posterior, fit.posterior.predict, fit.z)
-    fine, result = _predicted(fit.posterior, finer, fit.z)
-    if fine.shape != coarse.shape:
-        raise ValueError(f"`finer` predicts {fine.size} numbers, the fit {coarse.size}: observe what both grids know.")
+    fine, result = _misfit(fit.posterior, finer, fit.z)
     if not bool(result == RESULTS.successful) or not bool(jnp.all(jnp.isfinite(fine))):
         raise ValueError(f"`finer` does not go well at the fit: {RESULTS[result]}")
     # Residuals rather than predictions, so that the noise weighs them.
-    error = 4 / 3 * np.asarray(fine - coarse, float)
+    error = 4 / 3 * np.asarray(fine - fit.residuals, float)
     shift = np.asarray(covariance, float) @ (fit.jacobian.T @ error)
     std = np.sqrt(np.diag(np.asarray(covariance, float)))
     relative = dict(zip(fit.posterior.labels, (shift / std).tolist(), strict=True))
@@ -89,13 +84,7 @@ def grid_shift(fit: Fit, finer: Prediction) -> GridShift:
 
 
 @eqx.filter_jit
-def _predicted(posterior: Posterior, predict: Prediction, z: Array) -> tuple[Array, RESULTS]:
-    """Residuals of what is predicted, in one vector, and how the run ended."""
-    predicted, result = predict(posterior.parameters(z), None)
-    residuals = jax.tree.map(
-        lambda values, data, there: jnp.where(there, posterior.noise.residuals(jnp.where(there, values, 1), data), 0),
-        predicted,
-        posterior.data,
-        posterior.observed,
-    )
-    return ravel_pytree(residuals)[0], result
+def _misfit(posterior: Posterior, finer: Prediction, z: Array) -> tuple[Array, RESULTS]:
+    """The residuals that another prediction would have, and how its run ended."""
+    predicted, result = finer(posterior.parameters(z), None)
+    return posterior.misfit(predicted), result

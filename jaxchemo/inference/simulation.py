@@ -1,7 +1,7 @@
 """From unknown parameters to what would be measured: a run, and what is observed of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 
@@ -48,7 +48,7 @@ class Simulation(Shown):
     method: AbstractMethod
     ts: tuple[float, ...] = eqx.field(static=True)
     observe: Callable[[Any], Any]
-    dt: float | Literal["auto"] | None = eqx.field(static=True)
+    dt: float | None = eqx.field(static=True)
     t0: float = eqx.field(static=True)
 
     def __init__(

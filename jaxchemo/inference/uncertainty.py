@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.special import ndtri
 
 from jaxchemo import _checks
+from jaxchemo._show import number
 from jaxchemo.inference.fitting import Fit
 from jaxchemo.inference.posterior import Posterior
 
@@ -57,8 +58,7 @@ class Laplace:
             raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
         reach = float(ndtri(0.5 + level / 2)) * self.std
         # The functions of priors rise, so that quantiles pass through those of single numbers.
-        ends = (self.posterior.parameters(self.z + side * reach) for side in (-1, 1))
-        lower, upper = ends
+        lower, upper = (self.posterior.parameters(self.z + side * reach) for side in (-1, 1))
         return {name: (lower[name], upper[name]) for name in self.posterior.names}
 
     def sample(self, key: PRNGKeyArray, n: int) -> dict[str, Array]:
@@ -70,12 +70,9 @@ class Laplace:
         return jax.vmap(self.posterior.parameters)(self.z + normal @ jnp.linalg.cholesky(self.covariance).T)
 
     def __repr__(self) -> str:
-        lines = []
-        for name, (low, high) in self.interval().items():
-            centre = self.posterior.parameters(self.z)[name]
-            shown = f"{float(centre):.4g}  [{float(low):.4g}, {float(high):.4g}]" if centre.ndim == 0 else "a field"
-            lines.append(f"{name}: {shown}")
-        return "90% intervals\n  " + "\n  ".join(lines)
+        centre = self.posterior.parameters(self.z)
+        ends = {name: " to ".join(map(number, pair)) for name, pair in self.interval().items()}
+        return "\n  ".join(["90% intervals", *(f"{name}: {number(centre[name])}, {ends[name]}" for name in centre)])
 
 
 def laplace(fit: Fit) -> Laplace:

@@ -148,6 +148,8 @@ class TestCounts:
         actual = (coarse.z - coarse.posterior.whitened(truth)) / laplace(coarse).std
         assert abs(actual[0]) > 2
         assert shift.relative["mobility"] == pytest.approx(float(actual[0]), rel=0.25)
+        with pytest.raises(ValueError, match=r"`data` has the shapes \(2, 16\), but \(2, 32\) are predicted"):
+            grid_shift(coarse, lambda parameters, adjoint=None: (jnp.ones((2, 32)), jc.RESULTS.successful))
         error = [abs(float(value["mobility"]) / 0.02 - 1) for value in (coarse.parameters, shift.corrected)]
         assert error[1] < 0.3 * error[0]
 

@@ -32,7 +32,10 @@ def test_varied_counts_are_scipys():
 @pytest.mark.parametrize("count", [0.0, 1.0, 50.0])
 def test_residuals_rise_smoothly_through_agreement(noise, count):
     means = jnp.linspace(0.9 * count + 0.01, 1.1 * count + 0.02, 401)
-    residual = lambda mean: noise.residuals(mean, jnp.asarray(count))  # noqa: E731
+
+    def residual(mean):
+        return noise.residuals(mean, jnp.asarray(count))
+
     slopes = jax.vmap(jax.grad(residual))(means)
     values = jax.vmap(residual)(means)
     assert bool(jnp.all(jnp.isfinite(slopes))) and bool(jnp.all(slopes > 0))
