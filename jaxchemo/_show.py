@@ -41,4 +41,7 @@ def _shown(value: Any) -> str:
         return number(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {_shown(part)}" for key, part in value.items()) + "}"
+    if type(value) in (tuple, list):
+        inner = ", ".join(map(_shown, value)) + ("," if type(value) is tuple and len(value) == 1 else "")
+        return f"({inner})" if type(value) is tuple else f"[{inner}]"
     return getattr(value, "__name__", None) or repr(value)

@@ -218,17 +218,19 @@ def uniform_state(model: Model, guess: State) -> dict[str, Array]:
 
     **Returns:** a number by name. Differentiable in the model and in the densities that are kept.
 
-    **Raises:** an error of the root finder where there is none near; `ValueError` where the fluid is compressed, which
-    leaves no state uniform.
+    **Raises:** an error of the root finder where there is none near; `ValueError` for a guess of other names, and where
+    the fluid is compressed, which leaves no state uniform.
     """
     import optimistix
 
     _check_fluid(
         model, lambda slopes: jnp.trace(slopes, axis1=1, axis2=2), "is compressed somewhere, so no state stays uniform"
     )
+    names = [*model.species, *model.signals]
+    if set(guess) != set(names):
+        raise ValueError(f"`guess` must have a number for {_checks.listed(names)}, got {_checks.listed(guess)}.")
     kept = {name: guess[name] for name, species in model.species.items() if species.growth is None}
     sought = {name: jnp.asarray(value, float) for name, value in guess.items() if name not in kept}
-    names = [*model.species, *model.signals]
 
     def residual(sought, args):
         model, kept = args

@@ -6,6 +6,7 @@ import numpy as np
 from jax.scipy.special import i0e, i1e
 from jaxtyping import Array, Float
 
+from jaxchemo._numerics import phi
 from jaxchemo._types import Real
 from jaxchemo.methods import Snapshot
 from jaxchemo.methods.base import box
@@ -28,10 +29,13 @@ def mean_square(t: Real, *, speed: Real, rate: Real) -> Real:
 def mean_fourth_power(t: Real, *, speed: Real, rate: Real) -> Real:
     """`<x^4>` of the same swimmers, `3 v^4 / 2 a^4 (2 a^2 t^2 - 4 a t + 3 - (2 a t + 3) exp(-2 a t))` [length^4].
 
-    **Arguments:** those of `mean_square`. At short times, `a t` below 0.1 in single precision, its terms cancel.
+    **Arguments:** those of `mean_square`.
     """
     z = 2 * rate * jnp.asarray(t, float)
-    return 3 * speed**4 / (2 * rate**4) * (0.5 * z**2 - 2 * z + 3 - (z + 3) * jnp.exp(-z))
+    # At short times all terms up to the third power cancel: without them it is a series.
+    early = z**4 * (1 / 6 - (z + 3) * phi(-jnp.minimum(z, 1), 4)[4])
+    late = 0.5 * z**2 - 2 * z + 3 - (z + 3) * jnp.exp(-z)
+    return 3 * speed**4 / (2 * rate**4) * jnp.where(z < 1, early, late)
 
 
 def propagator(x: Real, t: Real, *, speed: Real, rate: Real) -> Real:
@@ -118,7 +122,7 @@ def tumble_rates(problem: Problem, snapshots: Snapshot) -> Float[Array, "t p"]:
     return jax.lax.map(at, snapshots)
 
 
-def information_rate(cells: RunAndTumble, ndim: int, signal: Real, steepness: Real) -> Float[Array, ""]:
+def information_rate(swimmers: RunAndTumble, ndim: int, signal: Real, steepness: Real) -> Float[Array, ""]:
     """What the receptors of a climbing swimmer learn of its way through their noise [nats / time]; over ln 2, bits.
 
     `(sqrt(L^2 + B) - L) / 2` with `B = (b g v)^2 L t r / (d (N e s)^2)`: the rate of a Gaussian channel, `1/4 pi int
@@ -132,22 +136,22 @@ def information_rate(cells: RunAndTumble, ndim: int, signal: Real, steepness: Re
 
     **Arguments:**
 
-    - `cells`: swimmers with a `Pathway` that has a `noise`, all alike; `ndim`: dimension of space, 1 to 3.
+    - `swimmers`: with a `Pathway` that has a `noise`, all alike; `ndim`: dimension of space, 1 to 3.
     - `signal`: to which they are adapted [concentration]; `steepness`: g, of its logarithm [1 / length].
 
     **Raises:** `TypeError` for swimmers without such a pathway, or with a speed that depends on the place.
     """
-    law = cells.tumble_rate
+    law = swimmers.tumble_rate
     if not isinstance(law, Pathway) or law.noise is None:
         raise TypeError(
-            f"`cells` must have a Pathway with a `noise`, got {law!r}: without noise they learn everything."
+            f"`swimmers` must have a Pathway with a `noise`, got {law!r}: without noise they learn everything."
         )
-    if callable(cells.speed):
-        raise TypeError("`cells` must have a speed that depends on no place.")
+    if callable(swimmers.speed):
+        raise TypeError("`swimmers` must have a speed that depends on no place.")
     level, rest = jnp.asarray(signal, float), law.resting_activity
     answer = level * jax.jvp(law.receptors.binding, (level,), (jnp.ones_like(level),))[1]
-    forgotten = cells.reorientation(law.motor.start_rate(rest), ndim)
+    forgotten = swimmers.reorientation(law.motor.start_rate(rest), ndim)
     noise = law.receptors.total * law.receptors.energy * law.noise
     running = 1 - law.motor.bias(rest)
-    clarity = (answer * steepness * cells.speed / noise) ** 2 * forgotten * law.adaptation_time * running / ndim
+    clarity = (answer * steepness * swimmers.speed / noise) ** 2 * forgotten * law.adaptation_time * running / ndim
     return 0.5 * (jnp.sqrt(forgotten**2 + clarity) - forgotten)

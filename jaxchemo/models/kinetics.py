@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
@@ -102,7 +103,8 @@ class Production(AbstractKinetics):
         return self.decay
 
     def describe(self, name):
-        return f"+ {number(self.rate)} {self.species} - {number(self.decay)} {name}"
+        lasts = _checks.is_concrete(self.decay) and not np.any(self.decay)
+        return f"+ {number(self.rate)} {self.species}" + ("" if lasts else f" - {number(self.decay)} {name}")
 
 
 class Uptake(AbstractKinetics):
@@ -219,7 +221,7 @@ class Sum(AbstractKinetics):
     **Raises:** `ValueError` without any part; `TypeError` for a part that is not kinetics.
 
     >>> jc.models.Sum(jc.models.Production("rho"), jc.models.Uptake("rho", 1.0, 0.1)).describe("c")
-    '+ 1 rho - 0 c - 1 rho c / (c + 0.1)'
+    '+ 1 rho - 1 rho c / (c + 0.1)'
     """
 
     parts: tuple[AbstractKinetics, ...]

@@ -161,6 +161,10 @@ class TestUniformStates:
         state = analysis.uniform_state(logistic(3.0), {"u": 0.8, "v": 3.0})
         assert float(state["u"]) == pytest.approx(1) and float(state["v"]) == pytest.approx(10)
 
+    def test_a_guess_of_other_names_is_refused(self):
+        with pytest.raises(ValueError, match="`guess` must have a number for 'u' and 'v', got 'u'"):
+            analysis.uniform_state(logistic(3.0), {"u": 0.8})
+
     def test_what_does_not_grow_keeps_its_density(self):
         found = analysis.uniform_state(minimal(Linear(1.0)), {"u": 2.5, "v": 1.0})
         assert float(found["u"]) == 2.5 and float(found["v"]) == pytest.approx(2.5)

@@ -37,6 +37,15 @@ def test_spreading(run):
     assert one.value == pytest.approx(200, rel=0.06)
 
 
+def test_the_fourth_power_keeps_its_digits_at_short_times():
+    # v^4 t^4 (1 - 4 a t / 5 + 2 a^2 t^2 / 5 - ...); both of its branches are right where they meet, 2 a t = 1.
+    with jax.enable_x64(False):
+        early = float(swimming.mean_fourth_power(1e-3, speed=20.0, rate=1.0)) / 20**4 / 1e-12
+    assert early == pytest.approx(1 - 0.8e-3, rel=1e-6)
+    around = [float(swimming.mean_fourth_power(0.5 + h, speed=1.0, rate=1.0)) for h in (-1e-12, 1e-12)]
+    assert around[0] == pytest.approx(around[1], rel=1e-11)
+
+
 def test_memory_of_the_direction(run):
     found = analysis.autocorrelation(run.ys.headings)
     ts = np.asarray(run.ts)

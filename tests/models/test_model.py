@@ -25,7 +25,7 @@ EQUATIONS = {
     ),
     "elliptic": (
         jc.models.keller_segel(1.0, 2.0, relaxation=0),
-        "d_t rho = div( 1 grad rho - rho 2 grad c )\n0 = 1 lap c + 1 rho - 0 c",
+        "d_t rho = div( 1 grad rho - rho 2 grad c )\n0 = 1 lap c + 1 rho",
     ),
     "growth": (
         Model(
@@ -38,7 +38,7 @@ EQUATIONS = {
         "d_t u = div( 0.1 grad u - u -1 grad a - u 2 grad ln(n + 0.5) ) + 0.7 u n / (n + 0.2)\n"
         "d_t v = div( 1 grad v )\n"
         "d_t a = 0.3 lap a\n"
-        "d_t n = + 2 v - 0 n - 0.4 u n / (n + 0.2)",
+        "d_t n = + 2 v - 0.4 u n / (n + 0.2)",
     ),
     "fisher": (
         Model({"u": Species(1.0, growth=Logistic(0.5, 2.0))}, {"s": Signal()}),
