@@ -131,9 +131,10 @@ def test_recover_parameters(tmp_path, capsys):
     assert main(["run", "recover-parameters", "--seed", "2", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     for parameter in summary["recovered"].values():
-        assert abs(parameter["value"] - parameter["truth"]) < 3 * parameter["error"]
-        assert parameter["error"] < 0.05 * parameter["truth"]
-    assert 1.5 * summary["levenberg_marquardt"]["simulations"] < summary["nelder_mead"]["simulations"]
+        low, high = parameter["interval"]
+        assert abs(parameter["corrected"] - parameter["truth"]) < 2 * (high - low)
+        assert high - low < 0.3 * parameter["truth"]
+    assert 1.5 * summary["trust_region"]["simulations"] < summary["nelder_mead"]["simulations"]
     assert (tmp_path / "recovery.png").is_file()
 
 

@@ -1,4 +1,4 @@
-"""An inference in one picture: observed and fitted, the descent of the misfit, and the values that were recovered."""
+"""An inference in one picture: observed and fitted, the descent of the cost, and the values that were recovered."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def recovery(
     target: float,
     values: Mapping[str, Mapping[str, Any]],
 ) -> Figure:
-    """Observed against fitted densities, the misfit against simulations, and the recovered values against the truth.
+    """Observed against fitted densities, the cost against simulations, and the recovered values against the truth.
 
     **Arguments:**
 
@@ -33,9 +33,10 @@ def recovery(
     - `times`: of the observations [time].
     - `observed`, `fitted`: densities `(k, *shape)` [mass / length^2].
     - `noise`: standard deviation of the observations [mass / length^2].
-    - `descents`: for each optimiser, simulations used and the misfit reached.
-    - `lowest`, `target`: the lowest misfit, and that at which the optimisers are compared.
-    - `values`: for each parameter `value`, `error` (one standard deviation), `truth`, `guess`, and its `unit` as text.
+    - `descents`: for each optimiser, simulations used and the cost reached.
+    - `lowest`, `target`: the lowest cost, and that at which the optimisers are compared.
+    - `values`: for each parameter `value`, `interval` (of 90%), `corrected` (without the shift by the grid), `truth`,
+      `guess`, and its `unit` as text.
     """
     grid, k = box(problem, 2), len(times)
     fig = style.figure(2.35 * k + 6.2, 6.8)
@@ -60,29 +61,36 @@ def recovery(
 
     upper, lower = (right.add_subfigure(part) for part in right.add_gridspec(2, 1, height_ratios=[1.1, 1.0]))
     ax = upper.subplots()
-    for n, (name, (simulations, misfit)) in enumerate(descents.items()):
+    for n, (name, (simulations, cost)) in enumerate(descents.items()):
         # Below the line nothing is told apart any more, and a logarithm has no zero.
-        above = np.maximum(np.asarray(misfit) - lowest, (target - lowest) / 3)
+        above = np.maximum(np.asarray(cost) - lowest, (target - lowest) / 3)
         ax.plot(simulations, above, label=name, marker="os^D"[n % 4], ms=4, **style.curve(n))
+    ax.set_ylim(bottom=(target - lowest) / 10)
     ax.axhline(target - lowest, color="0.5", lw=1, zorder=0)
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
-    ax.annotate("compared here", (1.0, target - lowest), (-3, -12), color="0.35", fontsize=9, **place)
+    ax.annotate("compared here", (0.3, target - lowest), (-3, -12), color="0.35", fontsize=9, **place)
     ax.set(xlabel="simulations (forward, and one for each derivative)", yscale="log")
-    ax.set_ylabel("½ Σ (difference / noise)², above its lowest")
+    ax.set_ylabel("negative log density above its lowest")
     ax.legend(frameon=False)
     ax.grid(alpha=0.25)
 
     for ax, (name, known) in zip(lower.subplots(1, len(values), squeeze=False)[0], values.items(), strict=True):
-        value, error = known["value"], known["error"]
+        value, (low, high) = known["value"], known["interval"]
         ax.axhline(known["truth"], color="black", lw=1.2, label="truth")
         bar = {"fmt": "o", "color": style.COLOURS[0], "capsize": 6, "ms": 6}
-        ax.errorbar([0], [value], yerr=[error], label="recovered ± 1σ", **bar)
-        spread = 4 * max(error, abs(value - known["truth"]))
-        ax.set(xlim=(-1, 1), xticks=[], ylim=(known["truth"] - spread, known["truth"] + spread))
+        ax.errorbar([0], [value], yerr=[[value - low], [high - value]], label="fit, 90% by the noise", **bar)
+        # The noise is the same, and positive numbers are known up to a factor.
+        better, factor = known["corrected"], known["corrected"] / value
+        bar |= {"fmt": "D", "color": style.COLOURS[1]}
+        ends = [[better - factor * low], [factor * high - better]]
+        ax.errorbar([0.5], [better], yerr=ends, label="without the shift by the grid", **bar)
+        spread = 1.2 * max(abs(end - known["truth"]) for end in (low, high, factor * low, factor * high))
+        ax.set(xlim=(-1, 1.5), xticks=[], ylim=(known["truth"] - spread, known["truth"] + spread))
         label = f"(truth {known['truth']:g}, guess {known['guess']:g})"
-        ax.set_title(f"{name} {value:.4g} ± {error:.1g}\n{label}", fontsize=9)
+        ax.set_title(f"{name} {low:.4g} to {high:.4g}\n{label}", fontsize=9)
         ax.set_ylabel(f"{name} [{known['unit']}]", fontsize=9)
         ax.tick_params(axis="y", labelsize=8)
         ax.grid(alpha=0.25, axis="y")
-    lower.axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+    handles, names = lower.axes[0].get_legend_handles_labels()
+    lower.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return fig

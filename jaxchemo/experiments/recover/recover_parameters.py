@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +11,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
@@ -18,13 +18,24 @@ from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.food import TwoBlobs
 from jaxchemo.experiments.options import grid_cells, in_turn, option, positive, rising, whole
-from jaxchemo.integrate import Forward, SaveAt, solve
+from jaxchemo.inference import (
+    Fit,
+    Gaussian,
+    GridShift,
+    Laplace,
+    LogNormal,
+    Posterior,
+    Simulation,
+    fit,
+    grid_shift,
+    laplace,
+)
 from jaxchemo.methods import FiniteVolume
 from jaxchemo.models import phks
 from jaxchemo.problem import Problem
+from jaxchemo.results import RESULTS
 
-NAMES = ("mobility", "sensitivity")
-UNITS = ("length² / time", "length² / time / conc.")
+UNITS = {"mobility": "length² / time", "sensitivity": "length² / time / conc."}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,24 +45,22 @@ class Descent:
     **Fields:**
 
     - `simulations`: used so far, at each step; a derivative with respect to one parameter counts as one.
-    - `misfit`: the lowest so far, never rising, half the sum of squared differences over the noise.
-    - `values`: parameters it ended with.
+    - `cost`: the lowest so far, never rising: the negative log density after the data, up to a constant.
     - `seconds`: wall time, compilation included.
     """
 
     simulations: list[int]
-    misfit: list[float]
-    values: tuple[float, ...]
+    cost: list[float]
     seconds: float
 
     def simulations_to(self, target: float) -> int | None:
-        """Simulations until the misfit was first at most `target`; `None` if it never was."""
-        return next((n for n, m in zip(self.simulations, self.misfit, strict=True) if m <= target), None)
+        """Simulations until the cost was first at most `target`; `None` if it never was."""
+        return next((n for n, cost in zip(self.simulations, self.cost, strict=True) if cost <= target), None)
 
     def down_to(self, target: float) -> tuple[list[int], list[float]]:
-        """Simulations and misfits until the misfit was first at most `target`, to be drawn against one another."""
-        end = sum(m > target for m in self.misfit) + 1
-        return self.simulations[:end], self.misfit[:end]
+        """Simulations and costs until the cost was first at most `target`, to be drawn against one another."""
+        end = sum(cost > target for cost in self.cost) + 1
+        return self.simulations[:end], self.cost[:end]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,24 +69,23 @@ class Recovery:
 
     **Fields:**
 
-    - `problem`: what was observed, with the true parameters.
-    - `values`, `errors`: mobility and sensitivity, and one standard deviation of each [length^2 / time],
-      [length^2 / time / concentration].
-    - `correlation`: of their errors [dimensionless].
-    - `levenberg_marquardt`, `nelder_mead`: how the two optimisers went, with and without gradients.
-    - `target`: the misfit at which they are compared.
-    - `observed`, `fitted`: densities `(times, *shape)` [mass / length^2].
+    - `problem`: what was observed, with the true parameters, on the grid of the fit.
+    - `fit`: the most probable parameters; `known`: how well the noise lets them be known.
+    - `shift`: what the grid of the fit adds to its error.
+    - `trust_region`, `nelder_mead`: how the two optimisers went, with and without derivatives.
+    - `target`: the cost at which they are compared.
+    - `observed`, `fitted`: densities averaged over the bins of the detector, `(times, *bins)` [mass / length^2].
 
     >>> import dataclasses
     >>> [field.name for field in dataclasses.fields(jc.experiments.Recovery)][:4]
-    ['problem', 'values', 'errors', 'correlation']
+    ['problem', 'fit', 'known', 'shift']
     """
 
     problem: Problem
-    values: tuple[float, ...]
-    errors: tuple[float, ...]
-    correlation: float
-    levenberg_marquardt: Descent
+    fit: Fit
+    known: Laplace
+    shift: GridShift
+    trust_region: Descent
     nelder_mead: Descent
     target: float
     observed: np.ndarray
@@ -86,21 +94,24 @@ class Recovery:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecoverParameters(Experiment[Recovery]):
-    """Mobility and sensitivity of `two-blobs` in 2D, from densities at a few times with independent Gaussian noise.
+    """Mobility and sensitivity of `two-blobs` in 2D, from pictures at a few times with independent Gaussian noise.
 
-    Gradients through the simulation feed Levenberg-Marquardt in the logarithms of the parameters; scipy's Nelder-Mead
-    starts from the same guess and stops at the same misfit. The data come from the scheme that fits them, so the error
-    bars are those of the noise alone.
+    The pictures are averages over the bins of a detector, of a run with three times the cells along each axis that the
+    fit has. Steps in a trust region, with derivatives through the simulation, find the most probable parameters; one
+    run on a grid twice as fine foretells what the grid does to them, which no misfit shows. Nelder-Mead, by scipy, goes
+    down from the same start, and stops at the same cost.
 
     **Arguments:**
 
     - `mobility`, `sensitivity`: the truth, of `two-blobs` [length^2 / time], [length^2 / time / concentration].
-    - `shape`: grid cells along each axis.
-    - `dt`: time step [time].
+    - `shape`: grid cells of the fit along each axis, a multiple of `bins`.
+    - `bins`: of the detector, along each axis.
+    - `dt`: time step of the fit [time]; finer grids have shorter ones, as the square of their spacing.
     - `times`: of the observations [time].
     - `observation_noise`: standard deviation of an observation [mass / length^2].
-    - `guess`: mobility and sensitivity to start from.
-    - `slack`: how far above the lowest misfit the optimisers are compared; 0.005 is a tenth of an error bar.
+    - `guess`: medians of the priors of mobility and sensitivity, to start from.
+    - `factor`: by which a parameter that is one standard deviation off differs from its guess; above 1.
+    - `slack`: how far above the lowest cost the optimisers are compared; 0.005 is a tenth of an error bar.
     - `max_steps`: of each optimiser.
 
     **Raises:** `ValueError` or `TypeError` naming the option at fault.
@@ -116,78 +127,106 @@ class RecoverParameters(Experiment[Recovery]):
     title: ClassVar[str] = "Mobility and sensitivity from noisy pictures, by gradients"
     description: ClassVar[str] = (
         "Densities of the two blobs in 2D are observed with noise at three times. Gradients through the whole "
-        "simulation recover mobility and sensitivity with error bars; simulations are counted against Nelder-Mead."
+        "simulation recover mobility and sensitivity, with error bars of the noise and the shift by the grid; "
+        "simulations are counted against Nelder-Mead."
     )
 
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
     mobility: float = option(0.1, positive, "the truth: diffusivity of the population", "length² / time")
     sensitivity: float = option(1.0, positive, "the truth: drift per gradient of the food", "length² / time / conc.")
-    shape: tuple[int, ...] = grid_cells((48,))
-    dt: float = option(0.005, positive, "time step", "time")
+    shape: tuple[int, ...] = grid_cells((96,))
+    bins: int = option(32, whole(2), "of the detector, along each axis")
+    dt: float = option(0.001, positive, "time step of the fit", "time")
     times: tuple[float, ...] = option((0.15, 0.3, 0.45), rising, "of the observations", "time")
     observation_noise: float = option(0.05, positive, "standard deviation of an observation", "mass / length²")
     guess: tuple[float, float] = option((0.3, 0.4), in_turn(positive, positive), "mobility, sensitivity to start from")
-    slack: float = option(0.005, positive, "how far above the lowest misfit the optimisers are compared")
+    factor: float = option(4.0, positive, "that is one standard deviation of the priors about the guess")
+    slack: float = option(0.005, positive, "how far above the lowest cost the optimisers are compared")
     max_steps: int = option(50, whole(), "of each optimiser")
 
-    @property
-    def system(self) -> TwoBlobs:
-        """What is observed."""
-        return TwoBlobs(ndim=2, shape=self.shape, mobility=self.mobility, sensitivity=self.sensitivity)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(n % self.bins for n in self.system(1).grid_shape):
+            shape = self.system(1).grid_shape
+            raise ValueError(f"`bins` must divide the cells along each axis, {shape}, got {self.bins}.")
+
+    def system(self, finer: int) -> TwoBlobs:
+        """What is observed, with so many times the cells of the fit along each axis."""
+        shape = tuple(finer * n for n in self.shape)
+        return TwoBlobs(ndim=2, shape=shape, mobility=self.mobility, sensitivity=self.sensitivity)
+
+    def pictures(self, finer: int) -> Simulation:
+        """From mobility and sensitivity to what a detector without noise would see."""
+        problem = self.system(finer).problem()
+        consumption = self.system(finer).consumption
+
+        def build(unknown: Any) -> Problem:
+            return problem.replace(model=phks(unknown["mobility"], unknown["sensitivity"], consumption))
+
+        return Simulation(
+            build,
+            FiniteVolume(),
+            ts=self.times,
+            observe=lambda shown: self._binned(shown.density),
+            dt=self.dt / finer**2,
+        )
 
     def run(self, seed: int = 0, report: Report = silent) -> Recovery:
         """Makes the observations, and recovers the parameters from them twice.
 
-        **Raises:** as `jc.solve`.
+        **Raises:** as `jc.solve`; `ValueError` where the truth cannot be run, or the fit does not converge.
         """
-        start, problem = jnp.log(jnp.asarray(self.guess)), self.system.problem()
-        truth = jnp.log(jnp.asarray([self.mobility, self.sensitivity]))
-        report("observations")
-        clean = eqx.filter_jit(self._densities)(problem, truth)
+        truth = {"mobility": self.mobility, "sensitivity": self.sensitivity}
+        report("observations, on a grid three times as fine")
+        clean, result = eqx.filter_jit(self.pictures(3))(truth)
+        if not bool(result == RESULTS.successful):
+            raise ValueError(f"Nothing can be observed, as the run of the truth does not go well: {RESULTS[result]}")
         observed = clean + self.observation_noise * jax.random.normal(jax.random.key(seed), clean.shape, clean.dtype)
+        priors = {name: LogNormal(guess, self.factor) for name, guess in zip(truth, self.guess, strict=True)}
+        posterior = Posterior(priors, self.pictures(1), observed, Gaussian(self.observation_noise))
 
-        def residuals(logs: Float[Array, " p"], _: Any = None) -> Float[Array, " n"]:
-            return ((self._densities(problem, logs) - observed) / self.observation_noise).ravel()
-
-        report("Levenberg-Marquardt; gradients through the simulation are compiled first")
-        marquardt = self._levenberg_marquardt(residuals, start)
-        target = min(marquardt.misfit) + self.slack
+        report("a trust region; derivatives through the simulation are compiled first")
+        clock = time.perf_counter()
+        best = fit(posterior, max_steps=self.max_steps, progress=False)
+        steps = [step.simulations for step in best.steps], [step.cost for step in best.steps]
+        descent = Descent(*steps, time.perf_counter() - clock)
+        known = laplace(best)
+        target = best.cost + self.slack
         report("Nelder-Mead")
-        simplex = self._nelder_mead(residuals, start, target)
-
-        report("error bars")
-        best = jnp.log(jnp.asarray(marquardt.values))
-        jacobian = np.asarray(jax.jit(jax.jacfwd(residuals))(best), float)
-        # In the logarithms: the residuals are in units of the noise, so the inverse of J^T J is their covariance.
-        covariance = np.linalg.inv(jacobian.T @ jacobian)
-        deviation = np.sqrt(np.diag(covariance))
-        return Recovery(
-            problem,
-            marquardt.values,
-            tuple(float(v * s) for v, s in zip(marquardt.values, deviation, strict=True)),
-            float(covariance[0, 1] / deviation.prod()),
-            marquardt,
-            simplex,
-            target,
-            np.asarray(observed),
-            np.asarray(eqx.filter_jit(self._densities)(problem, best)),
-        )
+        simplex = self._nelder_mead(posterior, target)
+        report("what the grid does: one run with twice the cells along each axis")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it is in the numbers and in the figure
+            shift = grid_shift(best, self.pictures(2))
+        fitted, _ = eqx.filter_jit(posterior.predict)(best.parameters, None)
+        problem = self.system(1).problem()
+        return Recovery(problem, best, known, shift, descent, simplex, target, np.asarray(observed), np.asarray(fitted))
 
     def numbers(self, outcome: Recovery) -> dict[str, Any]:
-        """What was recovered and at what cost, ready for JSON; `simulations` are those to the target misfit."""
-        truth = (self.mobility, self.sensitivity)
-        columns = zip(outcome.values, outcome.errors, truth, self.guess, strict=True)
-        keys = ("value", "error", "truth", "guess")
-        descents = {"levenberg_marquardt": outcome.levenberg_marquardt, "nelder_mead": outcome.nelder_mead}
+        """What was recovered and at what cost, ready for JSON; `simulations` are those to the target cost."""
+        truth, ends = (self.mobility, self.sensitivity), outcome.known.interval(0.9)
+        recovered = {
+            name: {
+                "value": float(outcome.fit.parameters[name]),
+                "interval": [float(end) for end in ends[name]],
+                "grid_shift": outcome.shift.relative[name],
+                "corrected": float(outcome.shift.corrected[name]),
+                "truth": true,
+                "guess": guess,
+            }
+            for name, true, guess in zip(UNITS, truth, self.guess, strict=True)
+        }
+        descents = {"trust_region": outcome.trust_region, "nelder_mead": outcome.nelder_mead}
         return {
-            "recovered": {n: dict(zip(keys, column, strict=True)) for n, column in zip(NAMES, columns, strict=True)},
-            "correlation": outcome.correlation,
-            "target_misfit": outcome.target,
+            "recovered": recovered,
+            "correlation": float(outcome.known.correlation[0, 1]),
+            "chi_square": outcome.fit.chi_square,
+            "target_cost": outcome.target,
             **{
                 name: {
                     "simulations": descent.simulations_to(outcome.target),
-                    "misfit": min(descent.misfit),
+                    "cost": min(descent.cost),
                     "seconds": descent.seconds,
                 }
                 for name, descent in descents.items()
@@ -196,13 +235,17 @@ class RecoverParameters(Experiment[Recovery]):
 
     def lines(self, outcome: Recovery) -> list[str]:
         numbers = self.numbers(outcome)
-        lines = [
-            f"{name:>12} {n['value']:.4g} ± {n['error']:.1g}   (truth {n['truth']:g}, guess {n['guess']:g})"
-            for name, n in numbers["recovered"].items()
-        ]
-        for name in ("levenberg_marquardt", "nelder_mead"):
+        lines = []
+        for name, n in numbers["recovered"].items():
+            low, high = n["interval"]
+            lines.append(
+                f"{name:>12} {n['value']:.4g}, 90% by the noise {low:.4g} to {high:.4g} (truth {n['truth']:g})"
+            )
+            shift = f"the grid shifts it by {n['grid_shift']:+.1f} standard deviations"
+            lines.append(f"{'':>12} {shift}: without, {n['corrected']:.4g}")
+        for name in ("trust_region", "nelder_mead"):
             simulations = numbers[name]["simulations"]
-            lines.append(f"{name.replace('_', '-'):>20}: {simulations} simulations to the same misfit")
+            lines.append(f"{name.replace('_', ' '):>20}: {simulations} simulations to the same cost")
         return lines
 
     def draw(self, outcome: Recovery, folder: Path) -> Path:
@@ -216,79 +259,40 @@ class RecoverParameters(Experiment[Recovery]):
             fitted=outcome.fitted,
             noise=self.observation_noise,
             descents={
-                "Levenberg-Marquardt, with gradients": outcome.levenberg_marquardt.down_to(outcome.target),
+                "trust region, with derivatives": outcome.trust_region.down_to(outcome.target),
                 "Nelder-Mead, without": outcome.nelder_mead.down_to(outcome.target),
             },
-            lowest=min(outcome.levenberg_marquardt.misfit),
+            lowest=outcome.fit.cost,
             target=outcome.target,
-            values={name: {**recovered[name], "unit": unit} for name, unit in zip(NAMES, UNITS, strict=True)},
+            values={name: {**recovered[name], "unit": unit} for name, unit in UNITS.items()},
         )
         figure.savefig(folder / "recovery.png")
         return folder / "recovery.png"
 
-    def _densities(self, problem: Problem, logs: Float[Array, " p"]) -> Float[Array, "k x y"]:
-        mobility, sensitivity = jnp.exp(logs)
-        problem = problem.replace(model=phks(mobility, sensitivity, self.system.consumption))
-        saveat = SaveAt(ts=self.times, fn=lambda snapshot: snapshot.density)
-        t1 = max(self.times)
-        return solve(problem, FiniteVolume(), t1=t1, dt=self.dt, saveat=saveat, adjoint=Forward(), throw=False).ys
+    def _binned(self, density: Float[Array, "x y"]) -> Float[Array, "b b"]:
+        width, height = (n // self.bins for n in density.shape)
+        return density.reshape(self.bins, width, self.bins, height).mean(axis=(1, 3))
 
-    def _levenberg_marquardt(self, residuals, start) -> Descent:
-        solver, options, tags = optx.LevenbergMarquardt(rtol=1e-3, atol=1e-3), {"jac": "fwd"}, frozenset()
-        count = jax.eval_shape(residuals, start).size
-
-        def with_aux(logs, args):
-            # Scaled to a mean square of one, for which the solver's first damping is the right size.
-            return residuals(logs) / count**0.5, None
-
+    def _nelder_mead(self, posterior: Posterior, target: float) -> Descent:
         clock = time.perf_counter()
-        struct = jax.eval_shape(residuals, start)
-        state = solver.init(with_aux, start, None, options, struct, None, tags)
-        step = eqx.filter_jit(lambda y, state: solver.step(with_aux, y, None, options, state, tags)[:2])
-        logs, simulations, misfit = start, [], []
-        for _ in range(self.max_steps):
-            logs, state = step(logs, state)
-            # A step simulates once at its new point, and once more for the derivative by each parameter.
-            simulations.append((1 + len(start)) * (len(simulations) + 1))
-            misfit.append(count * _half_square(state.f_info.residual))
-            if bool(state.terminate):
-                break
-        return Descent(simulations, misfit, _values(logs), time.perf_counter() - clock)
-
-    def _nelder_mead(self, residuals, start, target: float) -> Descent:
-        clock = time.perf_counter()
-        compiled = jax.jit(residuals)
+        log_density = jax.jit(posterior.log_density)
         simulations: list[int] = []
-        misfit: list[float] = []
-        best = np.asarray(start, float)
+        lowest: list[float] = []
 
-        def objective(logs: np.ndarray) -> float:
-            nonlocal best
-            now = _half_square(compiled(jnp.asarray(logs, start.dtype)))
-            now = now if np.isfinite(now) else np.inf
-            if not misfit or now < misfit[-1]:
-                best = np.array(logs)
+        def cost(z: np.ndarray) -> float:
+            now = -float(log_density(jnp.asarray(z, float)))
             simulations.append(len(simulations) + 1)
-            misfit.append(min([now, *misfit[-1:]]))
-            if misfit[-1] <= target:
+            lowest.append(min([now, *lowest[-1:]]))
+            if lowest[-1] <= target:
                 raise _Reached
             return now
 
-        first = np.asarray(start, float)
-        corners = np.concatenate([first[None], first + 0.3 * np.eye(len(first))])  # edges of about 30 percent
+        corners = np.concatenate([np.zeros((1, 2)), 0.3 * np.eye(2)])  # edges of a third of the priors' deviation
         limits = {"initial_simplex": corners, "maxfev": 20 * self.max_steps, "xatol": 0.0, "fatol": 0.0}
         with contextlib.suppress(_Reached):
-            minimize(objective, first, method="Nelder-Mead", options=limits)
-        return Descent(simulations, misfit, _values(best), time.perf_counter() - clock)
+            minimize(cost, corners[0], method="Nelder-Mead", options=limits)
+        return Descent(simulations, lowest, time.perf_counter() - clock)
 
 
 class _Reached(Exception):
-    """The misfit to stop at."""
-
-
-def _half_square(residuals: Any) -> float:
-    return 0.5 * float(np.sum(np.asarray(residuals, np.float64) ** 2))
-
-
-def _values(logs: Any) -> tuple[float, ...]:
-    return tuple(float(v) for v in np.exp(np.asarray(logs, np.float64)))
+    """The cost to stop at."""
