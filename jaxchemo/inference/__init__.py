@@ -1,8 +1,10 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
 from jaxchemo.inference.fitting import Fit as Fit
+from jaxchemo.inference.fitting import Multistart as Multistart
 from jaxchemo.inference.fitting import Step as Step
 from jaxchemo.inference.fitting import fit as fit
+from jaxchemo.inference.fitting import multistart as multistart
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
