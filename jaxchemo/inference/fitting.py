@@ -246,7 +246,7 @@ def _fits(
                 break
             searches = _advance(posterior, searches, tolerance)
             for lane in np.flatnonzero(running):
-                steps[lane].append(_last(_one(searches, lane)))
+                steps[lane].append(_last(_one(searches, int(lane))))
             show(trial + 1, f"cost {min(each[-1].cost for each in steps):.6g}")
     return [_ended(posterior, _one(searches, lane), steps[lane], max_steps) for lane in range(len(starts))]
 

@@ -67,7 +67,7 @@ class Search(eqx.Module):
 
 def begin(posterior: Posterior, z: Float[Array, " p"], retreats: int = RETREATS) -> Search:
     """A search that tries `z` first; nothing has run yet."""
-    n, p, dtype = jax.eval_shape(posterior.residuals, z).size, z.size, z.dtype
+    n, p, dtype = jax.eval_shape(lambda z: posterior.residuals(z), z).size, z.size, z.dtype
     zero, infinite, none = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype), jnp.zeros((), int)
     return Search(
         z=z,
