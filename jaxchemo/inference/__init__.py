@@ -20,6 +20,8 @@ from jaxchemo.inference.profiles import Profile as Profile
 from jaxchemo.inference.profiles import profile as profile
 from jaxchemo.inference.resolution import GridShift as GridShift
 from jaxchemo.inference.resolution import grid_shift as grid_shift
+from jaxchemo.inference.sampling import Samples as Samples
+from jaxchemo.inference.sampling import sample as sample
 from jaxchemo.inference.simulation import Simulation as Simulation
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
