@@ -1,5 +1,9 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
+from jaxchemo.inference.calibration import Calibration as Calibration
+from jaxchemo.inference.calibration import calibrate as calibrate
+from jaxchemo.inference.designs import Design as Design
+from jaxchemo.inference.designs import design as design
 from jaxchemo.inference.fitting import Fit as Fit
 from jaxchemo.inference.fitting import Multistart as Multistart
 from jaxchemo.inference.fitting import Step as Step

@@ -44,7 +44,7 @@ class Samples:
     >>> posterior = jc.inference.Posterior({"slope": jc.inference.Normal(0.0, 10.0)}, line, data, noise)
     >>> best = jc.inference.fit(posterior, progress=False)
     >>> samples = jc.inference.sample(best, key=jax.random.key(0), progress=False)
-    >>> samples.parameters["slope"].shape, [round(end, 2) for end in samples.interval(0.9)["slope"]]
+    >>> samples.parameters["slope"].shape, [round(float(end), 2) for end in samples.interval(0.9)["slope"]]
     ((4, 500), [1.96, 2.04])
     """
 
@@ -120,8 +120,8 @@ def sample(
     - `draws`: of each chain, at least 4. Default 500.
     - `chains`: which begin at draws of the normal approximation. Default 4.
     - `warmup`: draws of each chain that find the length of the steps and are left out. Default 150.
-    - `acceptance`: of the points of trajectories, to which the length of steps is adapted, between 0 and 1. Default 0.7;
-      nearer to 1 steps are shorter, and fewer trajectories diverge.
+    - `acceptance`: of the points of trajectories, to which the length of steps is adapted, between 0 and 1; nearer
+      to 1 steps are shorter, and fewer trajectories diverge. Default 0.7.
     - `curvature`: of the approximation, as `laplace`.
     - `progress`: whether to show a bar, or its text. Default `True`.
 
