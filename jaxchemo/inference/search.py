@@ -185,7 +185,8 @@ def _step(jacobian: Array, residuals: Array, z: Array, free: Array, radius: Arra
     is all that holds what the data do not see, in single precision.
     """
     finite = jnp.where(jnp.all(jnp.isfinite(jacobian)), jacobian, 0)
-    left, values, right = jnp.linalg.svd(jnp.concatenate([finite * free, jnp.eye(z.size)]), full_matrices=False)
+    stacked = jnp.concatenate([finite * free, jnp.eye(z.size, dtype=z.dtype)])
+    left, values, right = jnp.linalg.svd(stacked, full_matrices=False)
     along = values * (jnp.concatenate([residuals, z * free]) @ left)  # the gradient
     squares = values**2  # at least 1, by the prior
 
