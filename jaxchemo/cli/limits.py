@@ -6,7 +6,7 @@ import os
 from jaxchemo.cli.errors import Refused
 
 _MOST_STEPS = 2**31 - 1  # that are counted in whole numbers of single precision
-_EXTRAS = {"rich": "cli", "zarr": "io", "xarray": "io", "matplotlib": "viz", "imageio": "viz"}
+_EXTRAS = {"rich": "cli", "zarr": "io", "xarray": "io", "matplotlib": "viz", "imageio": "viz", "numpyro": "inference"}
 
 
 def need(*modules: str) -> None:

@@ -95,7 +95,11 @@ def calibrate(
     """How often the normal approximation holds the truth, in simulated data sets.
 
     Each truth is drawn from the priors, its data from the noise about what `generate` makes of it, and the fit begins
-    at the medians. The data of `posterior` itself count for nothing but their shapes, and where they are missing.
+    at the medians. The data of `posterior` itself count for nothing but their shapes, and where they are missing. What
+    failed is left out, with its reason: where truths have no run that goes well the priors are no longer those that
+    truths were drawn from, and ranks are uneven for that. On PHKS of 64 cells, fitted with 32, 90% intervals held the
+    truth in 90.0, 89.7 and 89.7% of 400 data sets where noise was larger than the error of the grid; at 2/5 of it ranks
+    of the mobility were uneven (p = 3e-6), as they were not with 64 cells (p = 0.24).
 
     **Arguments:**
 

@@ -122,7 +122,7 @@ def fit(
     - `posterior`: what is maximised; its simulation needs derivatives in forward mode.
     - `start`: parameters to begin with. Default: the medians of the priors. If the run from there does not go well, the
       search begins nearer to the medians, at half the distance, a quarter, and so on.
-    - `max_steps`: trials at most. Default 50.
+    - `max_steps`: trials at most, refused starts included. Default 50.
     - `tolerance`: a search ends where the next step would lower the cost by less [log units]; a hundredth of an error
       bar is 5e-5. Default 1e-4.
     - `progress`: whether to show a bar, or its text. Default `True`.
