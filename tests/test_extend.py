@@ -28,7 +28,6 @@ def distance(one, other):
     return float(jnp.linalg.norm(one - other) / jnp.linalg.norm(other))
 
 
-@pytest.mark.slow
 def test_fields_and_particles_agree_on_a_law_of_ones_own(page):
     assert "2 exp(-c / 0.5) grad c" in repr(page["model"])
     assert distance(page["particles"].final.signal, page["fields"].final.signal) < 0.01
