@@ -136,6 +136,7 @@ def test_entropy_converges_to_the_integral(kind):
     assert order(sizes, errors) == pytest.approx(2, abs=0.2), errors
 
 
+@pytest.mark.slow
 def test_entropy_of_the_reference_run():
     """T5 along a run: E falls from its closed form to the reference's value, as its dissipation says."""
     sizes, ends, gaps = np.array([100, 200, 400]), [], []
@@ -183,6 +184,7 @@ def small(model=None, **parts):
     return jc.Problem(**(problem | parts))
 
 
+@pytest.mark.slow
 def test_diagnostics_are_the_functions_by_name():
     problem = small()
     saveat = jc.SaveAt(every=2, fn=analysis.diagnostics(problem))

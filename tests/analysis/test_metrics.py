@@ -91,6 +91,7 @@ class TestEnergyDistance:
         x = jnp.zeros((5, 3))
         assert float(energy_distance(x, x + jnp.array([3.0, 0.0, 4.0]))) == pytest.approx(10)
 
+    @pytest.mark.slow
     def test_gaussians(self):
         """`E|N(a, s^2)|` is known; and one law is not far from itself."""
         rng = np.random.default_rng(1)

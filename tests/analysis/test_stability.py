@@ -70,6 +70,7 @@ class TestNumbers:
         assert bool(analysis.fastest(model, state).rate > 0) is grows
         assert (analysis.unstable_band(model, state) is not None) is grows
 
+    @pytest.mark.slow
     def test_its_critical_strength_and_the_derivatives_of_it(self):
         def critical(diffusivity, decay):
             return analysis.critical_value(
@@ -81,6 +82,7 @@ class TestNumbers:
         # c = 2 (D + a + 2 sqrt(a D))
         np.testing.assert_allclose(slopes, (2 + 2 * np.sqrt(0.1), 2 + 2 / np.sqrt(0.1)), rtol=1e-6)
 
+    @pytest.mark.slow
     def test_no_critical_value_between_two_stable_ends(self):
         found = analysis.critical_value(lambda c: (logistic(c), {"u": 1.0, "v": 10.0}), 1.0, 2.0)
         assert bool(jnp.isnan(found))
@@ -112,6 +114,7 @@ LAWS = {
 QUICK = ("filling late",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in LAWS]
 )
@@ -242,6 +245,7 @@ def grown(law, decay, motility=None, fluid=None):
     return Model({"u": Species(1.0, {"v": law}, Logistic(1.0), motility)}, {"v": v}, fluid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_laws_of_ones_own_are_taken_by_every_verb(name):
     state, decay = {"u": 1.0, "v": 2.0}, jnp.asarray(0.5)

@@ -53,6 +53,7 @@ def test_run_leaves_what_was_promised(tmp_path, capsys):
     assert pictures | {"film.gif"} <= names
 
 
+@pytest.mark.slow
 def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
     xarray = pytest.importorskip("xarray")
     assert main(["compare", "two-blobs", "--methods", "fv, sipf", "--out", str(tmp_path), *TINY]) == 0

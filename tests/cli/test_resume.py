@@ -46,6 +46,7 @@ def advised(error):
     return shlex.split(re.search(r"`jaxchemo ([^`]*)`", error).group(1))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_it_says(tmp_path, quick, capsys):
     out, whole = tmp_path / "out", tmp_path / "whole"
     assert main(["run", "one-blob", "--out", str(whole), *TINY]) == 0

@@ -47,6 +47,7 @@ class TestPrescribed:
         )
         return jc.Problem(**{**parts, **changes})
 
+    @pytest.mark.slow
     def test_particles_in_the_exposure_of_a_run_move_as_in_that_run(self):
         steps, key = 5, jax.random.key(0)
         method = jc.ParticleField(300)

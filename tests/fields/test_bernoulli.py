@@ -56,6 +56,7 @@ def test_the_pair_is_the_function_at_both_signs(w):
     assert float(up) == float(bernoulli(jnp.array(-w)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(w=anything)
 def test_derivatives_are_finite_everywhere(dtype, w):

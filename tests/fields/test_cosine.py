@@ -18,6 +18,7 @@ def both(field, axis):
     return cosine(field, axis), inverse_cosine(field, axis)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 17), st.integers(0, 2))
 def test_they_are_those_of_scipy(n, axis):
     shape = [3, 2, 4]

@@ -68,6 +68,7 @@ def test_drift_alone_where_diffusion_is_implicit():
     assert jnp.all(jnp.abs(1 - (spread + 1j * moved) / (1 + spread)) <= 1 + 1e-12)
 
 
+@pytest.mark.slow
 def test_centred_is_positive_up_to_the_step_that_it_is_given_and_a_peclet_number_of_two():
     grid = Grid.box(0.0, 1.0, 16)
     rng = np.random.default_rng(0)

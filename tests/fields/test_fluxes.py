@@ -219,6 +219,7 @@ def test_dtype_follows_the_density():
     assert outflow_rate(rho, 0.1, grid, [Drift(phi)]).dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_no_drift_is_diffusion():
     grid = OPEN["one end"]
     rho, phi = fields(grid, 0)

@@ -46,6 +46,7 @@ def test_the_laplacian_is_that_of_the_fluxes(pair):
     np.testing.assert_allclose(*both(field), atol=1e-11)
 
 
+@pytest.mark.slow
 @given(n=st.integers(2, 9), side=st.sampled_from(list(SIDES)))
 def test_doing_nothing_to_the_modes_does_nothing(n, side):
     grid = Grid.box(0.0, 1.0, n, [SIDES[side]])
@@ -122,6 +123,7 @@ def test_orders_in_the_step(spreading, grid):
         assert exponent(steps, errors) == pytest.approx(-spreading.order, abs=0.1)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 100),
     dt=st.floats(1e-3, 1e3),
@@ -150,6 +152,7 @@ def test_gradients_agree_with_differences(grid):
     np.testing.assert_allclose(both(at)[1], numeric, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_single_precision_stays_so():
     grid = Grid.box(0.0, 1.0, 8)
     field = jnp.ones(8, jnp.float32)

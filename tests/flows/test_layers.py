@@ -261,6 +261,7 @@ class TestKRnet:
         weights = [one.network[0].weight for one in layer.layers[1].layer.layers if isinstance(one, AffineCoupling)]
         assert not np.allclose(weights[0], weights[1])
 
+    @pytest.mark.slow
     def test_what_is_set_aside_is_neither_moved_nor_seen(self):
         layer = perturbed(krnet(3, key=KEY, depth=2))
         x = u = points(3, n=3)

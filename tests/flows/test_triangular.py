@@ -41,6 +41,7 @@ class TestTriangularFlow:
         phases = None if not waves else jnp.stack([jnp.full((ndim, 1), 2.0), jnp.full((ndim, 1), 0.3)], -1)
         return flow, jnp.array([0.3, -0.7, 0.5])[:ndim], jnp.asarray(0.6), phases
 
+    @pytest.mark.slow
     def test_round_trips_and_determinants(self, ndim, waves):
         flow, x, t, phases = self.case(ndim, waves)
         y, log_det = forth(flow, x, t, phases)

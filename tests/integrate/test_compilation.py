@@ -59,6 +59,7 @@ def test_a_repeated_call_compiles_nothing(name, compiled):
     assert "jit(_solve)" not in compiled()
 
 
+@pytest.mark.slow
 def test_what_does_compile_again(compiled):
     """So that the test above can fail: another number of steps, another shape."""
     solve = lambda p, t1: jc.solve(p, jc.FiniteVolume(), t1=t1, dt=0.01)  # noqa: E731
@@ -70,6 +71,7 @@ def test_what_does_compile_again(compiled):
     assert compiled().count("jit(_solve)") == 1
 
 
+@pytest.mark.slow
 def test_a_repeated_gradient_compiles_nothing(compiled):
     def loss(mobility):
         return jnp.sum(jc.solve(problem(mobility), jc.FiniteVolume(), t1=0.05, dt=0.01).final.density ** 2)
@@ -81,6 +83,7 @@ def test_a_repeated_gradient_compiles_nothing(compiled):
     assert compiled() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_compiled_code_does_not_call_back(name):
     """No callback, print or raise: each would also keep the program out of the persistent cache."""

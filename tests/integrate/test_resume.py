@@ -57,6 +57,7 @@ def test_another_run_is_refused(tmp_path, change):
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_method_of_other_numbers_and_a_law_of_other_constants_are_refused(tmp_path):
     files = cut(tmp_path)
     with pytest.raises(CheckpointError, match="its method is another"):
@@ -74,6 +75,7 @@ def test_a_method_of_other_numbers_and_a_law_of_other_constants_are_refused(tmp_
 SOLVE = {name: BASE[name] for name in ("t1", "dt", "key", "saveat")}
 
 
+@pytest.mark.slow
 def test_an_earlier_end_is_refused_and_a_later_one_goes_on(tmp_path):
     files = cut(tmp_path)
     with pytest.raises(CheckpointError, match="a later `t1` would do"):
@@ -83,6 +85,7 @@ def test_an_earlier_end_is_refused_and_a_later_one_goes_on(tmp_path):
     assert same(found, jc.solve(problem(), jc.ParticleField(50), **{**SOLVE, "t1": 0.15}))
 
 
+@pytest.mark.slow
 def test_without_a_store_the_checkpoint_keeps_the_frames(tmp_path):
     with interrupted_at(10), pytest.raises(KeyboardInterrupt):
         jc.run(problem(), jc.ParticleField(50), **BASE, checkpoint=tmp_path / "c")

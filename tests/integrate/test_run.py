@@ -17,6 +17,7 @@ KEY = jax.random.key(1)
 SETTINGS = dict(t1=0.2, dt=0.005, key=KEY, saveat=jc.SaveAt(every=8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [jc.FiniteVolume(), jc.ParticleField(200), jc.ParticleField(201, increments=jc.Antithetic())], ids=str
 )

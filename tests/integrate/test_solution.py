@@ -117,6 +117,7 @@ class TestAdjoints:
         end = jc.solve(problem, method, t1=1.0, dt=0.5, key=KEY, adjoint=adjoint).final
         return jnp.mean(end.positions**2)
 
+    @pytest.mark.slow
     def test_thinning_has_forward_mode_only(self):
         numeric = (self.spread(1 + 1e-5) - self.spread(1 - 1e-5)) / 2e-5
         assert float(jax.jvp(self.spread, (1.0,), (1.0,))[1]) == pytest.approx(float(numeric), rel=1e-6)

@@ -104,6 +104,7 @@ def test_vmap_is_a_loop(method):
             np.testing.assert_allclose(many[i], one, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_vmap_over_keys_of_a_stochastic_method():
     keys = jax.random.split(jax.random.key(0), 2)
     method = jc.ParticleField(64)
@@ -118,6 +119,7 @@ def test_the_adjoint_does_not_change_the_values(adjoint):
     np.testing.assert_array_equal(run(adjoint=adjoint).final.density, run().final.density)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [FV, jc.ParticleField(64)], ids=["fv", "sipf"])
 def test_a_loop_in_pieces_is_the_whole(method):
     """The carry and the step number go from one piece to the next, and nothing else."""
@@ -219,6 +221,7 @@ def test_times_that_single_precision_cannot_tell_apart_are_refused(better):
         assert solution.result == jc.RESULTS.successful and len(set(solution.ts.tolist())) == len(solution.ts) > 3
 
 
+@pytest.mark.slow
 def test_forward_mode_says_what_to_take_for_reverse():
     def total(mobility, adjoint=jc.Forward()):
         problem = PROBLEM.replace(model=jc.models.phks(mobility, 1.0))
@@ -262,6 +265,7 @@ def test_failure_under_vmap_and_jit_is_only_reported():
     assert int(good) == -1 and int(bad) >= 0
 
 
+@pytest.mark.slow
 def test_dt_auto_takes_the_advice():
     for method in (FV, jc.ParticleField(64)):
         key = jax.random.key(0)

@@ -20,6 +20,7 @@ def spreading(n, ndim, power=1.0):
     return jc.Problem(model, grid, jc.initial.function(lambda x: exact.barenblatt(x, 0.5, **law))), law
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ndim", "sizes", "order"),
     [(1, (50, 100, 200), 2.0), pytest.param(2, (32, 64, 128), 2.0, marks=pytest.mark.slow)],

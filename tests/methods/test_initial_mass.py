@@ -44,6 +44,7 @@ def test_all_methods_start_with_the_mass_that_is_in_the_domain(case, walls):
         assert float(grid.integrate(density)) == pytest.approx(MASSES[case], rel=2e-6), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`density` has .* of its mass outside")
 def test_the_mass_of_particles_follows_the_numbers_of_what_is_cut():
     """As the normal distribution does, where the field on the grid does too."""

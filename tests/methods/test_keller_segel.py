@@ -65,6 +65,7 @@ def in_waves(relaxation):
 
 
 # At once, `spreading` takes no step: the first is enough.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stepper, relaxation",
     [(stepper, 1.0) for stepper in STEPPERS] + [(stepper, 0) for stepper in (STEPPERS[0], *STEPPERS[3:])],
@@ -97,6 +98,7 @@ class TestImplicitDiffusion:
         end = jc.solve(jc.Problem(model, grid, start, hill), jc.FiniteVolume(stepper), t1=5.0, dt=0.5).final
         np.testing.assert_allclose(end.density, start.on_grid(grid), rtol=1e-9)
 
+    @pytest.mark.slow
     def test_diffusion_does_not_limit_the_step(self, stepper):
         grid = jc.Grid.box(0.0, 100.0, 400, jc.Periodic())
         wave = jc.initial.function(lambda x: 1 + 0.01 * jnp.cos(8 * np.pi / 100 * x[..., 0]))
@@ -174,6 +176,7 @@ class TestEllipticPlane:
         exact = centers[1] + (centers[1] - centers[0]) / 3
         assert exact == pytest.approx(1.275453, rel=2e-5)  # reference/keller_segel.md, 5.2
 
+    @pytest.mark.slow
     def test_the_critical_profile_stays(self):
         grid = jc.RadialGrid(30.0, 120, 2, jc.Dirichlet({"c": 0.0}), stretching=5.0)
         profile = jc.initial.function(lambda x: 8 / (1 + jnp.sum(x**2, axis=-1)) ** 2)
@@ -229,6 +232,7 @@ def test_a_nutrient_that_is_held_at_the_wall_feeds_cells_that_stay_in():
     assert bool(jnp.all(jnp.diff(end.signal) < 0)) and bool(jnp.all(jnp.diff(end.density) < 0))
 
 
+@pytest.mark.slow
 def test_gradients_pass_through_solves_and_spreading():
     grid = jc.Grid.box((0.0, 0.0), (3.0, 2.0), (9, 8))
     start = jc.initial.gaussian(mass=2.0, center=(1.2, 0.9), std=0.5)

@@ -27,6 +27,7 @@ class TestTravellingBand:
         start = [jc.initial.function(lambda x, k=k: self.at(x, 0.0, k)) for k in (0, 1)]
         return jc.Problem(jc.models.travelling_band(*BAND.values()), grid, *start)
 
+    @pytest.mark.slow
     def test_it_solves_the_equations(self):
         x, h = jnp.linspace(-3000.0, 2000.0, 9), 1e-3
 
@@ -70,6 +71,7 @@ class TestPhenotypes:
         densities, c = exact.phenotype_band(x, t, offset=offset, **TWO)
         return [*densities, c]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("offset", [0.0, 2.0])
     def test_it_solves_the_equations(self, offset):
         for x in jnp.linspace(-300.0, 600.0, 7):
@@ -180,6 +182,7 @@ def test_a_quarter_of_a_colony_on_a_plane_is_one_on_shells():
     np.testing.assert_allclose(plane[:40], shells[:40], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_invasion_keeps_its_laws():
     grid = jc.Grid.box((0.0, 0.0), (1.0, 1.0), (16, 16))
     model = jc.models.invasion(decay=0.5)

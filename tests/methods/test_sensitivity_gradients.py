@@ -100,6 +100,7 @@ def check(taxis, method, wall):
 QUICK = ("two signals",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TAXES]
 )

@@ -119,6 +119,7 @@ class TestPathway:
         levels = jnp.asarray([signal(k * dt) for k in range(round(seconds / dt))])
         return jax.lax.scan(step, memory, levels)
 
+    @pytest.mark.slow
     @settings(max_examples=15)
     @given(st.floats(0.1, 5000), st.floats(0.5, 3.0))
     def test_adaptation_is_perfect(self, signal, methylation):

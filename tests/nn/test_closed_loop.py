@@ -25,6 +25,7 @@ def shaken(interpolator):
     return eqx.tree_at(lambda i: i.parameters, interpolator, moved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, ndim", [("phks-2d", 2), ("phks-3d", 3)])
 def test_mass_and_signs_are_kept(name, ndim):
     method = jc.ParticleField(500, interpolator=jc.nn.pretrained(name))

@@ -96,6 +96,7 @@ class TestEveryNetwork:
         np.testing.assert_allclose(turned[jnp.array(order)], plain, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ndim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_untrained_networks_are_the_classical_schemes(ndim):
     grid, x = box(ndim), cloud(ndim)
@@ -179,6 +180,7 @@ def test_derivatives_in_field_positions_and_parameters_agree_with_differences(ne
         assert float(both(at, along)[1]) == pytest.approx(difference, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network",
     [jc.nn.ScaleMixing, pytest.param(lambda **more: jc.nn.SuperResolution(2, **more), marks=pytest.mark.slow)],
@@ -221,6 +223,7 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"3D, but the grid has 2 dimensions"):
             self.run(jc.nn.pretrained(name))
 
+    @pytest.mark.slow
     def test_a_spacing_far_from_what_it_was_trained_on_is_warned_of(self):
         network = jc.nn.ScaleMixing(scope=jc.nn.Scope(2, (0.6, 6.0)))
         with pytest.warns(UserWarning, match=r"0.6 to 6 grid cells wide; here it is 16 .*spacing of 0.125"):

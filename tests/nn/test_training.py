@@ -39,11 +39,13 @@ def trained():
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_it_learns(self, trained):
         assert trained.history["validation"][-1] < trained.start["validation"]
         assert list(trained.history) == ["loss", "validation", "value"]
         assert [len(values) for values in trained.history.values()] == [3, 3, 3]
 
+    @pytest.mark.slow
     def test_the_same_seed_gives_the_same_network_and_another_seed_another(self, trained):
         again = jc.nn.train(TINY)
         assert same(again.interpolator, trained.interpolator)
@@ -112,6 +114,7 @@ def cases():
 
 
 class TestCases:
+    @pytest.mark.slow
     def test_the_error_without_a_grid_is_that_of_mollified_densities(self, cases):
         """Against the same error taken on a fine grid, for particles somewhere."""
         case = next(c for c in cases if float(c.food.directions.sum()) == 2 and float(c.corner) == 0)
@@ -126,12 +129,14 @@ class TestCases:
         expected = 1 + (float(box.integrate(seen**2)) - 2 * cross) / (float(case.energy) / height)
         assert float(case.error(x)) == pytest.approx(expected, rel=5e-3)
 
+    @pytest.mark.slow
     def test_particles_drawn_from_the_start_are_far_and_those_of_a_run_are_near(self, cases):
         for case in cases[:3]:
             start = case.problem(512, 16, jax.random.key(0)).density["rho"].positions
             end = final_error(jc.Histospline(), case, jax.random.key(0), 512, 16, jc.Normal())
             assert 0 < float(end) < min(0.2, float(case.error(start)))
 
+    @pytest.mark.slow
     def test_a_corner_case_is_one_part_of_a_symmetric_cloud(self, cases):
         case = next(c for c in cases if float(c.corner) == 1)
         x = jnp.abs(jax.random.normal(jax.random.key(0), (50, 2))) * 3
@@ -140,6 +145,7 @@ class TestCases:
         assert float(case.error(x)) == pytest.approx(float(whole.error(mirrored)), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_patches_are_fields_under_the_deposit_with_the_truth_beside_them(ndim):
     patches = draw_patches(0, 6, ndim)

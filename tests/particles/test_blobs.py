@@ -59,6 +59,7 @@ class TestBlobs:
             moved = attraction(x + 3.0, x + 3.0, blob)
             np.testing.assert_allclose(moved, pulled, rtol=1e-9, atol=1e-12)
 
+    @pytest.mark.slow
     def test_derivatives_are_those_of_differences(self, ndim):
         x = jax.random.normal(jax.random.key(0), (9, ndim))
         total = lambda x: jnp.sum(jnp.sin(attraction(x, x, GaussianBlob(0.3), block=4)))  # noqa: E731
@@ -89,6 +90,7 @@ class TestMeanField:
         assert self.error(Debiased(), 3, 16_384) < 4e-3
         assert self.error(Richardson(), 3, 16_384) < 2e-3
 
+    @pytest.mark.slow
     def test_without_the_bias_taken_out_it_is_far_off(self):
         x, sources, exact = normal(10, 512, 2), normal(20, 1024, 2), force(normal(10, 512, 2), 2)
         log_p = -0.5 * jnp.sum(x**2, axis=1) - jnp.log(2 * jnp.pi)

@@ -60,6 +60,7 @@ def test_the_histospline_deposits_back_to_its_data(deposit_order, gather_order, 
     np.testing.assert_allclose(deposit((x,), density * weights, grid, deposit_order), data, atol=1e-12)
 
 
+@pytest.mark.slow
 @WALLS
 @pytest.mark.parametrize("deposit_order", (0, 1))
 def test_a_smooth_density_is_recovered_to_fourth_order_and_its_gradient_to_third(deposit_order, walls):

@@ -83,6 +83,7 @@ def test_particles_give_all_they_carry_and_the_weights_sum_to_one(order, walls):
         np.testing.assert_allclose(slope * h, 0.0, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("walls", [NoFlux(), Periodic()], ids=["N", "P"])
 @given(x=st.floats(-1.0, 1.5), order=st.sampled_from(ORDERS), cells=st.sampled_from((4, 5, 8)))
 def test_a_particle_anywhere_keeps_its_mass_and_its_place(x, order, cells, walls):

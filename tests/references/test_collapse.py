@@ -60,6 +60,7 @@ class TestFreePlane:
             assert flat.spread(k) == pytest.approx(2 - 4 * flat.ts[k], rel=1e-4)
             assert flat.p[k].sum() * flat.area == pytest.approx(1, abs=1e-7)
 
+    @pytest.mark.slow
     def test_two_bumps_and_a_fluid(self):
         """Moment laws: `d/dt |x - mean|^2` of two bumps, and the mean in an even wind."""
         halves = [jc.initial.gaussian(mass=8 * np.pi, center=(side, 0.0), std=0.5) for side in (-1.0, 1.0)]

@@ -144,6 +144,7 @@ def test_self_similar_mass_and_spread_are_those_of_its_profile():
     assert profile.spread == pytest.approx(scipy.integrate.simpson(2 * np.pi * y**3 * density, x=y) / mass, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_self_similar_at_the_ends():
     profile = exact.self_similar(1.0, 1.0)
     assert float(profile.C(0.0)) == 0 and float(profile.N(0.0)) == 1.0

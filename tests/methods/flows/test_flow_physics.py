@@ -170,6 +170,7 @@ class TestLaws:
         pull, method = request.param
         return pull, jc.solve(posed(pull), method, key=KEY, t1=0.1)
 
+    @pytest.mark.slow
     def test_the_free_energy_falls_by_what_is_dissipated(self, run):
         """`d/dt (mobility E ln p - pull/2 E u) = -E|U|^2`, u by pairs of two independent clouds."""
         pull, solution = run

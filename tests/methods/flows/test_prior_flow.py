@@ -60,6 +60,7 @@ class TestPath:
         axis = np.linspace(-11, 11, 111)
         return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
 
+    @pytest.mark.slow
     def test_the_density_integrates_to_one(self, path, plane):
         for t in (1.0, 1.3):
             assert np.exp(asked(path, plane, t)[0]).sum() * 0.2**2 == pytest.approx(1, abs=1e-4)
@@ -85,6 +86,7 @@ class TestPath:
         div = sum((up - down)[:, k] / (2 * h) for k, (up, down) in enumerate(ends))
         np.testing.assert_allclose((after - before) / (2 * h), -div, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.slow
     def test_samples_have_the_density(self, path, plane):
         """By the entropy: the mean of `-ln p` over samples, and over the plane."""
         x = path.sample(jax.random.key(3), 20_000, jnp.asarray(1.3))

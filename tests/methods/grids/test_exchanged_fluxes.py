@@ -120,6 +120,7 @@ def test_centred_says_that_it_became_negative(stepper):
         assert end.result == jc.RESULTS.successful
 
 
+@pytest.mark.slow
 def test_centred_is_stable_at_its_own_step_beyond_a_peclet_number_of_two():
     """A smooth density in a hollow so steep that Peclet numbers rise to 8 where the cells are."""
     problem = in_a_hollow(64, mobility=0.05, pull=4.0, start=0.5)
@@ -146,6 +147,7 @@ def test_what_was_negative_from_the_start_is_not_the_fluxs():
     assert result(1.0) == jc.RESULTS.successful
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flux", [*FLUXES, Patankar()], ids=repr)
 def test_gradients_are_those_of_finite_differences(flux):
     def loss(numbers):
@@ -160,6 +162,7 @@ def test_gradients_are_those_of_finite_differences(flux):
     np.testing.assert_allclose(jax.jit(jax.grad(loss))(at), differences, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_users_own_under_jit_and_grad_in_a_number_of_its_own():
     problem = SOLVED["consumed"]
 

@@ -84,6 +84,7 @@ class TestWaves:
             assert exponent(cells, errors[:, kind]) == pytest.approx(-2, abs=0.2)
         assert errors[-1].max() < 4e-4
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("wave", [pytest.param(WAVES[0], marks=pytest.mark.slow), WAVES[1]], ids=NAMES)
     @pytest.mark.parametrize("stepper", [jc.Euler(), jc.SSPRK2(), jc.SSPRK3(), jc.Strang()], ids=repr)
     def test_the_steppers_own_order_in_time(self, wave, stepper):
@@ -212,6 +213,7 @@ def at_the_middle(values, radii):
     return float((a * t - b * s) / (t - s))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mobility", BLOB)
 def test_one_blob_on_shells_against_the_reference(mobility):
     grid = jc.RadialGrid(8.0, 160, 3, stretching=2.0)
@@ -248,6 +250,7 @@ def two_blobs(n=24, boundary=None, **changes):
 
 
 class TestIdentities:
+    @pytest.mark.slow
     @pytest.mark.parametrize("stepper", [jc.Strang(), jc.SSPRK3(), jc.Euler()], ids=repr)
     def test_mass_positivity_food_and_entropy_along_a_run(self, stepper):
         problem = two_blobs(64, signal=jc.initial.gaussian(amplitude=1.0, std=0.9))
@@ -262,6 +265,7 @@ class TestIdentities:
         balance = energy[-1] - energy[0] + np.trapezoid(lost, run.ts)
         assert abs(balance) < 0.02 * (energy[0] - energy[-1])
 
+    @pytest.mark.slow
     def test_the_balance_of_the_entropy_becomes_exact_with_the_grid(self):
         off = []
         for n in (32, 64, 128):
@@ -324,6 +328,7 @@ class TestWhatGoesWrong:
         end = jc.solve(two_blobs(signal=hole), jc.FiniteVolume(), t1=0.1, dt=0.01, throw=False)
         assert end.result == jc.RESULTS.nonfinite and int(end.stats["failed_step"]) == 0
 
+    @pytest.mark.slow
     def test_the_advised_step_is_sharp(self):
         # Cells of one colour of a checkerboard lose all they have in 1/0.95 of the advised step, and no sooner.
         n = 16

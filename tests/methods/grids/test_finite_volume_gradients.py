@@ -124,6 +124,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, stepper, adjoint, mode", CASES, ids=lambda case: case if isinstance(case, str) else repr(case)[:24]
 )
@@ -144,6 +145,7 @@ def test_gradient_in_every_number(name, stepper, adjoint, mode):
     assert set(silent) <= {".signal['a'].center"}
 
 
+@pytest.mark.slow
 def test_reverse_mode_through_a_while_loop_is_refused():
     value, at, _ = in_one_vector(PHKS, functional(jc.FiniteVolume(), jc.Forward()))
     with pytest.raises(ValueError, match=r"no derivatives in reverse mode .* give Remat\(\) or Direct\(\)"):
@@ -165,6 +167,7 @@ def test_gradient_through_saved_states(adjoint):
     assert float(jax.jit(jax.grad(loss))(0.1)) == pytest.approx(numeric, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_second_derivatives_in_single_precision():
     """Where the food is flat to the last bit, and forward over reverse mode through a loop forgets custom rules."""
 

@@ -212,6 +212,7 @@ BOXES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("u, v", LINES)
 def test_on_a_line(u, v):
     assert min(orders(*box(([u], [v]), LINEAR), LINEAR, [24, 48, 96])) > 1.9

@@ -72,6 +72,7 @@ def reference(relaxation):
     return final(smooth(16, relaxation), jc.Spectral(), 0.4 / 1280)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stepper, steps", [(jc.ETDRK2(), (40, 80, 160)), (jc.ETDRK4(), (40, 80, 160))], ids=repr)
 @pytest.mark.parametrize("relaxation", [1.0, 0])
 def test_the_steppers_own_order_in_time(stepper, steps, relaxation):
@@ -91,6 +92,7 @@ def test_errors_fall_faster_than_any_power_of_the_spacing():
     assert orders[1] > 6 and orders[1] > orders[0] + 1 and errors[-1] < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build",
     # The last has in it what the first two have.
@@ -110,6 +112,7 @@ def test_finite_volumes_agree_to_their_second_order(build):
     assert errors[1] < 0.02
 
 
+@pytest.mark.slow
 def test_waves_grow_as_the_continuum_says():
     model = Model({"u": Species(1.0, {"v": Linear(40.0)})}, {"v": Signal(Production("u", 1.0, 1.0), diffusivity=20.0)})
     k = 2 * np.pi * 4 / 100
@@ -122,6 +125,7 @@ def test_waves_grow_as_the_continuum_says():
     assert float(jnp.log(grown)) / 0.5 == pytest.approx(0.76983708, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_mass_is_exact_and_fields_are_cell_averages():
     problem = smooth(24)
     run = jc.solve(problem, jc.Spectral(), t1=0.4, dt=0.01, saveat=jc.SaveAt(every=10))
@@ -133,6 +137,7 @@ def test_mass_is_exact_and_fields_are_cell_averages():
     assert float(method.stable_dt(problem, method.init(problem))) > 0.01
 
 
+@pytest.mark.slow
 def test_gradients_agree_with_differences():
     def f(v):
         model = jc.models.keller_segel(v[0], v[1], v[2], decay=v[3], diffusivity=v[4])

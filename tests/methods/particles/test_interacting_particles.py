@@ -52,6 +52,7 @@ class TestMoments:
         reference = jc_radial(problem, [0.25])
         assert moment(end).mean() == pytest.approx(reference, abs=0.12)
 
+    @pytest.mark.slow
     def test_a_fluid_carries_them(self):
         """`d/dt <x> = <v>`: the attraction drops out of the mean."""
         problem = attracting(

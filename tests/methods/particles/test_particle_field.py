@@ -126,6 +126,7 @@ def test_all_forms_of_the_field_agree_where_steps_are_small():
     assert distance(exponential, exposure) < 5e-3 and distance(explicit, exposure) < 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", [jc.Exposure(), jc.ExponentialUpdate()], ids=repr)
 @pytest.mark.parametrize("order", [0, 1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_food_only_falls_and_mass_is_exact(update, order):
@@ -138,6 +139,7 @@ def test_food_only_falls_and_mass_is_exact(update, order):
     assert np.all(np.abs(run.ys.positions) <= 4)
 
 
+@pytest.mark.slow
 def test_a_gridded_initial_signal_is_felt_as_its_formula_is():
     problem = two_blobs(64)
     gridded = problem.replace(signal=jc.initial.array(problem.signal["c"].on_grid(problem.domain)))
@@ -145,6 +147,7 @@ def test_a_gridded_initial_signal_is_felt_as_its_formula_is():
     assert np.max(np.abs(a - b)) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_mollifier_spreads_the_density_and_its_width_is_what_it_says():
     problem = two_blobs(64, density=jc.initial.gaussian(mass=1.0, std=0.3))
     x = problem.domain.centers
@@ -158,6 +161,7 @@ def test_a_mollifier_spreads_the_density_and_its_width_is_what_it_says():
     assert jc.ModerateInteraction(1.0, 0.5).width(10_000, 2) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_absorbing_walls_take_mass_out():
     grid = jc.Grid.box((-1, -1), (1, 1), (16, 16), boundary=jc.Dirichlet(0.0))
     problem = two_blobs(domain=grid, density=jc.initial.uniform(mass=1.0), signal=jc.initial.uniform(amplitude=0.0))
@@ -168,6 +172,7 @@ def test_absorbing_walls_take_mass_out():
     assert float(end.weights.sum()) == pytest.approx(float(grid.integrate(fields)), rel=0.05)
 
 
+@pytest.mark.slow
 def test_walls_reflect_and_periodic_axes_wrap():
     for boundary in (jc.NoFlux(), jc.Periodic()):
         grid = jc.Grid.box((-1, -1), (1, 1), (16, 16), boundary=boundary)
@@ -196,6 +201,7 @@ class TestGradients:
             assert analytic == pytest.approx(float(numeric), rel=1e-5)
             assert abs(analytic) > 1e-6
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("adjoint", [jc.Remat(), pytest.param(jc.Direct(), marks=pytest.mark.slow)], ids=repr)
     def test_in_every_leaf_of_the_model(self, adjoint):
         self.check(
@@ -269,6 +275,7 @@ def test_a_batch_of_parameters_is_a_loop_over_them():
     assert np.allclose(jax.vmap(end)(chis), jnp.stack([end(chi) for chi in chis]), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_a_batch_of_keys_is_a_loop_over_them():
     def end(key):
         return jc.solve(two_blobs(), jc.ParticleField(300), t1=0.1, dt=0.02, key=key).final.positions
@@ -277,6 +284,7 @@ def test_a_batch_of_keys_is_a_loop_over_them():
     assert np.allclose(jax.vmap(end)(keys), jnp.stack([end(key) for key in keys]), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_two_species_may_share_one_food():
     model = jc.models.Model(
         {"a": jc.models.Species(0.1, {"c": jc.models.Linear(1.0)}), "b": jc.models.Species(0.05)},
@@ -347,6 +355,7 @@ class TestRefuses:
             jc.ParticleField(**options)
 
 
+@pytest.mark.slow
 def test_a_run_that_turns_to_nan_says_when():
     problem = two_blobs(
         signal=jc.initial.function(lambda x: jnp.where(jnp.abs(x[..., 0] - 2) < 0.1, jnp.nan, x[..., 1] ** 2))

@@ -342,6 +342,7 @@ class TestRefusals:
         with pytest.raises(jc.SolveError, match=r"dt up to 0\.025 is advised"):
             jc.solve(uneven, jc.Kinetic(), t1=3.0, dt=0.3)
 
+    @pytest.mark.slow
     def test_walls_that_hold_a_signal_keep_the_cells_in(self):
         held = jc.Grid.box(0.0, 10.0, 20, jc.Dirichlet({"c": 1.0}))
         cells = RunAndTumble(1.0, 1.0, signals={"c": Signal(Consumption("rho"), 1.0)})
@@ -469,6 +470,7 @@ class TestThinning:
 class TestCellsThatDiffer:
     """Numbers of the model that are arrays: one for each cell."""
 
+    @pytest.mark.slow
     def test_each_has_its_own_pathway(self):
         bias = jnp.where(jnp.arange(20_000) < 10_000, 0.05, 0.3)
         cells = RunAndTumble(25.0, fu(bias), Persistent(0.33), rotational_diffusion=0.062)
