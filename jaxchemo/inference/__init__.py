@@ -13,6 +13,12 @@ from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
 from jaxchemo.inference.noise import Poisson as Poisson
+from jaxchemo.inference.observations import AbstractObservation as AbstractObservation
+from jaxchemo.inference.observations import Amounts as Amounts
+from jaxchemo.inference.observations import AtPoints as AtPoints
+from jaxchemo.inference.observations import Bins as Bins
+from jaxchemo.inference.observations import Front as Front
+from jaxchemo.inference.observations import Moments as Moments
 from jaxchemo.inference.posterior import Posterior as Posterior
 from jaxchemo.inference.posterior import Prediction as Prediction
 from jaxchemo.inference.priors import AbstractPrior as AbstractPrior

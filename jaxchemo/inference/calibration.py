@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -141,16 +142,11 @@ def calibrate(
     return Calibration(posterior.labels, ranks, joint, dict(Counter(filter(None, reasons))))
 
 
-def simulated(posterior: Posterior, predicted: Array, key: PRNGKeyArray) -> Posterior:
+def simulated(posterior: Posterior, predicted: Any, key: PRNGKeyArray) -> Posterior:
     """The same, of data drawn about a prediction."""
-    leaves, structure = jax.tree.flatten(predicted)
-    keys = structure.unflatten(jax.random.split(key, len(leaves)))
-
-    def drawn(predicted: Array, there: Array, key: PRNGKeyArray) -> Array:
-        # Of NaN no count can be drawn.
-        return jnp.where(there, posterior.noise.draw(key, jnp.nan_to_num(predicted)), 0)
-
-    return eqx.tree_at(lambda each: each.data, posterior, jax.tree.map(drawn, predicted, posterior.observed, keys))
+    # Of NaN, which a run that fails predicts, no count can be drawn.
+    data = posterior.drawn(key, jax.tree.map(jnp.nan_to_num, predicted))
+    return eqx.tree_at(lambda each: each.data, posterior, data)
 
 
 class _Trial(eqx.Module):

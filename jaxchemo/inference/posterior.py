@@ -8,8 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo.inference.noise import AbstractNoise
@@ -45,7 +44,8 @@ class Posterior(eqx.Module):
     - `predict`: a `Simulation`, or any function from parameters by name (and an adjoint, which it may ignore) to a
       prediction and one of `RESULTS`.
     - `data`: measured, of the structure and shapes of the prediction.
-    - `noise`: of the data: `Gaussian(std)`, `Poisson(exposure)` or `NegativeBinomial(size, exposure)`.
+    - `noise`: of the data: `Gaussian(std)`, `Poisson(exposure)` or `NegativeBinomial(size, exposure)`; for data that
+      are several arrays by name, one for all or one for each, by name.
     - `missing`: whether data that are NaN were not measured and count for nothing. By default they are refused.
 
     **Raises:** `ValueError` or `TypeError` for parts that do not fit one another: data of other shapes than the
@@ -64,7 +64,7 @@ class Posterior(eqx.Module):
     priors: tuple[AbstractPrior, ...]
     predict: Prediction
     data: Any
-    noise: AbstractNoise
+    noise: AbstractNoise | dict[str, AbstractNoise]
     observed: Any
 
     def __init__(
@@ -72,7 +72,7 @@ class Posterior(eqx.Module):
         priors: Mapping[str, AbstractPrior],
         predict: Prediction,
         data: Any,
-        noise: AbstractNoise,
+        noise: AbstractNoise | Mapping[str, AbstractNoise],
         *,
         missing: bool = False,
     ):
@@ -84,9 +84,12 @@ class Posterior(eqx.Module):
         if not self.names:
             raise ValueError("`priors` must name at least one unknown, got none.")
         self.predict = _checks.function("predict", predict, "from parameters by name to a prediction and a result")
-        self.noise = _checks.instance("noise", noise, AbstractNoise, "a noise such as Gaussian(0.1)")
         data = jax.tree.map(lambda values: jnp.asarray(values, float), data)
-        _check_measured(data, counts=self.noise.counts, missing=missing)
+        if not jax.tree.leaves(data):
+            raise ValueError("`data` must have at least one number, got none.")
+        self.noise = _noise(noise, data)
+        for kind, values in zip(self._noises(data), jax.tree.leaves(data), strict=True):
+            _check_measured(values, counts=kind.counts, missing=missing)
         self.observed = jax.tree.map(jnp.isfinite, data)
         # A number stands where nothing was measured, so that no NaN gets into derivatives.
         self.data = jax.tree.map(lambda values, there: jnp.where(there, values, 0), data, self.observed)
@@ -153,12 +156,30 @@ class Posterior(eqx.Module):
         if shapes[0] != shapes[1]:
             raise ValueError(f"`data` has the shapes {shapes[1]}, but {shapes[0]} are predicted.")
 
-        def of(predicted: Array, data: Array, there: Array) -> Array:
+        def of(noise: AbstractNoise, predicted: Array, data: Array, there: Array) -> Array:
             # Where nothing was measured the prediction may be anything, also what makes no residual.
             safe = jnp.where(there, predicted, 1)
-            return jnp.where(there, self.noise.residuals(safe, data), 0)
+            return jnp.where(there, noise.residuals(safe, data), 0).ravel()
 
-        return ravel_pytree(jax.tree.map(of, predicted, self.data, self.observed))[0]
+        leaves = map(jax.tree.leaves, (predicted, self.data, self.observed))
+        return jnp.concatenate(list(map(of, self._noises(self.data), *leaves)))
+
+    def drawn(self, key: PRNGKeyArray, predicted: Any) -> Any:
+        """Data at random, of what is predicted; zero where nothing was measured.
+
+        **Arguments:**
+
+        - `key`: random key.
+        - `predicted`: of the structure and shapes of the data.
+        """
+        leaves, structure = jax.tree.flatten(predicted)
+        there = jax.tree.leaves(self.observed)
+        keys = jax.random.split(key, len(leaves))
+        drawn = [
+            jnp.where(seen, noise.draw(key, jnp.where(seen, leaf, 1)), 0)
+            for noise, key, leaf, seen in zip(self._noises(self.data), keys, leaves, there, strict=True)
+        ]
+        return jax.tree.unflatten(structure, drawn)
 
     def log_density(self, z: Float[Array, " p"]) -> Float[Array, ""]:
         """Log density of z after the data, up to a constant: minus infinity where a run did not go well."""
@@ -173,21 +194,36 @@ class Posterior(eqx.Module):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def _noises(self, data: Any) -> list[AbstractNoise]:
+        """The noise of each array of the data, in the order of its leaves."""
+        if isinstance(self.noise, AbstractNoise):
+            return [self.noise] * len(jax.tree.leaves(data))
+        return [self.noise[name] for name in sorted(data) for _ in jax.tree.leaves(data[name])]
+
     def _cut(self, z: Float[Array, " p"]) -> list[Array]:
         shapes = [prior.shape for prior in self.priors]
         ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(jnp.split(z, ends), shapes, strict=True)]
 
 
-def _check_measured(data: Any, *, counts: bool, missing: bool) -> None:
-    leaves: list[Array] = jax.tree.leaves(data)
-    if not leaves or not sum(leaf.size for leaf in leaves):
-        raise ValueError("`data` must have at least one number, got none.")
-    for leaf in leaves:
-        if not _checks.is_concrete(leaf):
-            continue
-        values = np.asarray(leaf)
-        if np.isinf(values).any() or (np.isnan(values).any() and not missing):
-            raise ValueError("`data` must be finite: `missing=True` leaves out what is NaN, and was not measured.")
-        if counts and (values[~np.isnan(values)] < 0).any():
-            raise ValueError("`data` must not be negative, as they are counts: Gaussian(std) takes any numbers.")
+def _noise(noise: AbstractNoise | Mapping[str, AbstractNoise], data: Any) -> AbstractNoise | dict[str, AbstractNoise]:
+    """One for all data, or one for each of several by name."""
+    what = "a noise such as Gaussian(0.1)"
+    if not isinstance(noise, Mapping):
+        return _checks.instance("noise", noise, AbstractNoise, what)
+    if not isinstance(data, Mapping) or set(data) != set(noise):
+        there = _checks.listed(data) if isinstance(data, Mapping) else "one array"
+        raise ValueError(f"`noise` has the names {_checks.listed(noise)}, but `data` has {there}.")
+    return {name: _checks.instance(f"noise[{name!r}]", noise[name], AbstractNoise, what) for name in noise}
+
+
+def _check_measured(values: Array, *, counts: bool, missing: bool) -> None:
+    if not values.size:
+        raise ValueError("`data` must have at least one number in each array, got none.")
+    if not _checks.is_concrete(values):
+        return
+    known = np.asarray(values)
+    if np.isinf(known).any() or (np.isnan(known).any() and not missing):
+        raise ValueError("`data` must be finite: `missing=True` leaves out what is NaN, and was not measured.")
+    if counts and (known[~np.isnan(known)] < 0).any():
+        raise ValueError("`data` must not be negative, as they are counts: Gaussian(std) takes any numbers.")

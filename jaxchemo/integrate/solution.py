@@ -122,7 +122,7 @@ class Solution(eqx.Module):
         if points.shape[-1:] != (self.domain.ndim,):
             raise ValueError(f"`x` must be points (..., {self.domain.ndim}), got the shape {points.shape}.")
         flat, grid = points.reshape(-1, self.domain.ndim), self.domain
-        return jax.tree.map(lambda values: _between(values, flat, grid).reshape(points.shape[:-1]), field)
+        return jax.tree.map(lambda values: between(values, flat, grid).reshape(points.shape[:-1]), field)
 
     def _frame(self, t: ArrayLike) -> Snapshot:
         """What was saved at a time."""
@@ -154,7 +154,7 @@ def bare(domain: AbstractGrid | FreeSpace) -> AbstractGrid | FreeSpace:
     return domain
 
 
-def _between(field: Array, x: Array, domain: AbstractGrid) -> Array:
+def between(field: Float[Array, "*shape"], x: Float[Array, "n d"], domain: AbstractGrid) -> Float[Array, " n"]:
     """A field between cell centres, linear along each axis; it is constant from the last of them to a wall."""
     if isinstance(domain, Grid):
         return gather(field, tuple(x.T.astype(field.dtype)), domain, 1)[0]
