@@ -72,7 +72,7 @@ class AtPoints(AbstractObservation):
         given = _checks.real("points", points, arrays=True)
         given = given[:, None] if given.ndim == axes == 1 else given
         if given.ndim != 2 or given.shape[1] != axes:
-            raise ValueError(f"`points` must have the shape (n, {axes}), got {jnp.shape(points)}.")
+            raise ValueError(f"`points` must have the shape (n, {axes}), got {np.shape(points)}.")
         lower, upper = (domain.lower, domain.upper) if isinstance(domain, Grid) else ((0.0,), (domain.radius,))
         outside = np.any((np.asarray(given) < np.array(lower)) | (np.asarray(given) > np.array(upper)), axis=1)
         if outside.any():
