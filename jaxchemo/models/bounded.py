@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.models.crowding import Room, power
+from jaxchemo.models.schedules import changing
 from jaxchemo.models.sensitivity import AbstractSensitivity, Factor
 
 
@@ -75,7 +76,7 @@ class Saturating(AbstractSensitivity):
 
     def __init__(self, law: AbstractSensitivity, half: ArrayLike = 1.0, power: ArrayLike = 2.0):
         self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.half = _checks.positive("half", half)
+        self.half = changing(_checks.positive, "half", half)
         self.power = _checks.positive("power", power)
 
     def potential(self, signal):
@@ -115,7 +116,7 @@ class FluxLimited(AbstractSensitivity):
 
     def __init__(self, law: AbstractSensitivity, speed: ArrayLike):
         self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.speed = _checks.positive("speed", speed)
+        self.speed = changing(_checks.positive, "speed", speed)
 
     def potential(self, signal):
         return self.law.potential(signal)
@@ -157,8 +158,8 @@ class HillGradient(AbstractSensitivity):
     power: Float[Array, ""]
 
     def __init__(self, speed: ArrayLike, half: ArrayLike, power: ArrayLike = 1.0):
-        self.speed = _checks.real("speed", speed)
-        self.half = _checks.positive("half", half)
+        self.speed = changing(_checks.real, "speed", speed)
+        self.half = changing(_checks.positive, "half", half)
         self.power = _checks.require(
             "power",
             _checks.positive("power", power),

@@ -9,6 +9,7 @@ from jaxchemo.models.bounded import Saturating, VolumeFilling
 from jaxchemo.models.crowding import SpaceFilling
 from jaxchemo.models.kinetics import AbstractGrowth, Consumption, Logistic, Production, Sum, Uptake
 from jaxchemo.models.model import Model, Signal, Species
+from jaxchemo.models.schedules import changing
 from jaxchemo.models.sensitivity import AbstractSensitivity, Linear, Logarithmic
 
 
@@ -38,7 +39,7 @@ def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, cons
     """
     return Model(
         species={"rho": Species(mobility, taxis={"c": law_of(sensitivity)})},
-        signals={"c": Signal(Consumption("rho", _checks.non_negative("consumption", consumption, arrays=True)))},
+        signals={"c": Signal(Consumption("rho", changing(_checks.non_negative, "consumption", consumption, arrays=True)))},
     )
 
 
@@ -60,7 +61,7 @@ def log_consumption(mobility: ArrayLike, sensitivity: ArrayLike, consumption: Ar
 
     **Source:** Keller and Segel (1971); Levine and Sleeman (1997) for this form of consumption.
     """
-    return phks(mobility, Logarithmic(_checks.real("sensitivity", sensitivity)), consumption)
+    return phks(mobility, Logarithmic(changing(_checks.real, "sensitivity", sensitivity)), consumption)
 
 
 def keller_segel(
@@ -129,7 +130,7 @@ def logistic_chemotaxis(
 
     **Source:** the chemotaxis preset of VisualPDE's documentation, whose defaults these are.
     """
-    law = Saturating(Linear(_checks.real("sensitivity", sensitivity)))
+    law = Saturating(Linear(changing(_checks.real, "sensitivity", sensitivity)))
     return keller_segel(mobility, law, 1.0, decay, diffusivity, growth=Logistic(1.0))
 
 
@@ -211,11 +212,11 @@ def travelling_band(
             f"{sensitivity!r}."
         )
     names = [f"rho_{k + 1}" for k in range(len(mobilities))] if kinds[0] else ["rho"]
-    consumption = _checks.non_negative("consumption", consumption, arrays=True)
+    consumption = changing(_checks.non_negative, "consumption", consumption, arrays=True)
     eaten = Sum(*(Uptake(name, consumption, half) for name in names))
     return Model(
         species={
-            name: Species(mobility, {"c": Logarithmic(_checks.real("sensitivity", chi), offset)})
+            name: Species(mobility, {"c": Logarithmic(changing(_checks.real, "sensitivity", chi), offset)})
             for name, mobility, chi in zip(names, mobilities, sensitivities, strict=True)
         },
         signals={"c": Signal(eaten if kinds[0] else eaten.parts[0], diffusivity)},
@@ -226,13 +227,13 @@ def law_of(sensitivity: ArrayLike | AbstractSensitivity, name: str = "sensitivit
     """A law as it is; a number is the chi of the linear one."""
     if isinstance(sensitivity, AbstractSensitivity):
         return sensitivity
-    return Linear(_checks.real(name, sensitivity))
+    return Linear(changing(_checks.real, name, sensitivity))
 
 
 def secretion(species: str, production: ArrayLike, decay: ArrayLike) -> Production:
     """Production and decay by the arguments of a named model."""
     return Production(
         species,
-        _checks.non_negative("production", production, arrays=True),
-        _checks.non_negative("decay", decay, arrays=True),
+        changing(_checks.non_negative, "production", production, arrays=True),
+        changing(_checks.non_negative, "decay", decay, arrays=True),
     )

@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo.models.schedules import changing
 
 Factor: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."] | float]
 """A factor on the drift [dimensionless]: one value for each that it is given, or one number for all."""
@@ -71,7 +72,7 @@ class Linear(AbstractSensitivity):
     chi: Float[Array, ""]
 
     def __init__(self, chi: ArrayLike):
-        self.chi = _checks.real("chi", chi)
+        self.chi = changing(_checks.real, "chi", chi)
 
     def potential(self, signal):
         return self.chi * signal
@@ -99,8 +100,8 @@ class Logarithmic(AbstractSensitivity):
     offset: Float[Array, ""]
 
     def __init__(self, chi: ArrayLike, offset: ArrayLike = 0.0):
-        self.chi = _checks.real("chi", chi)
-        self.offset = _checks.non_negative("offset", offset)
+        self.chi = changing(_checks.real, "chi", chi)
+        self.offset = changing(_checks.non_negative, "offset", offset)
 
     def potential(self, signal):
         return self.chi * jnp.log(signal + self.offset)
@@ -127,8 +128,8 @@ class Receptor(AbstractSensitivity):
     dissociation: Float[Array, ""]
 
     def __init__(self, chi: ArrayLike, dissociation: ArrayLike):
-        self.chi = _checks.real("chi", chi)
-        self.dissociation = _checks.positive("dissociation", dissociation)
+        self.chi = changing(_checks.real, "chi", chi)
+        self.dissociation = changing(_checks.positive, "dissociation", dissociation)
 
     def potential(self, signal):
         return self.chi * signal / (self.dissociation + signal)
@@ -158,7 +159,7 @@ class LogWindow(AbstractSensitivity):
     active: Float[Array, ""]
 
     def __init__(self, chi: ArrayLike, inactive: ArrayLike, active: ArrayLike):
-        self.chi = _checks.real("chi", chi)
+        self.chi = changing(_checks.real, "chi", chi)
         self.inactive = _checks.positive("inactive", inactive)
         self.active = _checks.require(
             "active",
