@@ -1,20 +1,17 @@
-"""Measured scratch assays: Fisher's equation, the porous Fisher equation and one with a delay, and what tells them apart.
+"""Measured scratch assays: Fisher's equation, the porous Fisher equation, one with a delay, and what tells them apart.
 
 `--data FOLDER` holds CSV files as Jin et al. published theirs (2016, J. Theor. Biol. 390): a row for each `Position`
 [um] and `Time` [h], with `AvgDens` or `Dens1`, `Dens2`, ... [cells / um^2], and, for the likelihood of the counts
 themselves, `Num_Cells1`, `Num_Cells2`, ... Rows may lack, and columns stand in any order.
 
-The measure is that of Lagergren et al. (2020, PLOS Comput. Biol. 16, e1008462, and its code): the mean over all times of
-`(u - data)^2 max(u, 1)^-0.4` in cells / mm^2, where the first time is the initial condition, so that its residuals are
-zero, and the first position is left out, data and domain. Their numbers for 12,000, 16,000 and 20,000 cells: Fisher
-557.3, 619.1, 964.2; porous Fisher 540.3, 566.9, 928.4; delay 317.2, 393.2, 386.5. They fixed the capacity at 1,700 cells
-/ mm^2, which is an unknown here; `--keep-first` takes all positions.
+The measure is that of Lagergren et al. (2020, PLOS Comput. Biol. 16, e1008462, and its code): the mean over all times
+of `(u - data)^2 max(u, 1)^-0.4` in cells / mm^2, where the first time is the initial condition, so that its residuals
+are zero, and the first position is left out, data and domain. Their numbers for 12,000, 16,000 and 20,000 cells: Fisher
+557.3, 619.1, 964.2; porous Fisher 540.3, 566.9, 928.4; delay 317.2, 393.2, 386.5. They fixed the capacity at 1,700
+cells / mm^2, which is an unknown here. `--keep-first` takes all positions.
 """
 
 import argparse
-import csv
-import dataclasses
-import re
 import sys
 import time
 import warnings
@@ -27,6 +24,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _scratch_data import Measured, read
 from jaxtyping import Array, Float
 from scipy.optimize import minimize_scalar
 
@@ -47,83 +45,9 @@ from jaxchemo.inference import (
 )
 from jaxchemo.models import DensityDependent, Logistic, Model, PowerLaw, Sigmoid, Species
 
-CELLS = 2  # of the grid, for each position
-FASTEST = 5e-3  # mobility that the time step is made for [mm^2 / h]: ten times what cells of such assays have
+CELLS = 1  # of the grid, for each position; the shift that this makes is in the table
+FASTEST = 2e-2  # mobility that the time step is made for [mm^2 / h]: that of random starts in the densest places
 SIZES = (1.0, 1e4)  # of the negative binomial noise
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """A scratch assay: evenly spaced positions [mm], times [h], mean densities `(t, x)` [cells / mm^2].
-
-    `counts` are those of each replicate `(r, t, x)` and `area` is what was counted for one [mm^2], where known. What was
-    not measured is NaN.
-    """
-
-    name: str
-    x: np.ndarray
-    t: np.ndarray
-    density: np.ndarray
-    counts: np.ndarray | None
-    area: float
-
-    def after(self, skipped: int) -> "Measured":
-        """The same without its first positions."""
-        counts = None if self.counts is None else self.counts[..., skipped:]
-        return dataclasses.replace(self, x=self.x[skipped:], density=self.density[:, skipped:], counts=counts)
-
-    @property
-    def width(self) -> float:
-        """Of the strip that is counted at a position [mm]."""
-        return float(self.x[1] - self.x[0])
-
-
-def read(path: Path) -> Measured:
-    """A CSV file. **Raises:** `ValueError` that names the file and what it lacks."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [{str(k).strip(): v for k, v in row.items()} for row in csv.DictReader(file)]
-    columns = list(rows[0]) if rows else []
-    each = [name for name in columns if re.fullmatch(r"Dens\d+", name)]
-    mean = ["AvgDens"] if "AvgDens" in columns else each
-    if lacking := [name for name in ("Position", "Time") if name not in columns] + ([] if mean else ["AvgDens"]):
-        raise ValueError(f"{path.name} has no column {', '.join(lacking)}, but {', '.join(columns) or 'no row'}.")
-
-    def column(name: str) -> np.ndarray:
-        try:
-            return np.array([float(row[name]) if (row[name] or "").strip() else np.nan for row in rows])
-        except ValueError as error:
-            raise ValueError(f"{path.name}: column {name} has what is no number ({error}).") from error
-
-    x, t = column("Position"), column("Time")
-    if np.isnan(x).any() or np.isnan(t).any():
-        raise ValueError(f"{path.name}: a row has no Position or no Time.")
-    xs, ts = np.unique(x), np.unique(t)
-    if xs.size < 3 or ts.size < 2:
-        raise ValueError(f"{path.name} has {xs.size} positions and {ts.size} times: at least 3 and 2 are needed.")
-    step = np.diff(xs).min()
-    k = np.rint((x - xs[0]) / step).astype(int)
-    if np.abs(x - xs[0] - k * step).max() > 0.05 * step:
-        raise ValueError(f"{path.name}: the positions are not evenly spaced, by {step:g} um.")
-    n = np.searchsorted(ts, t)
-    if np.unique(n * (k.max() + 1) + k).size < len(rows):
-        raise ValueError(f"{path.name} has several rows for one position and time.")
-
-    def table(values: np.ndarray) -> np.ndarray:
-        made = np.full((ts.size, k.max() + 1), np.nan)
-        made[n, k] = values
-        return made
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no replicate is NaN, as it should be
-        density = 1e6 * table(np.nanmean([column(name) for name in mean], axis=0))
-    if np.isnan(density[0]).any():
-        raise ValueError(f"{path.name}: a density at the first time is missing, which is the initial condition.")
-    counted = [name.replace("Dens", "Num_Cells") for name in each]
-    pairs = [(column(c), column(d)) for c, d in zip(counted, each, strict=True) if c in columns]
-    counts = np.stack([table(c) for c, _ in pairs]) if pairs else None
-    ratios = np.concatenate([c[d > 0] / d[d > 0] for c, d in pairs]) if pairs else np.array([np.nan])
-    x_mm = (xs[0] + step * np.arange(k.max() + 1)) / 1000
-    return Measured(path.stem, x_mm, ts, density, counts, float(np.nanmedian(ratios)) / 1e6)
 
 
 class Partly(eqx.Module):
@@ -142,7 +66,7 @@ def fisher(p: Mapping[str, Any], scale: Array) -> Species:
 
 
 def porous(p: Mapping[str, Any], scale: Array) -> Species:
-    """Mobility `D (u / scale)^m`. At a density amid the data it is known without the power, at the capacity it is not."""
+    """Mobility `D (u / scale)^m`: amid the data D is known without the power, at the capacity it is not."""
     growth = Logistic(p["growth"], p["capacity"])
     return Species(p["mobility"], growth=growth, motility=PowerLaw(p["power"], scale))
 
@@ -177,7 +101,7 @@ def priors(names: tuple[str, ...], data: Measured) -> dict[str, AbstractPrior]:
 
 
 class Assay(eqx.Module):
-    """From unknowns to the problem. A module, so that its arrays are data: all files of one shape share compiled code."""
+    """From unknowns to the problem. A module with arrays for leaves, so that files of one shape share compiled code."""
 
     cells: Callable[[Mapping[str, Any], Array], Species]
     grid: jc.Grid
@@ -244,13 +168,13 @@ def least_squares(law: str, data: Measured, starts: int) -> tuple[dict[str, Any]
 
     guess = 0.1 * float(np.nanmean(data.density)) ** 0.8  # errors of a tenth
     problem = posterior(guess)
-    clock = time.perf_counter()
+    clock = time.process_time()  # of the processors: others may be at work
     fits = [fit(problem, progress=False)]
-    compiled, clock = time.perf_counter() - clock, time.perf_counter()
+    compiled, clock = time.process_time() - clock, time.process_time()
     for key in jax.random.split(jax.random.key(0), starts):
         z = jax.random.normal(key, (problem.size,))
         fits.append(fit(problem, problem.parameters(z), progress=False))
-    seconds = time.perf_counter() - clock
+    seconds = time.process_time() - clock
     best = min(fits, key=lambda each: each.cost)
     number, later = int(np.isfinite(data.density[1:]).sum()), best.chi_square * guess**2
     # Over all times, at the first of which the residuals are zero.
@@ -268,11 +192,12 @@ def least_squares(law: str, data: Measured, starts: int) -> tuple[dict[str, Any]
         "AIC": number * np.log(later) + 2 * unknowns,
         "BIC": number * np.log(later) + np.log(number) * unknowns,
         "simulations": float(np.mean([each.simulations for each in fits[1:]])),
-        "first [s]": compiled,
-        "starts [s]": seconds,
+        "first [cpu s]": compiled,
+        "starts [cpu s]": seconds,
     }
     scale = float(np.sqrt(later * number / (number - problem.size)))
-    return row | {"measures": measures}, fit(posterior(scale), best.parameters, progress=False)
+    outcomes = [{"measure": m, "reason": each.reason} for m, each in zip(measures, fits[1:], strict=True)]
+    return row | {"outcomes": outcomes}, fit(posterior(scale), best.parameters, progress=False)
 
 
 def counted(law: str, data: Measured, near: Mapping[str, Any]) -> tuple[dict[str, Any], Fit]:
@@ -313,7 +238,7 @@ def counted(law: str, data: Measured, near: Mapping[str, Any]) -> tuple[dict[str
     return row, best
 
 
-def known(name: str, law: str, noise: str, found: Fit, finer: Simulation | None = None) -> list[dict[str, Any]]:
+def intervals(name: str, law: str, noise: str, found: Fit, finer: Simulation | None = None) -> list[dict[str, Any]]:
     """A row for each unknown: its value, its 90% interval, and by how much the grid shifts it."""
     if not found.converged:
         print(f"{name}, {law}, {noise}: no intervals, as {found.reason}.")
@@ -361,11 +286,11 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, list[dict[str, A
         row, fits[law] = least_squares(law, data, 2 if options.quick else 10)
         rows["least squares"].append(row)
         finer = simulation(law, data, data.density[0], 2 * CELLS)
-        rows["unknowns"] += known(data.name, law, "weighted", fits[law], finer)
+        rows["unknowns"] += intervals(data.name, law, "weighted", fits[law], finer)
         if data.counts is not None:
             row, found = counted(law, data, fits[law].parameters)
             rows["counts"].append(row)
-            rows["unknowns"] += known(data.name, law, "counts", found)
+            rows["unknowns"] += intervals(data.name, law, "counts", found)
     figure(data, fits, options.out / f"scratch_assay.{data.name}.png")
     return rows
 
@@ -397,7 +322,9 @@ def main() -> None:
         _report.table(
             f"Scratch assays, {title}", [{k: v for k, v in row.items() if not isinstance(v, list)} for row in made]
         )
-    _report.save(options, "scratch_assay", {"first position": options.keep_first, **tables})
+    _report.save(
+        options, "scratch_assay", {"positions": "all" if options.keep_first else "without the first", **tables}
+    )
     if refused:
         sys.exit(1)
 

@@ -23,7 +23,7 @@ def number(value: Any) -> str:
     if value is None:
         return "0"
     if isinstance(value, Shown):  # a schedule, which stands for a number
-        return value.describe()
+        return str(value)
     if not is_concrete(value):
         return "?"
     array = np.asarray(value)

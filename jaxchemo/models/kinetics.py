@@ -16,7 +16,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
 from jaxchemo._types import Fields
-from jaxchemo.models.schedules import changing
+from jaxchemo.models.schedules import Number, changing
 
 
 class AbstractKinetics(Shown):
@@ -58,7 +58,7 @@ class Consumption(AbstractKinetics):
     species: str = eqx.field(static=True)
     rate: Float[Array, ""]
 
-    def __init__(self, species: str, rate: ArrayLike = 1.0):
+    def __init__(self, species: str, rate: Number = 1.0):
         self.species = _checks.instance("species", species, str, "the name of a species")
         self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
 
@@ -92,7 +92,7 @@ class Production(AbstractKinetics):
     rate: Float[Array, ""]
     decay: Float[Array, ""]
 
-    def __init__(self, species: str, rate: ArrayLike = 1.0, decay: ArrayLike = 0.0):
+    def __init__(self, species: str, rate: Number = 1.0, decay: Number = 0.0):
         self.species = _checks.instance("species", species, str, "the name of a species")
         self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
         self.decay = changing(_checks.non_negative, "decay", decay, arrays=True)
@@ -132,9 +132,7 @@ class Uptake(AbstractKinetics):
     half: Float[Array, ""]
     limited_by: dict[str, Float[Array, ""]]
 
-    def __init__(
-        self, species: str, rate: ArrayLike, half: ArrayLike, limited_by: Mapping[str, ArrayLike] | None = None
-    ):
+    def __init__(self, species: str, rate: Number, half: Number, limited_by: Mapping[str, Number] | None = None):
         self.species = _checks.instance("species", species, str, "the name of a species")
         self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
         self.half = changing(_checks.non_negative, "half", half, arrays=True)
@@ -168,7 +166,7 @@ class Decay(AbstractKinetics):
 
     rate: Float[Array, ""]
 
-    def __init__(self, rate: ArrayLike = 1.0):
+    def __init__(self, rate: Number = 1.0):
         self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
 
     def production(self, densities, signals, name):
@@ -198,7 +196,7 @@ class Degradation(AbstractKinetics):
     enzyme: str = eqx.field(static=True)
     rate: Float[Array, ""]
 
-    def __init__(self, enzyme: str, rate: ArrayLike = 1.0):
+    def __init__(self, enzyme: str, rate: Number = 1.0):
         self.enzyme = _checks.instance("enzyme", enzyme, str, "the name of a signal")
         self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
 
@@ -271,7 +269,7 @@ class Logistic(AbstractGrowth):
     speed: Float[Array, ""]
     capacity: Float[Array, ""]
 
-    def __init__(self, speed: ArrayLike, capacity: ArrayLike = 1.0):
+    def __init__(self, speed: Number, capacity: Number = 1.0):
         self.speed = changing(_checks.non_negative, "speed", speed, arrays=True)
         self.capacity = changing(_checks.positive, "capacity", capacity, arrays=True)
 
@@ -301,7 +299,7 @@ class Allee(AbstractGrowth):
     threshold: Float[Array, ""]
     capacity: Float[Array, ""]
 
-    def __init__(self, speed: ArrayLike, threshold: ArrayLike, capacity: ArrayLike = 1.0):
+    def __init__(self, speed: Number, threshold: ArrayLike, capacity: ArrayLike = 1.0):
         self.speed = changing(_checks.non_negative, "speed", speed, arrays=True)
         self.threshold = _checks.positive("threshold", threshold, arrays=True)
         self.capacity = _checks.require(
@@ -340,7 +338,7 @@ class Monod(AbstractGrowth):
     speed: Float[Array, ""]
     halves: dict[str, Float[Array, ""]]
 
-    def __init__(self, nutrient: str | Mapping[str, ArrayLike], speed: ArrayLike, half: ArrayLike | None = None):
+    def __init__(self, nutrient: str | Mapping[str, Number], speed: Number, half: Number | None = None):
         if isinstance(nutrient, str) == (half is None):
             raise ValueError("`half` belongs to one nutrient; for several give a dict, such as {'n': 0.1, 'o': 0.2}.")
         self.speed = changing(_checks.non_negative, "speed", speed, arrays=True)
@@ -349,7 +347,8 @@ class Monod(AbstractGrowth):
         else:
             several = _checks.mapping("nutrient", nutrient, "concentrations, or one name")
             self.halves = {
-                name: changing(_checks.positive, f"nutrient[{name!r}]", value, arrays=True) for name, value in several.items()
+                name: changing(_checks.positive, f"nutrient[{name!r}]", value, arrays=True)
+                for name, value in several.items()
             }
 
     @property

@@ -16,7 +16,7 @@ from jaxchemo._types import Fields
 from jaxchemo.features import Feature
 from jaxchemo.models.crowding import AbstractMotility
 from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Production
-from jaxchemo.models.schedules import at, changing, schedules
+from jaxchemo.models.schedules import Number, at, changing, schedules
 from jaxchemo.models.sensitivity import AbstractSensitivity, Linear
 
 
@@ -45,7 +45,7 @@ class Species(Shown):
 
     def __init__(
         self,
-        mobility: ArrayLike,
+        mobility: Number,
         taxis: Mapping[str, AbstractSensitivity] | None = None,
         growth: AbstractGrowth | None = None,
         motility: AbstractMotility | None = None,
@@ -112,8 +112,8 @@ class Signal(Shown):
     def __init__(
         self,
         kinetics: AbstractKinetics | None = None,
-        diffusivity: ArrayLike = 0.0,
-        relaxation: ArrayLike = 1.0,
+        diffusivity: Number = 0.0,
+        relaxation: Number = 1.0,
     ):
         self.kinetics = _checks.instance("kinetics", kinetics, (AbstractKinetics, type(None)), "kinetics or None")
         # Zero changes the kind of equation, not only a number in it: so it is part of the structure.

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -38,6 +38,9 @@ class AbstractSchedule(Shown):
     @abc.abstractmethod
     def describe(self) -> str:
         """The number in words of the model's equations, as a function of t."""
+
+    def __str__(self) -> str:
+        return self.describe()
 
 
 class Sigmoid(AbstractSchedule):
@@ -126,7 +129,8 @@ class PiecewiseLinear(AbstractSchedule):
     def describe(self):
         if self.times.size > 4:
             return f"f(t)[{number(self.values[0])} to {number(self.values[-1])}]"
-        return "f(t)[" + ", ".join(f"{number(v)} at {number(t)}" for t, v in zip(self.times, self.values, strict=True)) + "]"
+        corners = zip(self.values, self.times, strict=True)
+        return f"f(t)[{', '.join(f'{number(value)} at {number(t)}' for value, t in corners)}]"
 
 
 class Course(AbstractSchedule):
@@ -162,6 +166,10 @@ class Course(AbstractSchedule):
         return f"{called(self.function)}(t)"
 
 
+Number: TypeAlias = ArrayLike | AbstractSchedule
+"""What most laws take: a number, or one that changes in time."""
+
+
 def is_schedule(part: Any) -> bool:
     """Whether a part of a model is a number that changes in time."""
     return isinstance(part, AbstractSchedule)
@@ -192,8 +200,8 @@ def changing(check: Callable[..., Array], name: str, value: Any, **options: Any)
 
 
 def _several(name: str, given: Any) -> Array:
-    array = jnp.stack([_checks.real(name, one) for one in given]) if isinstance(given, list | tuple) and given else given
-    array = _checks.real(name, array, arrays=True)
+    one_by_one = isinstance(given, list | tuple) and given  # some of them may be traced
+    array = _checks.real(name, jnp.stack([_checks.real(name, n) for n in given]) if one_by_one else given, arrays=True)
     if array.ndim != 1 or array.size < 2:
         raise ValueError(f"`{name}` must be two or more numbers, got {given!r}.")
     return array

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
-from jaxchemo.models.schedules import changing
+from jaxchemo.models.schedules import Number, changing
 
 Factor: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."] | float]
 """A factor on the drift [dimensionless]: one value for each that it is given, or one number for all."""
@@ -71,7 +71,7 @@ class Linear(AbstractSensitivity):
 
     chi: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike):
+    def __init__(self, chi: Number):
         self.chi = changing(_checks.real, "chi", chi)
 
     def potential(self, signal):
@@ -99,7 +99,7 @@ class Logarithmic(AbstractSensitivity):
     chi: Float[Array, ""]
     offset: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike, offset: ArrayLike = 0.0):
+    def __init__(self, chi: Number, offset: Number = 0.0):
         self.chi = changing(_checks.real, "chi", chi)
         self.offset = changing(_checks.non_negative, "offset", offset)
 
@@ -127,7 +127,7 @@ class Receptor(AbstractSensitivity):
     chi: Float[Array, ""]
     dissociation: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike, dissociation: ArrayLike):
+    def __init__(self, chi: Number, dissociation: Number):
         self.chi = changing(_checks.real, "chi", chi)
         self.dissociation = changing(_checks.positive, "dissociation", dissociation)
 
@@ -158,7 +158,7 @@ class LogWindow(AbstractSensitivity):
     inactive: Float[Array, ""]
     active: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike, inactive: ArrayLike, active: ArrayLike):
+    def __init__(self, chi: Number, inactive: ArrayLike, active: ArrayLike):
         self.chi = changing(_checks.real, "chi", chi)
         self.inactive = _checks.positive("inactive", inactive)
         self.active = _checks.require(

@@ -1,4 +1,4 @@
-"""Finite volumes with numbers that change in time: exact solutions, orders, masses, gradients, and what a step may be."""
+"""Finite volumes with numbers that change in time: exact solutions, orders, masses, gradients, advice on the step."""
 
 import itertools
 
