@@ -285,6 +285,7 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, list[dict[str, A
     for law in LAWS:
         row, fits[law] = least_squares(law, data, 2 if options.quick else 10)
         rows["least squares"].append(row)
+        print(f"{data.name}, {law}: measure {row['measure']:.1f}", flush=True)
         finer = simulation(law, data, data.density[0], 2 * CELLS)
         rows["unknowns"] += intervals(data.name, law, "weighted", fits[law], finer)
         if data.counts is not None:
