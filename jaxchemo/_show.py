@@ -22,6 +22,8 @@ def number(value: Any) -> str:
     """A float leaf as a reader wants to see it: its value where it has one, unless that would fill the page."""
     if value is None:
         return "0"
+    if isinstance(value, Shown):  # a schedule, which stands for a number
+        return str(value)
     if not is_concrete(value):
         return "?"
     array = np.asarray(value)

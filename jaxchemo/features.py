@@ -30,6 +30,7 @@ class Feature(enum.Enum):
     DIFFUSING_SIGNALS = "signals that diffuse in time"
     SLAVED_SIGNALS = "signals that follow the densities at once"
     OTHER_KINETICS = "signals that decay, or are changed other than by production"
+    SCHEDULES = "numbers that change in time"
     MEMORY = "swimmers that remember"
     TUMBLE_DURATION = "tumbles that take time"
     SPEED_SPREAD = "speeds that differ between swimmers"
@@ -60,6 +61,7 @@ _OF_DOMAIN = frozenset(list(Feature)[list(Feature).index(Feature.BOX) :])
 
 _ADVICE = {
     Feature.SWIMMERS: "`model.to_keller_segel()` makes a model of densities of them",
+    Feature.SCHEDULES: "`model.at(t)` has the numbers of one time",
     Feature.MEMORY: "`model.to_keller_segel()` makes a model of densities of them",
     Feature.WALLS: "`boundary=Periodic()` has none",
     Feature.SUPPLYING_WALLS: "a wall that holds 0 absorbs cells",

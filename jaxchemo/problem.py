@@ -159,6 +159,7 @@ def _by_name(
 
 def _check_rates(model: AbstractModel, grid: AbstractGrid | FreeSpace) -> None:
     """Refuses kinetics and growth whose numbers are for other cells than those of the grid."""
+    model = model.at(0.0)
     if isinstance(model, Model) and any(kind.mobility.ndim for kind in model.species.values()):
         return  # a batch of models, for jax.vmap; `solve` refuses it outside of that
     shape = grid.shape if isinstance(grid, AbstractGrid) else ()
@@ -212,7 +213,7 @@ def _check_walls(model: AbstractModel, grid: AbstractGrid) -> None:
 
 def _check_sensed(model: Model, signal: Mapping[str, AbstractInitial], grid: AbstractGrid) -> None:
     """Refuses a signal that is zero somewhere, where its logarithm, or another law with no value at zero, is sensed."""
-    for species, kind in model.species.items():
+    for species, kind in model.at(0.0).species.items():
         for name, law in kind.taxis.items():
             at_zero = law.potential(jnp.zeros(()))
             if name not in signal or not _checks.is_concrete(at_zero) or bool(jnp.all(jnp.isfinite(at_zero))):

@@ -221,7 +221,7 @@ def _entropy_numbers(model: Model) -> tuple[Array, Array, Array] | None:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics
-    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and species.only_moves):
+    if not (isinstance(law, Linear) and isinstance(kinetics, Consumption) and species.only_moves) or model.changes:
         return None
     if signal.diffuses or signal.relaxation is None:
         return None
@@ -234,7 +234,7 @@ def _energy_numbers(model: Model) -> dict[str, Array] | None:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics
-    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and species.only_moves):
+    if not (isinstance(law, Linear) and isinstance(kinetics, Production) and species.only_moves) or model.changes:
         return None
     if signal.diffusivity is None:
         return None

@@ -32,9 +32,10 @@ def linearised(model: Model, state: State, k: ArrayLike) -> Float[Array, "n n"]:
     **Returns:** `A` [1 / time], with a row and a column for each equation in time.
 
     **Raises:** `ValueError` if the state lacks a name, or has one too many; where the fluid flows faster at one place
-    than at another, which stretches waves, so that none grows at one rate.
+    than at another, which stretches waves, or a number changes in time, so that none grows at one rate.
     """
     _check_fluid(model, lambda slopes: slopes, "flows faster here than there, which leaves no wave its shape")
+    _check_steady(model)
     names = [*model.species, *model.signals]
     if set(state) != set(names):
         raise ValueError(
@@ -219,13 +220,14 @@ def uniform_state(model: Model, guess: State) -> dict[str, Array]:
     **Returns:** a number by name. Differentiable in the model and in the densities that are kept.
 
     **Raises:** an error of the root finder where there is none near; `ValueError` for a guess of other names, and where
-    the fluid is compressed, which leaves no state uniform.
+    the fluid is compressed, which leaves no state uniform, or a number changes in time.
     """
     import optimistix
 
     _check_fluid(
         model, lambda slopes: jnp.trace(slopes, axis1=1, axis2=2), "is compressed somewhere, so no state stays uniform"
     )
+    _check_steady(model)
     names = [*model.species, *model.signals]
     if set(guess) != set(names):
         raise ValueError(f"`guess` must have a number for {_checks.listed(names)}, got {_checks.listed(guess)}.")
@@ -280,6 +282,12 @@ def _without_derivatives(tree: Any) -> Any:
     """The same numbers, as constants; what is not an array, such as the function of a law, stays as it is."""
     numbers, rest = eqx.partition(tree, eqx.is_array)
     return eqx.combine(jax.lax.stop_gradient(numbers), rest)
+
+
+def _check_steady(model: Model) -> None:
+    """Refuses a model of which a number changes in time: no wave grows at one rate, and no state stays."""
+    if model.changes:
+        raise ValueError("`model` has numbers that change in time: `model.at(t)` has those of one time.")
 
 
 def _check_fluid(model: Model, of: Callable[[Array], Array], what: str) -> None:

@@ -146,7 +146,8 @@ def check_run(problem: Problem, method: AbstractMethod, key: PRNGKeyArray | None
         raise ValueError(f"`key` is missing: {type(method).__name__} is stochastic, give key=jax.random.key(0).")
     if key is not None:
         _checks.random_key("key", key)
-    species = problem.model.species if isinstance(problem.model, Model) else {}
+    model = problem.model.at(0.0)
+    species = model.species if isinstance(model, Model) else {}
     for name, kind in species.items():
         if kind.mobility.ndim:
             raise ValueError(

@@ -65,6 +65,8 @@ class Attraction(eqx.Module):
         if len(model.species) != 1 or len(model.signals) > 1:
             raise ValueError("`model` must have one species and at most one signal, as jc.models.keller_segel has.")
         (species,), (start,) = model.species.values(), problem.density.values()
+        if model.changes:
+            raise ValueError("`model`: its numbers must not change in time, as of `model.at(t)` they do not.")
         if not species.only_moves:
             raise ValueError("`model`: the cells must not grow, and their mobility not depend on their density.")
         for name, signal in model.signals.items():

@@ -53,6 +53,10 @@ from jaxchemo.models.responses import HalvingResponse as HalvingResponse
 from jaxchemo.models.responses import LinearResponse as LinearResponse
 from jaxchemo.models.responses import SaturatingResponse as SaturatingResponse
 from jaxchemo.models.run_and_tumble import RunAndTumble as RunAndTumble
+from jaxchemo.models.schedules import AbstractSchedule as AbstractSchedule
+from jaxchemo.models.schedules import Course as Course
+from jaxchemo.models.schedules import PiecewiseLinear as PiecewiseLinear
+from jaxchemo.models.schedules import Sigmoid as Sigmoid
 from jaxchemo.models.sensitivity import AbstractSensitivity as AbstractSensitivity
 from jaxchemo.models.sensitivity import Custom as Custom
 from jaxchemo.models.sensitivity import Linear as Linear

@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.models.crowding import Room, power
+from jaxchemo.models.schedules import Number, changing
 from jaxchemo.models.sensitivity import AbstractSensitivity, Factor
 
 
@@ -73,9 +74,9 @@ class Saturating(AbstractSensitivity):
     half: Float[Array, ""]
     power: Float[Array, ""]
 
-    def __init__(self, law: AbstractSensitivity, half: ArrayLike = 1.0, power: ArrayLike = 2.0):
+    def __init__(self, law: AbstractSensitivity, half: Number = 1.0, power: ArrayLike = 2.0):
         self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.half = _checks.positive("half", half)
+        self.half = changing(_checks.positive, "half", half)
         self.power = _checks.positive("power", power)
 
     def potential(self, signal):
@@ -113,9 +114,9 @@ class FluxLimited(AbstractSensitivity):
     law: AbstractSensitivity
     speed: Float[Array, ""]
 
-    def __init__(self, law: AbstractSensitivity, speed: ArrayLike):
+    def __init__(self, law: AbstractSensitivity, speed: Number):
         self.law = _checks.instance("law", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
-        self.speed = _checks.positive("speed", speed)
+        self.speed = changing(_checks.positive, "speed", speed)
 
     def potential(self, signal):
         return self.law.potential(signal)
@@ -156,9 +157,9 @@ class HillGradient(AbstractSensitivity):
     half: Float[Array, ""]
     power: Float[Array, ""]
 
-    def __init__(self, speed: ArrayLike, half: ArrayLike, power: ArrayLike = 1.0):
-        self.speed = _checks.real("speed", speed)
-        self.half = _checks.positive("half", half)
+    def __init__(self, speed: Number, half: Number, power: ArrayLike = 1.0):
+        self.speed = changing(_checks.real, "speed", speed)
+        self.half = changing(_checks.positive, "half", half)
         self.power = _checks.require(
             "power",
             _checks.positive("power", power),

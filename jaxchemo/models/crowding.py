@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo.models.schedules import Number, changing
 
 
 class Room(Shown):
@@ -29,8 +30,8 @@ class Room(Shown):
     capacity: Float[Array, ""]
     power: Float[Array, ""] | None
 
-    def __init__(self, capacity: ArrayLike, power: ArrayLike = 1.0):
-        self.capacity = _checks.positive("capacity", capacity)
+    def __init__(self, capacity: Number, power: ArrayLike = 1.0):
+        self.capacity = changing(_checks.positive, "capacity", capacity)
         # One is structure: the classical law needs no power at all.
         exact = _checks.positive("power", power)
         self.power = None if isinstance(power, int | float | np.number) and power == 1 else exact
@@ -76,9 +77,9 @@ class PowerLaw(AbstractMotility):
     power: Float[Array, ""]
     scale: Float[Array, ""]
 
-    def __init__(self, power: ArrayLike, scale: ArrayLike = 1.0):
-        self.power = _checks.positive("power", power)
-        self.scale = _checks.positive("scale", scale)
+    def __init__(self, power: Number, scale: Number = 1.0):
+        self.power = changing(_checks.positive, "power", power)
+        self.scale = changing(_checks.positive, "scale", scale)
 
     def factor(self, density):
         return power(density / self.scale, self.power)

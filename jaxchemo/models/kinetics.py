@@ -16,6 +16,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxchemo import _checks
 from jaxchemo._show import Shown, number
 from jaxchemo._types import Fields
+from jaxchemo.models.schedules import Number, changing
 
 
 class AbstractKinetics(Shown):
@@ -57,9 +58,9 @@ class Consumption(AbstractKinetics):
     species: str = eqx.field(static=True)
     rate: Float[Array, ""]
 
-    def __init__(self, species: str, rate: ArrayLike = 1.0):
+    def __init__(self, species: str, rate: Number = 1.0):
         self.species = _checks.instance("species", species, str, "the name of a species")
-        self.rate = _checks.non_negative("rate", rate, arrays=True)
+        self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
 
     def production(self, densities, signals, name):
         return 0.0
@@ -91,10 +92,10 @@ class Production(AbstractKinetics):
     rate: Float[Array, ""]
     decay: Float[Array, ""]
 
-    def __init__(self, species: str, rate: ArrayLike = 1.0, decay: ArrayLike = 0.0):
+    def __init__(self, species: str, rate: Number = 1.0, decay: Number = 0.0):
         self.species = _checks.instance("species", species, str, "the name of a species")
-        self.rate = _checks.non_negative("rate", rate, arrays=True)
-        self.decay = _checks.non_negative("decay", decay, arrays=True)
+        self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
+        self.decay = changing(_checks.non_negative, "decay", decay, arrays=True)
 
     def production(self, densities, signals, name):
         return self.rate * densities[self.species]
@@ -131,14 +132,12 @@ class Uptake(AbstractKinetics):
     half: Float[Array, ""]
     limited_by: dict[str, Float[Array, ""]]
 
-    def __init__(
-        self, species: str, rate: ArrayLike, half: ArrayLike, limited_by: Mapping[str, ArrayLike] | None = None
-    ):
+    def __init__(self, species: str, rate: Number, half: Number, limited_by: Mapping[str, Number] | None = None):
         self.species = _checks.instance("species", species, str, "the name of a species")
-        self.rate = _checks.non_negative("rate", rate, arrays=True)
-        self.half = _checks.non_negative("half", half, arrays=True)
+        self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
+        self.half = changing(_checks.non_negative, "half", half, arrays=True)
         others = {} if limited_by is None else _checks.mapping("limited_by", limited_by, "concentrations")
-        self.limited_by = {name: _checks.positive("limited_by", k, arrays=True) for name, k in others.items()}
+        self.limited_by = {name: changing(_checks.positive, "limited_by", k, arrays=True) for name, k in others.items()}
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -167,8 +166,8 @@ class Decay(AbstractKinetics):
 
     rate: Float[Array, ""]
 
-    def __init__(self, rate: ArrayLike = 1.0):
-        self.rate = _checks.non_negative("rate", rate, arrays=True)
+    def __init__(self, rate: Number = 1.0):
+        self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
 
     def production(self, densities, signals, name):
         return 0.0
@@ -197,9 +196,9 @@ class Degradation(AbstractKinetics):
     enzyme: str = eqx.field(static=True)
     rate: Float[Array, ""]
 
-    def __init__(self, enzyme: str, rate: ArrayLike = 1.0):
+    def __init__(self, enzyme: str, rate: Number = 1.0):
         self.enzyme = _checks.instance("enzyme", enzyme, str, "the name of a signal")
-        self.rate = _checks.non_negative("rate", rate, arrays=True)
+        self.rate = changing(_checks.non_negative, "rate", rate, arrays=True)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -270,9 +269,9 @@ class Logistic(AbstractGrowth):
     speed: Float[Array, ""]
     capacity: Float[Array, ""]
 
-    def __init__(self, speed: ArrayLike, capacity: ArrayLike = 1.0):
-        self.speed = _checks.non_negative("speed", speed, arrays=True)
-        self.capacity = _checks.positive("capacity", capacity, arrays=True)
+    def __init__(self, speed: Number, capacity: Number = 1.0):
+        self.speed = changing(_checks.non_negative, "speed", speed, arrays=True)
+        self.capacity = changing(_checks.positive, "capacity", capacity, arrays=True)
 
     def rate(self, density, signals):
         return self.speed * (1 - density / self.capacity)
@@ -300,8 +299,8 @@ class Allee(AbstractGrowth):
     threshold: Float[Array, ""]
     capacity: Float[Array, ""]
 
-    def __init__(self, speed: ArrayLike, threshold: ArrayLike, capacity: ArrayLike = 1.0):
-        self.speed = _checks.non_negative("speed", speed, arrays=True)
+    def __init__(self, speed: Number, threshold: ArrayLike, capacity: ArrayLike = 1.0):
+        self.speed = changing(_checks.non_negative, "speed", speed, arrays=True)
         self.threshold = _checks.positive("threshold", threshold, arrays=True)
         self.capacity = _checks.require(
             "capacity",
@@ -339,16 +338,17 @@ class Monod(AbstractGrowth):
     speed: Float[Array, ""]
     halves: dict[str, Float[Array, ""]]
 
-    def __init__(self, nutrient: str | Mapping[str, ArrayLike], speed: ArrayLike, half: ArrayLike | None = None):
+    def __init__(self, nutrient: str | Mapping[str, Number], speed: Number, half: Number | None = None):
         if isinstance(nutrient, str) == (half is None):
             raise ValueError("`half` belongs to one nutrient; for several give a dict, such as {'n': 0.1, 'o': 0.2}.")
-        self.speed = _checks.non_negative("speed", speed, arrays=True)
+        self.speed = changing(_checks.non_negative, "speed", speed, arrays=True)
         if isinstance(nutrient, str):
-            self.halves = {nutrient: _checks.positive("half", half, arrays=True)}
+            self.halves = {nutrient: changing(_checks.positive, "half", half, arrays=True)}
         else:
             several = _checks.mapping("nutrient", nutrient, "concentrations, or one name")
             self.halves = {
-                name: _checks.positive(f"nutrient[{name!r}]", value, arrays=True) for name, value in several.items()
+                name: changing(_checks.positive, f"nutrient[{name!r}]", value, arrays=True)
+                for name, value in several.items()
             }
 
     @property

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Self
 
 import equinox as eqx
 import jax
@@ -15,6 +16,7 @@ from jaxchemo._types import Fields
 from jaxchemo.features import Feature
 from jaxchemo.models.crowding import AbstractMotility
 from jaxchemo.models.kinetics import AbstractGrowth, AbstractKinetics, Production
+from jaxchemo.models.schedules import Number, at, changing, schedules
 from jaxchemo.models.sensitivity import AbstractSensitivity, Linear
 
 
@@ -23,7 +25,8 @@ class Species(Shown):
 
     **Arguments:**
 
-    - `mobility`: diffusivity of the random motion, positive [length^2 / time].
+    - `mobility`: diffusivity of the random motion, positive [length^2 / time]. Here as in most laws and signals a
+      schedule such as `Sigmoid(...)` may stand for the number.
     - `taxis`: the sensitivity to each signal, by the signal's name. Default: none.
     - `growth`: growth law, or `None`. Default `None`.
     - `motility`: how the mobility depends on the density, such as `PowerLaw(2.0)`. Default `None`: not at all.
@@ -42,23 +45,23 @@ class Species(Shown):
 
     def __init__(
         self,
-        mobility: ArrayLike,
+        mobility: Number,
         taxis: Mapping[str, AbstractSensitivity] | None = None,
         growth: AbstractGrowth | None = None,
         motility: AbstractMotility | None = None,
     ):
-        self.mobility = _checks.positive("mobility", mobility)
+        self.mobility = changing(_checks.positive, "mobility", mobility)
         self.taxis = {
             name: _checks.instance(f"taxis[{name!r}]", law, AbstractSensitivity, "a sensitivity such as Linear(1.0)")
             for name, law in ({} if taxis is None else _checks.mapping("taxis", taxis, "sensitivities")).items()
         }
-        for name, law in self.taxis.items():
+        for name, law in at(self.taxis, 0.0).items():
             _check_elementwise(f"taxis[{name!r}]", potential=law.potential, response=law.response, limit=law.limit)
         self.growth = _checks.instance("growth", growth, (AbstractGrowth, type(None)), "a growth law or None")
         what = "a law such as PowerLaw(2.0), or None"
         self.motility = _checks.instance("motility", motility, (AbstractMotility, type(None)), what)
         if self.motility is not None:
-            _check_elementwise("motility", factor=self.motility.factor)
+            _check_elementwise("motility", factor=at(self.motility, 0.0).factor)
 
     @property
     def only_moves(self) -> bool:
@@ -75,6 +78,7 @@ class Species(Shown):
             Feature.CROWDING: any(law.response is not None for law in laws),
             Feature.FLUX_LIMIT: any(law.limit is not None for law in laws),
             Feature.NONLINEAR_SENSING: not all(isinstance(law, Linear) for law in laws),
+            Feature.SCHEDULES: bool(schedules(self)),
         }
         return frozenset(feature for feature, there in has.items() if there)
 
@@ -108,14 +112,14 @@ class Signal(Shown):
     def __init__(
         self,
         kinetics: AbstractKinetics | None = None,
-        diffusivity: ArrayLike = 0.0,
-        relaxation: ArrayLike = 1.0,
+        diffusivity: Number = 0.0,
+        relaxation: Number = 1.0,
     ):
         self.kinetics = _checks.instance("kinetics", kinetics, (AbstractKinetics, type(None)), "kinetics or None")
         # Zero changes the kind of equation, not only a number in it: so it is part of the structure.
-        spreads = _checks.non_negative("diffusivity", diffusivity)
+        spreads = changing(_checks.non_negative, "diffusivity", diffusivity)
         self.diffusivity = None if _is_zero(diffusivity) else spreads
-        self.relaxation = None if _is_zero(relaxation) else _checks.positive("relaxation", relaxation)
+        self.relaxation = None if _is_zero(relaxation) else changing(_checks.positive, "relaxation", relaxation)
 
     def paced(self, rate: Array | float) -> Float[Array, "..."]:
         """`rate` over the relaxation: what the kinetics and the diffusion of the signal come to, per time."""
@@ -136,7 +140,8 @@ class Signal(Shown):
         else:
             features = {Feature.DIFFUSING_SIGNALS if self.diffuses else Feature.LOCAL_SIGNALS}
         only_made = isinstance(self.kinetics, Production) and _is_zero_now(self.kinetics.decay)
-        return frozenset(features | (set() if self.kinetics is None or only_made else {Feature.OTHER_KINETICS}))
+        features |= set() if self.kinetics is None or only_made else {Feature.OTHER_KINETICS}
+        return frozenset(features | ({Feature.SCHEDULES} if schedules(self) else set()))
 
     @property
     def diffuses(self) -> bool:
@@ -207,6 +212,15 @@ class AbstractModel(eqx.Module):
     def features(self, ndim: int) -> frozenset[Feature]:
         """What a method must know to solve this model in so many dimensions."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether a number in it changes in time."""
+        return bool(schedules(self))
+
+    def at(self, t: Float[ArrayLike, ""]) -> Self:
+        """The model with the numbers that it has at a time, in the place of its schedules."""
+        return at(self, t) if self.changes else self
+
     def signal_features(self) -> frozenset[Feature]:
         """Those of the signals."""
         several = {Feature.SEVERAL_SIGNALS} if len(self.signals) > 1 else set()
@@ -230,7 +244,7 @@ class AbstractModel(eqx.Module):
 
     def decays_evenly(self, name: str) -> bool:
         """Whether the loss rate of a signal is one number, the same everywhere."""
-        kinetics = self.signals[name].kinetics
+        kinetics = at(self.signals[name].kinetics, 0.0)
         if kinetics is None:
             return True
         some = jax.ShapeDtypeStruct((2,), float)

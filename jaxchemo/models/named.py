@@ -9,10 +9,11 @@ from jaxchemo.models.bounded import Saturating, VolumeFilling
 from jaxchemo.models.crowding import SpaceFilling
 from jaxchemo.models.kinetics import AbstractGrowth, Consumption, Logistic, Production, Sum, Uptake
 from jaxchemo.models.model import Model, Signal, Species
+from jaxchemo.models.schedules import Number, changing
 from jaxchemo.models.sensitivity import AbstractSensitivity, Linear, Logarithmic
 
 
-def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, consumption: ArrayLike = 1.0) -> Model:
+def phks(mobility: Number, sensitivity: Number | AbstractSensitivity, consumption: Number = 1.0) -> Model:
     """The parabolic-hyperbolic Keller-Segel system: cells climb a food that does not diffuse and eat it in place.
 
     ```
@@ -36,13 +37,14 @@ def phks(mobility: ArrayLike, sensitivity: ArrayLike | AbstractSensitivity, cons
       d_t c = - 1 rho c
     )
     """
+    eaten = changing(_checks.non_negative, "consumption", consumption, arrays=True)
     return Model(
         species={"rho": Species(mobility, taxis={"c": law_of(sensitivity)})},
-        signals={"c": Signal(Consumption("rho", _checks.non_negative("consumption", consumption, arrays=True)))},
+        signals={"c": Signal(Consumption("rho", eaten))},
     )
 
 
-def log_consumption(mobility: ArrayLike, sensitivity: ArrayLike, consumption: ArrayLike = 1.0) -> Model:
+def log_consumption(mobility: Number, sensitivity: Number, consumption: Number = 1.0) -> Model:
     """Cells that climb the logarithm of the food they eat: the model of the travelling band.
 
     ```
@@ -60,16 +62,16 @@ def log_consumption(mobility: ArrayLike, sensitivity: ArrayLike, consumption: Ar
 
     **Source:** Keller and Segel (1971); Levine and Sleeman (1997) for this form of consumption.
     """
-    return phks(mobility, Logarithmic(_checks.real("sensitivity", sensitivity)), consumption)
+    return phks(mobility, Logarithmic(changing(_checks.real, "sensitivity", sensitivity)), consumption)
 
 
 def keller_segel(
-    mobility: ArrayLike,
-    sensitivity: ArrayLike | AbstractSensitivity,
-    relaxation: ArrayLike = 1.0,
-    decay: ArrayLike = 0.0,
-    diffusivity: ArrayLike = 1.0,
-    production: ArrayLike = 1.0,
+    mobility: Number,
+    sensitivity: Number | AbstractSensitivity,
+    relaxation: Number = 1.0,
+    decay: Number = 0.0,
+    diffusivity: Number = 1.0,
+    production: Number = 1.0,
     growth: AbstractGrowth | None = None,
     advection: Callable[[Array], Array] | None = None,
 ) -> Model:
@@ -110,7 +112,7 @@ def keller_segel(
 
 
 def logistic_chemotaxis(
-    sensitivity: ArrayLike, mobility: ArrayLike = 1.0, diffusivity: ArrayLike = 1.0, decay: ArrayLike = 0.1
+    sensitivity: Number, mobility: Number = 1.0, diffusivity: Number = 1.0, decay: Number = 0.1
 ) -> Model:
     """Cells that grow to a density of 1 and climb their signal the less the more they are: spots, stripes and mazes.
 
@@ -129,18 +131,18 @@ def logistic_chemotaxis(
 
     **Source:** the chemotaxis preset of VisualPDE's documentation, whose defaults these are.
     """
-    law = Saturating(Linear(_checks.real("sensitivity", sensitivity)))
+    law = Saturating(Linear(changing(_checks.real, "sensitivity", sensitivity)))
     return keller_segel(mobility, law, 1.0, decay, diffusivity, growth=Logistic(1.0))
 
 
 def volume_filling(
-    mobility: ArrayLike,
-    sensitivity: ArrayLike | AbstractSensitivity,
+    mobility: Number,
+    sensitivity: Number | AbstractSensitivity,
     room: ArrayLike | Callable[[Array], Array] = 1.0,
-    relaxation: ArrayLike = 1.0,
-    decay: ArrayLike = 1.0,
-    diffusivity: ArrayLike = 1.0,
-    production: ArrayLike = 1.0,
+    relaxation: Number = 1.0,
+    decay: Number = 1.0,
+    diffusivity: Number = 1.0,
+    production: Number = 1.0,
     growth: AbstractGrowth | None = None,
 ) -> Model:
     """Cells that go only where there is room: they gather in plateaus, and never blow up.
@@ -171,12 +173,12 @@ def volume_filling(
 
 
 def travelling_band(
-    mobility: ArrayLike | Sequence[ArrayLike],
-    sensitivity: ArrayLike | Sequence[ArrayLike],
-    consumption: ArrayLike,
+    mobility: Number | Sequence[ArrayLike],
+    sensitivity: Number | Sequence[ArrayLike],
+    consumption: Number,
     offset: ArrayLike = 0.0,
     half: ArrayLike = 0.0,
-    diffusivity: ArrayLike = 0.0,
+    diffusivity: Number = 0.0,
 ) -> Model:
     """The travelling band of 1971, of one kind of cells or of several phenotypes that share what they eat.
 
@@ -211,28 +213,28 @@ def travelling_band(
             f"{sensitivity!r}."
         )
     names = [f"rho_{k + 1}" for k in range(len(mobilities))] if kinds[0] else ["rho"]
-    consumption = _checks.non_negative("consumption", consumption, arrays=True)
+    consumption = changing(_checks.non_negative, "consumption", consumption, arrays=True)
     eaten = Sum(*(Uptake(name, consumption, half) for name in names))
     return Model(
         species={
-            name: Species(mobility, {"c": Logarithmic(_checks.real("sensitivity", chi), offset)})
+            name: Species(mobility, {"c": Logarithmic(changing(_checks.real, "sensitivity", chi), offset)})
             for name, mobility, chi in zip(names, mobilities, sensitivities, strict=True)
         },
         signals={"c": Signal(eaten if kinds[0] else eaten.parts[0], diffusivity)},
     )
 
 
-def law_of(sensitivity: ArrayLike | AbstractSensitivity, name: str = "sensitivity") -> AbstractSensitivity:
+def law_of(sensitivity: Number | AbstractSensitivity, name: str = "sensitivity") -> AbstractSensitivity:
     """A law as it is; a number is the chi of the linear one."""
     if isinstance(sensitivity, AbstractSensitivity):
         return sensitivity
-    return Linear(_checks.real(name, sensitivity))
+    return Linear(changing(_checks.real, name, sensitivity))
 
 
-def secretion(species: str, production: ArrayLike, decay: ArrayLike) -> Production:
+def secretion(species: str, production: Number, decay: Number) -> Production:
     """Production and decay by the arguments of a named model."""
     return Production(
         species,
-        _checks.non_negative("production", production, arrays=True),
-        _checks.non_negative("decay", decay, arrays=True),
+        changing(_checks.non_negative, "production", production, arrays=True),
+        changing(_checks.non_negative, "decay", decay, arrays=True),
     )

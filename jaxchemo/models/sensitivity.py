@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxchemo import _checks
 from jaxchemo._show import Shown, called, number
+from jaxchemo.models.schedules import Number, changing
 
 Factor: TypeAlias = Callable[[Float[Array, "..."]], Float[Array, "..."] | float]
 """A factor on the drift [dimensionless]: one value for each that it is given, or one number for all."""
@@ -70,8 +71,8 @@ class Linear(AbstractSensitivity):
 
     chi: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike):
-        self.chi = _checks.real("chi", chi)
+    def __init__(self, chi: Number):
+        self.chi = changing(_checks.real, "chi", chi)
 
     def potential(self, signal):
         return self.chi * signal
@@ -98,9 +99,9 @@ class Logarithmic(AbstractSensitivity):
     chi: Float[Array, ""]
     offset: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike, offset: ArrayLike = 0.0):
-        self.chi = _checks.real("chi", chi)
-        self.offset = _checks.non_negative("offset", offset)
+    def __init__(self, chi: Number, offset: Number = 0.0):
+        self.chi = changing(_checks.real, "chi", chi)
+        self.offset = changing(_checks.non_negative, "offset", offset)
 
     def potential(self, signal):
         return self.chi * jnp.log(signal + self.offset)
@@ -126,9 +127,9 @@ class Receptor(AbstractSensitivity):
     chi: Float[Array, ""]
     dissociation: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike, dissociation: ArrayLike):
-        self.chi = _checks.real("chi", chi)
-        self.dissociation = _checks.positive("dissociation", dissociation)
+    def __init__(self, chi: Number, dissociation: Number):
+        self.chi = changing(_checks.real, "chi", chi)
+        self.dissociation = changing(_checks.positive, "dissociation", dissociation)
 
     def potential(self, signal):
         return self.chi * signal / (self.dissociation + signal)
@@ -157,8 +158,8 @@ class LogWindow(AbstractSensitivity):
     inactive: Float[Array, ""]
     active: Float[Array, ""]
 
-    def __init__(self, chi: ArrayLike, inactive: ArrayLike, active: ArrayLike):
-        self.chi = _checks.real("chi", chi)
+    def __init__(self, chi: Number, inactive: ArrayLike, active: ArrayLike):
+        self.chi = changing(_checks.real, "chi", chi)
         self.inactive = _checks.positive("inactive", inactive)
         self.active = _checks.require(
             "active",

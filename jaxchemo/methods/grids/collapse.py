@@ -45,9 +45,9 @@ def unresolved(before: Float[Array, ""], after: Float[Array, ""], drawn: Float[A
 
 def core(problem: Problem) -> Float[Array, ""] | None:
     """`8 mobility / pull` of the one species that climbs, linearly, the one signal that it makes: squared core radius
-    times density; `None` for other models, and in one dimension, where nothing blows up."""
+    times density; `None` for other models or numbers that change, and in one dimension, where nothing blows up."""
     grid, model = problem.domain, problem.continuum
-    if grid.ndim == 1 or len(model.species) != 1 or len(model.signals) != 1:
+    if grid.ndim == 1 or model.changes or len(model.species) != 1 or len(model.signals) != 1:
         return None
     (species,), ((name, signal),) = model.species.values(), model.signals.items()
     law, kinetics = species.taxis.get(name), signal.kinetics

@@ -16,6 +16,7 @@ from jaxchemo.methods.grids.collapse import blows_up, core, highest, unresolved
 from jaxchemo.methods.grids.resolution import warn_if_coarse
 from jaxchemo.methods.grids.semi_discrete import FieldState, SemiDiscrete
 from jaxchemo.methods.grids.steppers import AbstractStepper, Adaptive, Strang
+from jaxchemo.models.schedules import schedules
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
 
@@ -82,6 +83,7 @@ class FiniteVolume(AbstractFixedStep):
             Feature.DIFFUSING_SIGNALS,
             Feature.SLAVED_SIGNALS,
             Feature.OTHER_KINETICS,
+            Feature.SCHEDULES,
             Feature.BOX,
             Feature.RADIAL,
             Feature.SEVERAL_DIMENSIONS,
@@ -133,6 +135,8 @@ class FiniteVolume(AbstractFixedStep):
     def step(self, problem, state, n, t, dt, *, key=None):
         system = self._system(problem)
         before = FieldState(state.density, state.signal)
+        if problem.model.changes:  # what follows at once was found for a run from time 0
+            before = system.complete(before, t)
         after, went_well = self.stepper.step(system, before, t, dt)
         deficit = self._deficit(system, after)
         collapse = self._collapse(problem, system, *jax.lax.stop_gradient((state, after)), t + dt)
@@ -208,10 +212,20 @@ class FiniteVolume(AbstractFixedStep):
         stability, for centred fluxes `2 D / velocity^2` (von Neumann), because no step is positive. Where the stepper
         solves for the diffusion, the drift decides it, and how fast cells of the grid that hold more than a thousandth
         of the maximum lose it on balance; that is halved until 16 steps keep every field positive. Infinite where
-        nothing happens.
+        nothing happens. Where numbers change in time, the shortest of the steps at the turns of all of them.
         """
         system = self._system(problem)
         state = jax.lax.stop_gradient(FieldState(state.density, state.signal))
+        if not system.model.changes:
+            return self._stable_dt(system, state)
+
+        def at_turn(t: Array) -> Array:
+            return self._stable_dt(SemiDiscrete(system.model.at(t), system.grid, system.flux), state)
+
+        turns = jnp.concatenate([schedule.turns for schedule in schedules(system.model)])
+        return jnp.min(jax.lax.map(at_turn, jax.lax.stop_gradient(turns)))
+
+    def _stable_dt(self, system: SemiDiscrete, state: FieldState) -> Array:
         fastest = [jnp.max(rate) for rate in self.stepper.fastest(system, state, 0.0)]
         dt = 0.95 / jnp.max(jnp.stack(fastest))
         if not self.stepper.implicit:

@@ -30,7 +30,7 @@ def spike_width(problem: Problem) -> float | None:
     law, kinetics = species.taxis.get(name), signal.kinetics
     if not (isinstance(law, Linear) and isinstance(kinetics, Production) and signal.diffuses):
         return None
-    if not species.only_moves:
+    if not species.only_moves or model.changes:
         return None
     (start,), length = problem.density.values(), grid.upper[0] - grid.lower[0]
     numbers = jax.tree.leaves(model)

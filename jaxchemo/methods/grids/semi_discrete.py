@@ -72,17 +72,16 @@ class SemiDiscrete(AbstractSystem):
         density = dict(self.transport(state, t).density)
         for name, species in self.model.species.items():
             if species.growth is not None:
-                u = state.density[name]
-                density[name] = density[name] + u * species.growth.rate(u, state.signal)
+                density[name] = density[name] + state.density[name] * self._growth(name, state, t)
         return FieldState(density, {name: self._signal_rate(name, state, t) for name in self.model.signals})
 
     def transport(self, state, t):
         density = {
             name: drift_diffusion(
                 state.density[name],
-                self._diffusivity(name, state),
+                self._diffusivity(name, state, t),
                 self.grid,
-                self._drifts(name, state),
+                self._drifts(name, state, t),
                 name=name,
                 t=t,
                 flux=self.flux,
@@ -100,22 +99,22 @@ class SemiDiscrete(AbstractSystem):
 
     def complete(self, state, t):
         signal = dict(state.signal)
-        for name, law in self.model.signals.items():
+        for name, law in self.model.at(t).signals.items():
             if law.slaved and law.diffusivity is not None:
-                gain, loss = self._kinetics(name, state)
+                gain, loss = self._kinetics(name, state, t)
                 source = jnp.broadcast_to(gain, self.grid.shape).astype(signal[name].dtype)
                 signal[name] = helmholtz(source, loss, law.diffusivity, self.grid, name=name, t=t)
         return FieldState(state.density, signal)
 
-    def implicit(self, rates, state, dt):
+    def implicit(self, rates, state, t, dt):
         density = {
             # The largest of diffusivities that differ: what is solved for may spread faster than it does, not slower.
-            name: inverse(rate, 1.0, dt * jnp.max(self._diffusivity(name, state)), self.grid, name=name)
+            name: inverse(rate, 1.0, dt * jnp.max(self._diffusivity(name, state, t)), self.grid, name=name)
             for name, rate in rates.density.items()
         }
-        signal = {}
+        signal, laws = {}, self.model.at(t).signals
         for name, rate in rates.signal.items():
-            law, loss = self.model.signals[name], self._kinetics(name, state)[1]
+            law, loss = laws[name], self._kinetics(name, state, t)[1]
             if rate is None:
                 signal[name] = None
             elif law.diffusivity is None:
@@ -127,7 +126,7 @@ class SemiDiscrete(AbstractSystem):
 
     def drift_rates(self, state, t):
         def rate(name: str) -> Array:
-            diffusivity, drifts = self._diffusivity(name, state), self._drifts(name, state)
+            diffusivity, drifts = self._diffusivity(name, state, t), self._drifts(name, state, t)
             return drift_rate(state.density[name], diffusivity, self.grid, drifts, name=name, t=t, flux=self.flux)
 
         return [rate(name) for name in self.model.species]
@@ -140,7 +139,7 @@ class SemiDiscrete(AbstractSystem):
                     populated = now[name] > SHARE * jnp.max(now[name])
                     lost.append(jnp.where(populated, -rate / jnp.where(populated, now[name], 1), 0))
         grown = [
-            jnp.abs(species.growth.rate(state.density[name], state.signal))
+            jnp.abs(self._growth(name, state, t))
             for name, species in self.model.species.items()
             if species.growth is not None
         ]
@@ -152,21 +151,21 @@ class SemiDiscrete(AbstractSystem):
         `-size^2 div(V) / D` [dimensionless]; `None` where no such signal is climbed. Signals that diffuse are left out
         in one dimension, where they make no collapse.
         """
-        causes = zip(self.model.species[name].taxis, self._drifts(name, state), strict=True)
-        made = [drift for signal, drift in causes if self._gathers(signal, state)]
+        causes = zip(self.model.species[name].taxis, self._drifts(name, state, t), strict=True)
+        made = [drift for signal, drift in causes if self._gathers(signal, state, t)]
         if not made:
             return None
         u = state.density[name]
-        diffusivity = self._diffusivity(name, state)
+        diffusivity = self._diffusivity(name, state, t)
         spread = diffusivity[place] if diffusivity.ndim else diffusivity
         square = largest(self.grid, place).astype(u.dtype) ** 2
         return square * convergence(u, self.grid, made, place, name=name, t=t) / spread
 
-    def _gathers(self, name: str, state: FieldState) -> bool:
+    def _gathers(self, name: str, state: FieldState, t: Array | float) -> bool:
         """Whether the species make this signal, and can collapse by it."""
         if self.grid.ndim == 1 and self.model.signals[name].diffuses:
             return False
-        return isinstance(self._kinetics(name, state)[0], jax.Array)
+        return isinstance(self._kinetics(name, state, t)[0], jax.Array)
 
     def loss_rates(self, state: FieldState, t: Array | float, *, explicit: bool) -> list[Float[Array, "..."]]:
         """For each density how fast a cell loses what it holds by transport; if all of it is explicit, for each field
@@ -174,26 +173,31 @@ class SemiDiscrete(AbstractSystem):
         rates = []
         for name, species in self.model.species.items():
             u = state.density[name]
-            diffusivity = self._diffusivity(name, state)
-            rate = outflow_rate(u, diffusivity, self.grid, self._drifts(name, state), name=name, t=t, flux=self.flux)
+            diffusivity, drifts = self._diffusivity(name, state, t), self._drifts(name, state, t)
+            rate = outflow_rate(u, diffusivity, self.grid, drifts, name=name, t=t, flux=self.flux)
             if explicit and species.growth is not None:
-                rate = rate - jnp.minimum(species.growth.rate(u, state.signal), 0)
+                rate = rate - jnp.minimum(self._growth(name, state, t), 0)
             rates.append(rate)
-        for name, law in self.model.signals.items():
+        for name, law in self.model.at(t).signals.items():
             if not explicit or law.slaved:
                 continue
             s = state.signal[name]
-            rate = jnp.zeros_like(s) + self._kinetics(name, state)[1]
+            rate = jnp.zeros_like(s) + self._kinetics(name, state, t)[1]
             if law.diffusivity is not None:
                 rate = rate + outflow_rate(s, law.diffusivity, self.grid, name=name, t=t)
             rates.append(law.paced(rate))
         return rates
 
-    def _diffusivity(self, name: str, state: FieldState) -> Array:
+    def _diffusivity(self, name: str, state: FieldState, t: Array | float) -> Array:
         """Diffusivity of a species: one number, or one for each cell."""
-        return self.model.species[name].diffusivity(state.density[name])
+        return self.model.at(t).species[name].diffusivity(state.density[name])
 
-    def _drifts(self, name: str, state: FieldState) -> list[Drift]:
+    def _growth(self, name: str, state: FieldState, t: Array | float) -> Array | float:
+        """Growth rate of a species; zero if it does not grow."""
+        growth = self.model.at(t).species[name].growth
+        return 0.0 if growth is None else growth.rate(state.density[name], state.signal)
+
+    def _drifts(self, name: str, state: FieldState, t: Array | float) -> list[Drift]:
         return [
             # A signal that does not diffuse has no boundary condition: its potential is continued, not fixed.
             Drift(
@@ -203,22 +207,22 @@ class SemiDiscrete(AbstractSystem):
                 law.response,
                 law.limit,
             )
-            for signal, law in self.model.species[name].taxis.items()
+            for signal, law in self.model.at(t).species[name].taxis.items()
         ]
 
     def _free(self) -> list[str]:
         """The signals that have an equation in time."""
         return [name for name, law in self.model.signals.items() if not law.slaved]
 
-    def _kinetics(self, name: str, state: FieldState) -> tuple[Array | float, Array | float]:
+    def _kinetics(self, name: str, state: FieldState, t: Array | float) -> tuple[Array | float, Array | float]:
         """Production and loss rate of a signal."""
-        return self.model.signals[name].gain_and_loss(state.density, state.signal, name)
+        return self.model.at(t).signals[name].gain_and_loss(state.density, state.signal, name)
 
     def _signal_rate(self, name: str, state: FieldState, t) -> Array | None:
-        law, value = self.model.signals[name], state.signal[name]
+        law, value = self.model.at(t).signals[name], state.signal[name]
         if law.slaved:
             return None
-        gain, loss = self._kinetics(name, state)
+        gain, loss = self._kinetics(name, state, t)
         rate = gain - loss * value
         if law.diffusivity is not None:
             rate = rate + diffusion(value, law.diffusivity, self.grid, name=name, t=t)
@@ -226,13 +230,13 @@ class SemiDiscrete(AbstractSystem):
 
     def _signal(self, name: str, state: FieldState, t, dt, spreading: AbstractSpreading | None) -> FieldState:
         """A signal after a time `dt`, with everything else fixed."""
-        law, value = self.model.signals[name], state.signal[name]
+        middle = t + 0.5 * dt
+        law, value = self.model.at(middle).signals[name], state.signal[name]
         if law.kinetics is None and law.diffusivity is None:
             return state
-        middle = t + 0.5 * dt
 
         def step(seen: Array, dt) -> Array:
-            gain, loss = self._kinetics(name, with_signal(seen))
+            gain, loss = self._kinetics(name, with_signal(seen), middle)
             if law.diffusivity is None:
                 return exponential_step(value, gain, loss, law.paced(dt))
             # What decays at one rate everywhere is solved with the spreading; the rest, where it is more, beside it.
@@ -256,9 +260,14 @@ class SemiDiscrete(AbstractSystem):
         return ExactLinear() if isinstance(self.grid, Grid) else CrankNicolson()
 
     def _grow(self, name: str, state: FieldState, t, dt, spreading) -> FieldState:
-        growth, u = self.model.species[name].growth, state.density[name]
-        if growth is None:
+        if self.model.species[name].growth is None:
             return state
-        middle = u * jnp.exp(0.5 * dt * growth.rate(u, state.signal))
-        grown = u * jnp.exp(dt * growth.rate(middle, state.signal))
-        return FieldState(state.density | {name: grown}, state.signal)
+        u = state.density[name]
+
+        middle = t + 0.5 * dt
+
+        def grown(seen: FieldState, dt) -> FieldState:
+            after = u * jnp.exp(dt * self._growth(name, seen, middle))
+            return FieldState(state.density | {name: after}, state.signal)
+
+        return grown(grown(state, 0.5 * dt), dt)
