@@ -1,8 +1,13 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
+from jaxchemo.inference.descent import FieldFit as FieldFit
+from jaxchemo.inference.descent import fit_field as fit_field
 from jaxchemo.inference.fitting import Fit as Fit
 from jaxchemo.inference.fitting import Step as Step
 from jaxchemo.inference.fitting import fit as fit
+from jaxchemo.inference.low_rank import FieldLaplace as FieldLaplace
+from jaxchemo.inference.low_rank import corrected as corrected
+from jaxchemo.inference.low_rank import laplace_field as laplace_field
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
