@@ -134,9 +134,9 @@ def fit_field(
         search = _Descent(posterior, z)
         while (why := search.ended(tolerance)) is None and len(search.steps) < max_steps:
             search.attempt()
-            show(len(search.steps), f"cost {search.at.cost:.6g}")
+            show(len(search.steps), f"cost {search.best.cost:.6g}")
     reason = why or f"`max_steps`, {max_steps}, were not enough"
-    at = search.at
+    at = search.best
     return FieldFit(posterior, at.z, at.residuals, at.gradient, tuple(search.steps), why == SETTLED, reason)
 
 
@@ -168,7 +168,7 @@ class _Descent:
     def __init__(self, posterior: Posterior, z: Array):
         self.posterior, self.simulations, self.steps = posterior, 0, []
         self.quasi_newton = optax.scale_by_lbfgs(memory_size=MEMORY)
-        self.at = self._first(z)
+        self.at = self.best = self._first(z)
         self._turn()
 
     def _first(self, z: Array) -> _Point:
@@ -186,8 +186,10 @@ class _Descent:
     def _visit(self, z: Array, before: float) -> _Point:
         point = _Point.of(self.posterior, z)
         self.simulations += GRADIENT
-        lowest = before if point.refused else min(before, point.cost)
-        self.steps.append(Step(lowest, self.simulations, point.refused))
+        lower = not point.refused and point.cost < before
+        if lower:
+            self.best = point
+        self.steps.append(Step(point.cost if lower else before, self.simulations, point.refused))
         return point
 
     def _turn(self) -> None:
@@ -213,17 +215,17 @@ class _Descent:
             return "its derivatives are not finite"
         if left < tolerance:
             return SETTLED
-        reach = self.length * float(jnp.linalg.norm(self.direction))
-        if reach < NARROW and self.refused:
+        room = (self.high - self.low) * float(jnp.linalg.norm(self.direction))
+        if room < NARROW and self.refused:
             return BESIDE + self.refused
-        return STUCK if reach < 1e-6 or not self.slope < 0 else None
+        return STUCK if room < 1e-6 or not self.slope < 0 else None
 
     def attempt(self) -> None:
         """One trial on the line, taken if it is low enough and no longer goes down as steeply."""
-        point = self._visit(self.at.z + self.length * self.seen.root(self.direction), self.at.cost)
-        self.refused, self.left = point.refused, self.left - 1
+        point = self._visit(self.at.z + self.length * self.seen.root(self.direction), self.best.cost)
+        self.left -= 1
         if point.refused or point.cost > self.at.cost + 1e-4 * self.length * self.slope:
-            self.high = self.length
+            self.high, self.refused = self.length, point.refused
         elif float(self.seen.root(point.gradient) @ self.direction) < 0.9 * self.slope:
             self.low = self.length
         else:
