@@ -6,6 +6,7 @@ from jaxchemo.inference.fitting import Fit as Fit
 from jaxchemo.inference.fitting import Step as Step
 from jaxchemo.inference.fitting import fit as fit
 from jaxchemo.inference.low_rank import FieldLaplace as FieldLaplace
+from jaxchemo.inference.low_rank import centred as centred
 from jaxchemo.inference.low_rank import corrected as corrected
 from jaxchemo.inference.low_rank import laplace_field as laplace_field
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise

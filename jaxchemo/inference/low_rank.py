@@ -97,6 +97,42 @@ def laplace_field(fit: FieldFit, *, least: float = 0.1) -> FieldLaplace:
     return FieldLaplace(fit.posterior, fit.z, directions_of(fit.posterior, fit.z, least))
 
 
+def centred(known: FieldLaplace) -> FieldLaplace:
+    """The same about the middle of the posterior rather than its peak: far apart where many directions are seen.
+
+    Where the data would see all directions a little better, the posterior is a little narrower in each, and there are
+    fewer fields of high density: the peak is drawn there by as many log units as directions are seen. A food that is
+    higher altogether is seen better, and the most probable one was too high by several error bars. One Newton step on
+    the density with the volume that it leaves to all others, `cost + log det(I + J^T J) / 2`, takes that back.
+
+    **Arguments:**
+
+    - `known`: by `laplace_field`.
+
+    **Returns:** a `FieldLaplace` with another centre, about which it is no longer the most probable field.
+
+    **Raises:** `ValueError` where second derivatives are not finite.
+
+    **Source:** Tierney and Kadane (1986), J. Am. Stat. Assoc. 81.
+    """
+    _checks.instance("known", known, FieldLaplace, "a FieldLaplace, of jc.inference.laplace_field(fit)")
+    force = _volume_force(known.posterior, known.z, known.directions)
+    if not bool(jnp.all(jnp.isfinite(force))):
+        raise ValueError("`known` cannot be centred: second derivatives of its prediction are not finite.")
+    return dataclasses.replace(known, z=known.z - known.directions.covariance(force))
+
+
+@eqx.filter_jit
+def _volume_force(posterior: Posterior, z: Array, seen: Directions) -> Array:
+    """The gradient of `log det(I + J^T J) / 2`, in the directions that are kept."""
+
+    def volume(z: Array) -> Array:
+        along = jax.vmap(lambda u: jax.jvp(posterior.residuals, (z,), (u,))[1])(seen.vectors.T)
+        return 0.5 * jnp.sum(jnp.sum(along**2, axis=1) / (1 + seen.information))
+
+    return jax.grad(volume)(z)
+
+
 def corrected(known: FieldLaplace, finer: Prediction) -> FieldLaplace:
     """The same about the field that a grid without error would have given, by one run at twice the resolution.
 

@@ -9,9 +9,11 @@ import jaxchemo as jc
 from jaxchemo.inference import (
     Gaussian,
     GaussianField,
+    LogNormal,
     Normal,
     Posterior,
     Simulation,
+    centred,
     corrected,
     fit,
     fit_field,
@@ -150,6 +152,31 @@ class TestField:
         density, along = jax.jit(food.log_density), jnp.ones(16) / 4
         numeric = (density(z + h * along) - density(z - h * along)) / (2 * h)
         assert float(jax.grad(food.log_density)(z) @ along) == pytest.approx(float(numeric), rel=1e-6)
+
+
+def test_the_middle_is_far_from_the_peak_where_many_directions_are_seen():
+    """Numbers that are seen the better the larger a factor of them all is, whose own density is known exactly."""
+    count, noise = 100, 0.5
+
+    def predict(parameters, adjoint=None):
+        return parameters["scale"] * parameters["parts"], jc.RESULTS.successful
+
+    priors = {"scale": LogNormal(1.0, 1.3), "parts": Normal(jnp.zeros(count), 1.0)}
+    signal, scatter = jax.random.normal(jax.random.key(0), (2, count))
+    data = 1.2 * signal + noise * scatter
+    posterior = Posterior(priors, predict, data, Gaussian(noise))
+    # Without the parts, over which the integral is known: data are normal, of variance scale^2 + noise^2.
+    z = np.linspace(-4, 4, 4001)
+    variance = 1.3 ** (2 * z) + noise**2
+    log = -0.5 * z**2 - 0.5 * count * np.log(variance) - 0.5 * float(data @ data) / variance
+    weight = np.exp(log - log.max())
+    exact = np.sum(z * weight) / np.sum(weight)
+    width = np.sqrt(np.sum((z - exact) ** 2 * weight) / np.sum(weight))
+    peak = laplace_field(quiet(posterior, tolerance=1e-8), least=1e-3)
+    middle = centred(peak)
+    scale = posterior.labels.index("scale")
+    off = [abs(float(known.z[scale]) - exact) / width for known in (peak, middle)]
+    assert off[0] > 3 and off[1] < 0.3
 
 
 class TestWhatGoesWrong:

@@ -23,6 +23,7 @@ from jaxchemo.inference import (
     GaussianField,
     Posterior,
     Simulation,
+    centred,
     corrected,
     fit_field,
     laplace_field,
@@ -54,7 +55,7 @@ class Band:
 
     @classmethod
     def of(cls, known: FieldLaplace, key: Array) -> "Band":
-        """About the most probable food."""
+        """About the centre of what is known."""
         return cls(known.posterior.parameters(known.z)["food"], *known.interval(LEVEL, key=key, n=DRAWS)["food"])
 
     def holds(self, food: Float[Array, "x y"]) -> Float[Array, "x y"]:
@@ -72,7 +73,8 @@ class SignalRecovery:
     - `truth`: the food that made the pictures `(x, y)` [concentration].
     - `observed`: densities `(times, x, y)` [mass / length^2].
     - `fit`, `known`: the most probable food, and which directions of it the data see.
-    - `fitted`, `corrected`: the food with its band as the grid of the fit has it, and without the error of the grid.
+    - `fitted`, `corrected`, `centred`: the food with its band: about the most probable one, then without the error of
+      the grid, and then about the middle of the posterior.
 
     >>> import dataclasses
     >>> [field.name for field in dataclasses.fields(jc.experiments.SignalRecovery)][:3]
@@ -86,6 +88,7 @@ class SignalRecovery:
     known: FieldLaplace
     fitted: Band
     corrected: Band
+    centred: Band
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,9 @@ class RecoverSignal(Experiment[SignalRecovery]):
     """The food at the start of an even population in 2D, one unknown in each cell, from densities at a few times.
 
     The food is drawn from a Gaussian random field, and the pictures are made on a grid `refinement` times finer than
-    that of the fit. A run at twice the resolution of the fit then says what its grid has done to it.
+    that of the fit. A run at twice the resolution of the fit then says what its grid has done to it. Over ten seeds the
+    truth was in its 90% band in 9% of the cells as fitted, and in 56% without the error of the grid (52% where the grid
+    of the fit made the pictures): what is left is that the most probable food is too high altogether.
 
     **Arguments:**
 
@@ -122,7 +127,8 @@ class RecoverSignal(Experiment[SignalRecovery]):
     description: ClassVar[str] = (
         "The food at the start is unknown in every cell of a grid; densities of the population that climbs it are "
         "observed with noise at three times. Gradients through the simulation find the most probable food, products "
-        "with its derivatives how well it is known, and one finer run what the grid has done to it."
+        "with its derivatives how well it is known, one finer run what the grid has done to it, and second derivatives "
+        "how far its peak is from its middle."
     )
 
     dimensions: ClassVar[tuple[int, ...]] = (2,)
@@ -162,8 +168,10 @@ class RecoverSignal(Experiment[SignalRecovery]):
         fit = fit_field(Posterior({"food": self.prior}, self._pictures(1), observed, scatter), progress=False)
         report("what the data know of it")
         known = laplace_field(fit)
-        without = corrected(known, self._pictures(2))
-        return SignalRecovery(self._grid(1), truth, observed, fit, known, Band.of(known, band), Band.of(without, band))
+        finer = self._pictures(2)
+        stages = known, corrected(known, finer), corrected(centred(known), finer)
+        bands = (Band.of(stage, band) for stage in stages)
+        return SignalRecovery(self._grid(1), truth, observed, fit, known, *bands)
 
     def numbers(self, outcome: SignalRecovery) -> dict[str, Any]:
         """What was recovered and at what cost, ready for JSON; errors are of the logarithm, over that of the prior."""
@@ -172,7 +180,7 @@ class RecoverSignal(Experiment[SignalRecovery]):
         def error(band: Band) -> float:
             return float(jnp.linalg.norm(jnp.log(band.middle / outcome.truth)) / size)
 
-        bands = {"fitted": outcome.fitted, "corrected": outcome.corrected}
+        bands = {"fitted": outcome.fitted, "corrected": outcome.corrected, "centred": outcome.centred}
         return {
             "unknowns": outcome.fit.z.size,
             "directions_seen": outcome.known.seen,
@@ -189,7 +197,11 @@ class RecoverSignal(Experiment[SignalRecovery]):
             f"{n['unknowns']:,} unknowns, of which the data see {n['directions_seen']} directions; found by "
             f"{n['gradients']} gradients, {n['simulations']} simulations in all",
         ]
-        for name, words in (("fitted", "as fitted"), ("corrected", "without the error of the grid")):
+        for name, words in (
+            ("fitted", "as fitted"),
+            ("corrected", "without the error of the grid"),
+            ("centred", "and about the middle"),
+        ):
             share, error = n["share_in_90_percent_band"][name], n["relative_error"][name]
             lines.append(
                 f"{words:>30}: error {error:.2g} of the prior's, truth in its 90% band in {share:.1%} of cells"
@@ -205,8 +217,8 @@ class RecoverSignal(Experiment[SignalRecovery]):
             observed=np.asarray(outcome.observed[-1]),
             truth=np.asarray(outcome.truth),
             bands={
-                "as fitted": tuple(np.asarray(a) for a in dataclasses.astuple(outcome.fitted)),
-                "without the error of the grid": tuple(np.asarray(a) for a in dataclasses.astuple(outcome.corrected)),
+                "as fitted": tuple(map(np.asarray, dataclasses.astuple(outcome.fitted))),
+                "middle, without the error of the grid": tuple(map(np.asarray, dataclasses.astuple(outcome.centred))),
             },
         )
         figure.savefig(folder / "field.png")
