@@ -28,7 +28,17 @@ from scipy import optimize
 
 import jaxchemo as jc
 from jaxchemo.experiments import RecoverSignal
-from jaxchemo.inference import Gaussian, LogNormal, Normal, Posterior, Simulation, fit, fit_field, laplace_field
+from jaxchemo.inference import (
+    AbstractPrior,
+    Gaussian,
+    LogNormal,
+    Normal,
+    Posterior,
+    Simulation,
+    fit,
+    fit_field,
+    laplace_field,
+)
 
 CAP = 3000  # simulations, after which an optimiser is stopped
 SLACK = 0.005
@@ -49,7 +59,9 @@ def blobs(p: int) -> Posterior:
     """Pictures of two blobs in 2D, with the first p numbers unknown; the eighth is where the food is."""
     fixed = {name: value for name, (value, _) in BLOBS.items()} | {"place": 0.0}
     unknown = list(fixed)[:p]
-    priors = {name: LogNormal(BLOBS[name][0] * BLOBS[name][1], 2.0) for name in unknown if name in BLOBS}
+    priors: dict[str, AbstractPrior] = {
+        name: LogNormal(BLOBS[name][0] * BLOBS[name][1], 2.0) for name in unknown if name in BLOBS
+    }
     if "place" in unknown:
         priors["place"] = Normal(0.2, 0.3)
 
@@ -198,7 +210,8 @@ def prices(cells: int, rounds: int) -> list[dict[str, Any]]:
     grid = jc.Grid.box((-3, -3), (3, 3), (cells, cells))
     prior = jc.inference.GaussianField(grid, mean=2.0, std=0.5, length=1.0)
     # From the longest wave to the shortest.
-    order = np.argsort(sum(np.meshgrid(*[np.arange(cells) ** 2] * 2, indexing="ij")).ravel(), kind="stable")
+    square = np.arange(cells) ** 2
+    order = np.argsort(np.add.outer(square, square).ravel(), kind="stable")
 
     def predicted(adjoint: Any, z: jax.Array) -> jax.Array:
         modes = jnp.zeros(cells**2).at[order[: z.size]].set(z)
@@ -210,7 +223,8 @@ def prices(cells: int, rounds: int) -> list[dict[str, Any]]:
     for k in (1, 2, 4, 8, 16, 256, 1024, 10_000):
         if k > cells**2:
             continue
-        z, row = jnp.full(k, 0.1), {"unknowns": k}
+        z = jnp.full(k, 0.1)
+        row: dict[str, Any] = {"unknowns": k}
         run = jax.jit(lambda z: predicted(jc.Forward(), z))
         once = processor(lambda run=run, z=z: run(z), rounds)
         if k <= 16:
@@ -229,9 +243,9 @@ def field(cells: int) -> list[dict[str, Any]]:
     start = experiment.run(seed=1).fit
     problem, best = start.posterior, start.cost
     clock = time.process_time()
-    found = fit_field(problem, progress=False)
+    found = fit_field(problem, tolerance=1e-4, progress=False)
     seconds = time.process_time() - clock
-    newton = fit(problem, tolerance=1e-2, progress=False)
+    newton = fit(problem, tolerance=1e-4, progress=False)
     slope = jax.jit(jax.value_and_grad(lambda z: -problem.log_density(z)))
     costs: list[float] = []
 
@@ -274,20 +288,17 @@ def field(cells: int) -> list[dict[str, Any]]:
 def main() -> None:
     options = _report.arguments(__doc__)
     jax.config.update("jax_enable_x64", True)
-    rows = []
-    for name, problem in (
-        ("blobs", blobs(2)),
-        ("blobs", blobs(4)),
-        ("blobs", blobs(8)),
-        ("band", band()),
-    ):
-        rows += optimisers(name, problem, 1 if options.quick else 3)
-    _report.table(f"Simulations to the lowest misfit + {SLACK}", rows)
-    price = prices(32 if options.quick else 100, 3 if options.quick else 7)
-    _report.table("Derivatives, in simulations", price)
-    fields = field(12 if options.quick else 32)
-    _report.table("A field to its optimum", fields)
-    _report.save(options, "inference", {"optimisers": rows, "derivatives": price, "field": fields})
+    results: dict[str, Any] = {"optimisers": []}
+    for name, problem in (("blobs", blobs(2)), ("blobs", blobs(4)), ("blobs", blobs(8)), ("band", band())):
+        results["optimisers"] += optimisers(name, problem, 1 if options.quick else 3)
+    _report.table(f"Simulations to the lowest misfit + {SLACK}", results["optimisers"])
+    _report.save(options, "inference", results)
+    results["field"] = field(12 if options.quick else 32)
+    _report.table("A field to its optimum", results["field"])
+    _report.save(options, "inference", results)
+    results["derivatives"] = prices(32 if options.quick else 100, 3 if options.quick else 7)
+    _report.table("Derivatives, in simulations", results["derivatives"])
+    _report.save(options, "inference", results)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def hidden_field(
     time: float,
     observed: np.ndarray,
     truth: np.ndarray,
-    bands: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    bands: Mapping[str, tuple[np.ndarray, ...]],
 ) -> Figure:
     """Above: the last picture, the truth, and the last estimate. Below: its spread, and how far each is off.
 
