@@ -35,7 +35,7 @@ class FieldLaplace:
     >>> found = jc.inference.fit_field(jc.inference.Posterior(priors, blurred, data, noise), progress=False)
     >>> known = jc.inference.laplace_field(found)
     >>> known
-    The data know more than the prior of 12 directions of 64
+    The data know more than the prior of 8 directions of 64
     >>> lower, upper = known.interval(0.9, key=jax.random.key(0))["food"]
     >>> bool(jnp.all(lower < upper))
     True
