@@ -2,8 +2,9 @@
 
 A gradient in reverse mode costs a few simulations however many the unknowns are: `fit` is for up to about 16 unknowns,
 `fit_field` for more. The data know some directions ten thousand times better than the prior, and most not at all, so
-that steps are made in coordinates in which the posterior is nearly round. On a field of 1,024 unknowns 49 gradients and
-256 products with `J^T J` then do what took 829 gradients without, and 10 gradients and 1,408 products by Gauss-Newton.
+that steps are made in coordinates in which the posterior is nearly round. On a field of 1,024 unknowns 50 gradients and
+384 products with `J^T J` then came within 0.01 log units of the peak, where it took 829 gradients without, and 10
+gradients and 1,408 products by Gauss-Newton in a trust region.
 """
 
 import dataclasses
