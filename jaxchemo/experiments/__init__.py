@@ -27,6 +27,9 @@ from jaxchemo.experiments.posed import Posed as Posed
 from jaxchemo.experiments.posed import Simulation as Simulation
 from jaxchemo.experiments.recover.recover_parameters import RecoverParameters as RecoverParameters
 from jaxchemo.experiments.recover.recover_parameters import Recovery as Recovery
+from jaxchemo.experiments.recover.recover_signal import Band as Band
+from jaxchemo.experiments.recover.recover_signal import RecoverSignal as RecoverSignal
+from jaxchemo.experiments.recover.recover_signal import SignalRecovery as SignalRecovery
 from jaxchemo.experiments.stability.stability_map import StabilityMap as StabilityMap
 from jaxchemo.experiments.swimming.climbing import GradientClimbing3D as GradientClimbing3D
 from jaxchemo.experiments.swimming.levels import AgentsVsPDE as AgentsVsPDE

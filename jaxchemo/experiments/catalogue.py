@@ -14,6 +14,7 @@ from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover.recover_parameters import RecoverParameters
+from jaxchemo.experiments.recover.recover_signal import RecoverSignal
 from jaxchemo.experiments.stability.stability_map import StabilityMap
 from jaxchemo.experiments.swimming.climbing import GradientClimbing3D
 from jaxchemo.experiments.swimming.levels import AgentsVsPDE
@@ -24,6 +25,7 @@ EXPERIMENTS: tuple[Experiment[Any], ...] = (
     TwoBlobs(),
     Annuli(),
     RecoverParameters(),
+    RecoverSignal(),
     PropagationOfChaos(),
     KellerSegel1D(),
     KellerSegel2D(),

@@ -2,6 +2,8 @@
 
 from jaxchemo.inference.calibration import Calibration as Calibration
 from jaxchemo.inference.calibration import calibrate as calibrate
+from jaxchemo.inference.descent import FieldFit as FieldFit
+from jaxchemo.inference.descent import fit_field as fit_field
 from jaxchemo.inference.designs import Design as Design
 from jaxchemo.inference.designs import design as design
 from jaxchemo.inference.fitting import Fit as Fit
@@ -9,6 +11,10 @@ from jaxchemo.inference.fitting import Multistart as Multistart
 from jaxchemo.inference.fitting import Step as Step
 from jaxchemo.inference.fitting import fit as fit
 from jaxchemo.inference.fitting import multistart as multistart
+from jaxchemo.inference.low_rank import FieldLaplace as FieldLaplace
+from jaxchemo.inference.low_rank import centred as centred
+from jaxchemo.inference.low_rank import corrected as corrected
+from jaxchemo.inference.low_rank import laplace_field as laplace_field
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
