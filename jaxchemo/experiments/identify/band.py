@@ -52,8 +52,8 @@ class IdentifyBand(Experiment[Told]):
     name: ClassVar[str] = "identify-band"
     title: ClassVar[str] = "What a travelling band tells of its bacteria"
     description: ClassVar[str] = (
-        "Mobility, sensitivity, uptake and half-saturation of a band are fitted to its speed, to its fronts, and to its "
-        "profiles. Each kind of observation determines some combinations of them and says nothing of the others."
+        "Mobility, sensitivity, uptake and half-saturation of a band are fitted to its speed, to its fronts, and to "
+        "its profiles. Each kind of observation determines some combinations of them and says nothing of the others."
     )
     dimensions: ClassVar[tuple[int, ...]] = (1,)
 

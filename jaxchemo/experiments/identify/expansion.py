@@ -38,8 +38,8 @@ class IdentifyExpansion(Experiment[Told]):
 
     **Arguments** (lengths in millimetres, densities in OD, concentrations in millimolar):
 
-    - `mobility`, `sensitivity`, `growth`, `uptake_growing`, `biomass`: the truth, of `jc.models.growth_expansion`, whose
-      other constants are known.
+    - `mobility`, `sensitivity`, `growth`, `uptake_growing`, `biomass`: the truth, of
+      `jc.models.growth_expansion`, whose other constants are known.
     - `drop_density`, `drop_radius`: of the drop at the start, a Gaussian bell; `nutrient`, `attractant`: at the start.
     - `radius`: of the dish; `num_shells`: of the fits' grid, a multiple of `bins`; `dt`: their step. Finer grids have
       shorter ones, as the square of their spacing.
@@ -60,9 +60,9 @@ class IdentifyExpansion(Experiment[Told]):
     name: ClassVar[str] = "identify-expansion"
     title: ClassVar[str] = "What a colony that expands tells of its bacteria"
     description: ClassVar[str] = (
-        "Mobility, sensitivity, growth, uptake and yield of a colony are fitted to the speed of its front, to its fronts "
-        "over hours, and to its profiles. Each kind of observation determines some combinations of them and says nothing "
-        "of the others."
+        "Mobility, sensitivity, growth, uptake and yield of a colony are fitted to the speed of its front, to its "
+        "fronts over hours, and to its profiles. Each kind of observation determines some combinations of them and "
+        "says nothing of the others."
     )
     dimensions: ClassVar[tuple[int, ...]] = (2,)
 
@@ -104,7 +104,7 @@ class IdentifyExpansion(Experiment[Told]):
             priors={name: LogNormal(guess, self.factor) for name, guess in zip(truth, self.guess, strict=True)},
             front_noise=self.front_noise,
             density_noise=self.density_noise,
-            profiled=("mobility", "biomass"),
+            profiled=(),  # they take as long as all the rest,
             max_steps=self.max_steps,
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.special import ndtri
 
 from jaxchemo.experiments.identify.study import LEVEL, Evidence, Told
@@ -35,7 +36,7 @@ def evidence(told: Told, edges: Float[ArrayLike, " b"], times: Sequence[float], 
     """
     kinds, heights = list(told.evidence), [3.9, 0.7 + 0.42 * len(told.study.truth)]
     fig = style.figure(14.0, sum(heights))
-    upper, lower = fig.subfigures(2, 1, height_ratios=heights)
+    upper, lower = (fig.add_subfigure(part) for part in fig.add_gridspec(2, 1, height_ratios=heights))
     shapes, places, intervals = upper.subplots(1, 3, width_ratios=[1.15, 0.9, 1.1])
     _profiles(shapes, told, np.asarray(edges), times, units)
     _fronts(places, told, times, units)
@@ -99,6 +100,9 @@ def _intervals(ax: Axes, told: Told) -> None:
         ax.plot([], [], "k|-", ms=5, lw=0.8, label="by its profile in cost")
     ax.axvline(1, color="black", lw=0.8, zorder=0)
     ax.set(xscale="log", xlabel="value / truth", yticks=list(rows.values()), ylim=(-len(rows) + 0.5, 0.5))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yticklabels([name.replace("_", "\n") for name in rows], fontsize=8)
     ax.set_title(f"{100 * LEVEL:g}% intervals", fontsize=10)
     ax.legend(frameon=False, fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -111,7 +115,10 @@ def _combinations(ax: Axes, kind: str, one: Evidence, colour: str) -> None:
         value = min(max(direction.information, LEAST), MOST)
         ax.barh(-row - 0.18, value - LEAST, left=LEAST, height=0.3, color=colour if direction.seen else "0.75")
         words = str(direction).rpartition(": ")[0].replace("_", " ")
-        ax.text(1.3 * LEAST, -row + 0.04, words, fontsize=7.5, va="bottom")
+        shade = "black" if direction.seen else "0.4"
+        ax.text(
+            1.3 * LEAST, -row + 0.06, words, fontsize=7.5, va="bottom", bbox={"pad": 0.5, "color": "white"}, color=shade
+        )
     ax.axvline(1, color="black", lw=0.8, ls="--", zorder=0)
     ax.set(xscale="log", xlim=(LEAST, MOST), yticks=[], ylim=(-len(one.directions) + 0.5, 0.6))
     ax.set_xlabel("information: variance by the prior / by the noise", fontsize=9)

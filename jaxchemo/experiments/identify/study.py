@@ -52,7 +52,8 @@ class Study:
 
     - `simulate`: a `Simulation` that predicts `Seen`, with so many times the cells of the fit along the axis.
     - `truth`: of the unknowns, by name; `priors`: of the same.
-    - `front_noise`, `density_noise`: standard deviations of a front [length] and of a density in a bin [mass / length^d].
+    - `front_noise`, `density_noise`: standard deviations of a front [length] and of a density in a bin
+      [mass / length^d].
     - `profiled`: unknowns whose profile is followed for the densities, by runs far from the best fit.
     - `max_steps`: of each fit.
     """
@@ -187,30 +188,32 @@ def tell(study: Study, seed: int, report: Report) -> Told:
         raise ValueError(f"Nothing can be observed, as the run of the truth does not go well: {RESULTS[result]}")
     if not bool(jnp.all(jnp.isfinite(clean.fronts))):
         raise ValueError(
-            f"There is no front at some of the `times`, but {clean.fronts}: a lower `threshold`, other times or a longer "
-            "domain would do."
+            f"There is no front at some of the `times`, but {clean.fronts}: a lower `threshold`, other times or a "
+            "longer domain would do."
         )
     keys = jax.random.split(jax.random.key(seed))
     measured = Seen(
         Gaussian(study.density_noise).draw(keys[0], clean.profiles),
         Gaussian(study.front_noise).draw(keys[1], clean.fronts),
     )
+    coarse, fine = study.simulate(1), study.simulate(2)
+    shown = eqx.filter_jit(coarse)
     richest = list(study.kinds)[-1]
     evidence = {}
     for kind, (measure, noise) in study.kinds.items():
         report(f"what the {kind} tell{'s' if kind == 'speed' else ''}")
-        predict = _observing(study.simulate(1), measure)
+        predict = _observing(coarse, measure)
         posterior = Posterior(study.priors, predict, measure(measured), Gaussian(noise))
         best = fit(posterior, max_steps=study.max_steps, progress=False)
         known = laplace(best)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it is in the numbers and in the lines
-            shift = grid_shift(best, _observing(study.simulate(2), measure))
+            shift = grid_shift(best, _observing(fine, measure))
         profiles: tuple[Profile, ...] = ()
         if kind == richest and study.profiled:
             report("profiles of " + " and ".join(study.profiled))
             profiles = profile(best, *study.profiled, level=LEVEL, max_steps=study.max_steps, progress=False)
-        seen, _ = eqx.filter_jit(study.simulate(1))(best.parameters)
+        seen, _ = shown(best.parameters)
         evidence[kind] = Evidence(best, known, identify(best), shift, profiles, seen)
     return Told(study, measured, evidence)
 
