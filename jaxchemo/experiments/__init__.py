@@ -18,6 +18,8 @@ from jaxchemo.experiments.flows.plane import LagrangianTwoBumps as LagrangianTwo
 from jaxchemo.experiments.food import Annuli as Annuli
 from jaxchemo.experiments.food import OneBlob as OneBlob
 from jaxchemo.experiments.food import TwoBlobs as TwoBlobs
+from jaxchemo.experiments.identify.band import IdentifyBand as IdentifyBand
+from jaxchemo.experiments.identify.expansion import IdentifyExpansion as IdentifyExpansion
 from jaxchemo.experiments.invasion import Invasion as Invasion
 from jaxchemo.experiments.options import option as option
 from jaxchemo.experiments.outcome import Outcome as Outcome

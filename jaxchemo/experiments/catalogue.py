@@ -11,6 +11,8 @@ from jaxchemo.experiments.flows.collapse import Lagrangian3DGaussian, Lagrangian
 from jaxchemo.experiments.flows.kolmogorov import LagrangianKolmogorov
 from jaxchemo.experiments.flows.plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
+from jaxchemo.experiments.identify.band import IdentifyBand
+from jaxchemo.experiments.identify.expansion import IdentifyExpansion
 from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover.recover_parameters import RecoverParameters
@@ -31,7 +33,9 @@ EXPERIMENTS: tuple[Experiment[Any], ...] = (
     KellerSegel2D(),
     StabilityMap(),
     TravellingBand(),
+    IdentifyBand(),
     GrowthExpansion(),
+    IdentifyExpansion(),
     Invasion(),
     RunAndTumble1D(),
     GradientClimbing3D(),
