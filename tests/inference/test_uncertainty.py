@@ -60,3 +60,18 @@ def test_a_saddle_is_refused_in_words():
         ValueError, match=r"not positive definite at the fit: its least eigenvalue is -199 along 1.00 x"
     ):
         laplace(saddle, full_hessian)
+
+
+def test_intervals_of_a_field_are_those_of_its_places_and_not_of_its_modes():
+    grid = jc.Grid.box(0.0, 1.0, 6)
+    prior = jc.inference.GaussianField(grid, mean=2.0, std=0.5, length=0.3, positive=False)
+
+    def seen(parameters, adjoint=None):
+        return parameters["food"], jc.RESULTS.successful
+
+    posterior = Posterior({"food": prior}, seen, jnp.full(6, 2.5), Gaussian(0.2))
+    known = laplace(fit(posterior, progress=False))
+    modes = jax.jacobian(prior.value)(jnp.zeros(6))
+    exact = 1.6448536 * np.sqrt(np.diag(modes @ known.covariance @ modes.T))
+    low, high = known.interval(0.9)["food"]
+    np.testing.assert_allclose((high - low) / 2, exact, rtol=0.06)
