@@ -1,8 +1,14 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
+from jaxchemo.inference.calibration import Calibration as Calibration
+from jaxchemo.inference.calibration import calibrate as calibrate
+from jaxchemo.inference.designs import Design as Design
+from jaxchemo.inference.designs import design as design
 from jaxchemo.inference.fitting import Fit as Fit
+from jaxchemo.inference.fitting import Multistart as Multistart
 from jaxchemo.inference.fitting import Step as Step
 from jaxchemo.inference.fitting import fit as fit
+from jaxchemo.inference.fitting import multistart as multistart
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
@@ -14,14 +20,21 @@ from jaxchemo.inference.priors import GaussianField as GaussianField
 from jaxchemo.inference.priors import LogNormal as LogNormal
 from jaxchemo.inference.priors import Normal as Normal
 from jaxchemo.inference.priors import Uniform as Uniform
+from jaxchemo.inference.profiles import Profile as Profile
+from jaxchemo.inference.profiles import profile as profile
 from jaxchemo.inference.resolution import GridShift as GridShift
 from jaxchemo.inference.resolution import grid_shift as grid_shift
+from jaxchemo.inference.sampling import Samples as Samples
+from jaxchemo.inference.sampling import sample as sample
 from jaxchemo.inference.simulation import Simulation as Simulation
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
 from jaxchemo.inference.tracks import log_likelihood as log_likelihood
 from jaxchemo.inference.tracks import score_gradient as score_gradient
+from jaxchemo.inference.uncertainty import Curvature as Curvature
 from jaxchemo.inference.uncertainty import Direction as Direction
 from jaxchemo.inference.uncertainty import Laplace as Laplace
+from jaxchemo.inference.uncertainty import full_hessian as full_hessian
+from jaxchemo.inference.uncertainty import gauss_newton as gauss_newton
 from jaxchemo.inference.uncertainty import identify as identify
 from jaxchemo.inference.uncertainty import laplace as laplace

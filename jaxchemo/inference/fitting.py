@@ -1,11 +1,12 @@
-"""The most probable parameters: Gauss-Newton steps in a trust region, with derivatives in forward mode.
+"""The most probable parameters: searches from one start or several, and why each of them ended.
 
-Lengths are standard deviations of the prior, so the first region has radius 1 and nothing needs tuning. In forward
-mode a Jacobian by p unknowns cost 1.3, 2, 3 and 4.5 simulations at p = 1, 4, 8 and 16 (measured), where differences
-take p + 1 of them; far beyond 16 unknowns reverse mode is cheaper.
+In forward mode a Jacobian by p unknowns cost 1.3, 2, 3 and 4.5 simulations at p = 1, 4, 8 and 16 (measured), where
+differences take p + 1 of them; far beyond 16 unknowns reverse mode is cheaper.
 """
 
 import dataclasses
+import warnings
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,21 +14,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo._progress import bar
 from jaxchemo._show import number
 from jaxchemo.inference.posterior import Posterior
-from jaxchemo.integrate import Forward
-from jaxchemo.results import RESULTS
+from jaxchemo.inference.search import ENDS, Search, advance, begin, sentence
 
-NARROW = 1e-3  # a trust region of so small a radius beside a refused point is a wall
-
-# Why a search ends.
-SETTLED = "nothing more is to be gained"
-BESIDE = "it ends beside a point that is refused: "
-STUCK = "steps no longer lower the cost: its rounding errors are as large, or derivatives are wrong"
+AGREE = 0.05  # fits whose costs differ by less are the same [log units]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Step:
 
     **Fields:**
 
-    - `cost`: lowest half squared sum of residuals and z so far [dimensionless].
+    - `cost`: lowest half squared sum of residuals and z so far, infinite before any [dimensionless].
     - `simulations`: so far; a Jacobian counts as one for each unknown.
     - `refused`: why the trial was refused, empty if its run went well.
 
@@ -58,7 +53,7 @@ class Fit:
     - `posterior`: what was maximised.
     - `z`: where, in standard normal numbers `(p,)`.
     - `residuals`, `jacobian`: of the data there, `(n,)` and `(n, p)` [dimensionless].
-    - `steps`: all trials.
+    - `steps`: all trials, those of starts that were refused among them.
     - `converged`: whether nothing more is to be gained; `reason` says why the search ended.
 
     >>> def line(parameters, adjoint=None):
@@ -86,7 +81,8 @@ class Fit:
     @property
     def cost(self) -> float:
         """Negative log density, up to a constant: half the squared sums of residuals and z."""
-        return _cost(self.residuals, self.z)
+        both = np.concatenate([np.asarray(self.residuals, float), np.asarray(self.z, float)])
+        return 0.5 * float(both @ both)
 
     @property
     def chi_square(self) -> float:
@@ -136,121 +132,158 @@ def fit(
     **Raises:** `ValueError` or `TypeError` for bad input, and for parameters without a run that goes well.
     """
     _checks.instance("posterior", posterior, Posterior, "a Posterior")
+    z = jnp.zeros(posterior.size) if start is None else posterior.whitened(start)
+    (found,) = _fits(posterior, z[None], max_steps, tolerance, progress)
+    if isinstance(found, Fit):
+        return found
+    values = {name: number(value) for name, value in posterior.parameters(jnp.zeros_like(z)).items()}
+    raise ValueError(
+        f"No run goes well, from `start` down to the medians of the priors, {values}: {found} Other "
+        "priors, or a shorter `dt` of the simulation, would do."
+    )
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Multistart:
+    """Searches from several starts: the best of them, and how many agree on it.
+
+    **Fields:**
+
+    - `fits`: that found a run that goes well, the lowest cost first.
+    - `lost`: why no run goes well from the others, a sentence each.
+
+    >>> def square(parameters, adjoint=None):
+    ...     return parameters["x"][None] ** 2, jc.RESULTS.successful
+    >>> prior, noise = jc.inference.Normal(0.5, 1.0), jc.inference.Gaussian(0.1)
+    >>> posterior = jc.inference.Posterior({"x": prior}, square, jnp.ones(1), noise)
+    >>> found = jc.inference.multistart(posterior, 8, key=jax.random.key(0), progress=False)
+    >>> round(float(found.best.parameters["x"]), 2), 0 < found.agree < 8  # the others are at -1
+    (1.0, True)
+    """
+
+    fits: tuple[Fit, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def best(self) -> Fit:
+        """The fit of lowest cost."""
+        return self.fits[0]
+
+    @property
+    def agree(self) -> int:
+        """How many have converged to the cost of the best, within `AGREE`."""
+        return sum(each.converged and each.cost < self.best.cost + AGREE for each in self.fits)
+
+    @property
+    def simulations(self) -> int:
+        """Used by all of them, a Jacobian counted as one for each unknown."""
+        return sum(each.simulations for each in self.fits)
+
+    def __repr__(self) -> str:
+        other = [each.cost - self.best.cost for each in self.fits if each.converged]
+        worse = [cost for cost in other if cost >= AGREE]
+        reasons = [*(each.reason for each in self.fits if not each.converged), *self.lost]
+        lines = [f"{self.agree} of {len(self.fits) + len(self.lost)} starts agree on the best, {self.best!r}"]
+        if worse:
+            lines.append(f"{len(worse)} end at other optima, worse by {min(worse):.3g} to {max(worse):.3g} log units")
+        lines += [f"{count} did not converge: {reason}" for reason, count in Counter(reasons).items()]
+        return "\n  ".join(lines)
+
+
+def multistart(
+    posterior: Posterior,
+    n: int = 10,
+    *,
+    key: PRNGKeyArray,
+    max_steps: int = 50,
+    tolerance: float = 1e-4,
+    progress: bool | str = True,
+) -> Multistart:
+    """The best of several fits, from starts that are drawn from the priors, all at once.
+
+    Warns (`UserWarning`) where no two of them agree: there may be a better one then.
+
+    **Arguments:**
+
+    - `posterior`, `max_steps`, `tolerance`, `progress`: as `fit`.
+    - `n`: starts, at least 2. Default 10.
+    - `key`: random key of the starts.
+
+    **Returns:** a `Multistart`.
+
+    **Raises:** `ValueError` or `TypeError` for bad input, and if no run goes well from any start.
+    """
+    _checks.instance("posterior", posterior, Posterior, "a Posterior")
+    _checks.natural("n", n, at_least=2)
+    starts = jax.random.normal(_checks.random_key("key", key), (n, posterior.size))
+    found = _fits(posterior, starts, max_steps, tolerance, progress)
+    fits = sorted((each for each in found if isinstance(each, Fit)), key=lambda each: each.cost)
+    lost = tuple(each for each in found if not isinstance(each, Fit))
+    if not fits:
+        raise ValueError(
+            f"No run goes well, from {n} draws of the priors down to their medians: {lost[0]} Other priors, or a "
+            "shorter `dt` of the simulation, would do."
+        )
+    outcome = Multistart(tuple(fits), lost)
+    if outcome.agree < 2:
+        warnings.warn(f"No two starts agree: {outcome!r}", stacklevel=2)
+    return outcome
+
+
+def _fits(
+    posterior: Posterior, starts: Float[Array, "s p"], max_steps: int, tolerance: float, progress: bool | str
+) -> list[Fit | str]:
+    """From each start a fit, or why no run goes well."""
     _checks.natural("max_steps", max_steps)
     tolerance = _checks.constant(_checks.positive, "tolerance", tolerance)
-    z = jnp.zeros(posterior.size) if start is None else posterior.whitened(start)
+    searches = jax.vmap(lambda z: begin(posterior, z))(starts)
+    steps: list[list[Step]] = [[] for _ in starts]
     with bar(progress, max_steps, "fit") as show:
         show(0, "compiling")
-        search = _Search.begun(posterior, z)
-        while search.why is None and len(search.steps) < max_steps:
-            search.attempt(tolerance)
-            show(len(search.steps), f"cost {search.cost:.6g}")
-    reason = search.why or f"`max_steps`, {max_steps}, were not enough"
-    converged = search.why == SETTLED
-    if converged and (far := _far_out(posterior, search.z)):
+        for trial in range(max_steps):
+            running = np.asarray(searches.running)
+            if not running.any():
+                break
+            searches = _advance(posterior, searches, tolerance)
+            for lane in np.flatnonzero(running):
+                steps[lane].append(_last(_one(searches, int(lane))))
+            show(trial + 1, f"cost {min(each[-1].cost for each in steps):.6g}")
+    return [_ended(posterior, _one(searches, lane), steps[lane], max_steps) for lane in range(len(starts))]
+
+
+@eqx.filter_jit
+def _advance(posterior: Posterior, searches: Search, tolerance: float) -> Search:
+    free = jnp.ones(posterior.size)
+    if searches.cost.size == 1:  # alone it linearises only where it must; several at once linearise at every trial
+        return jax.tree.map(lambda x: x[None], advance(posterior, _one(searches, 0), free, tolerance))
+    return jax.vmap(lambda search: advance(posterior, search, free, tolerance))(searches)
+
+
+def _one(searches: Search, lane: int) -> Search:
+    return jax.tree.map(lambda x: x[lane], searches)
+
+
+def _last(search: Search) -> Step:
+    simulations = int(search.runs) + int(search.jacobians) * search.z.size
+    return Step(float(search.cost), simulations, "" if bool(search.well) else sentence(search.result))
+
+
+def _ended(posterior: Posterior, search: Search, steps: list[Step], max_steps: int) -> Fit | str:
+    if not np.isfinite(float(search.cost)):
+        return sentence(search.result)
+    converged, reason = search.end == ENDS.settled, ENDS[search.end]
+    if search.end == ENDS.beside:
+        reason += f": {sentence(search.result)}"
+    elif search.running:
+        reason = f"`max_steps`, {max_steps}, were not enough"
+    elif converged and (far := far_out(posterior, search.z)):
         converged, reason = False, far
-    return Fit(posterior, search.z, search.residuals, search.jacobian, tuple(search.steps), converged, reason)
+    jacobian = np.asarray(search.jacobian, float)
+    return Fit(posterior, search.z, search.residuals, jacobian, tuple(steps), bool(converged), reason)
 
 
-class _Search:
-    """A search under way: the best point so far, what is known there, and the region that is trusted."""
-
-    def __init__(self, posterior: Posterior, z: Array, residuals: Array, simulations: int):
-        self.posterior, self.z, self.residuals, self.simulations = posterior, z, residuals, simulations
-        self.cost, self.radius, self.refused = _cost(residuals, z), 1.0, ""
-        self.why: str | None = None
-        self._linearise()
-        self.steps = [Step(self.cost, self.simulations, "")]
-
-    @classmethod
-    def begun(cls, posterior: Posterior, z: Array) -> "_Search":
-        medians = jnp.zeros_like(z)
-        nearer = [z * 0.5**halvings for halvings in range(7)] if bool(jnp.any(z)) else []
-        for simulations, trial in enumerate([*nearer, medians], start=1):
-            residuals, result = _run(posterior, trial)
-            if bool(jnp.all(jnp.isfinite(residuals))):
-                return cls(posterior, trial, residuals, simulations)
-        values = {name: number(value) for name, value in posterior.parameters(medians).items()}
-        raise ValueError(
-            f"No run goes well, from `start` down to the medians of the priors, {values}: {_sentence(result)} Other "
-            "priors, or a shorter `dt` of the simulation, would do."
-        )
-
-    def attempt(self, tolerance: float) -> None:
-        """One trial in the region, taken if it is better."""
-        matrix = self.jacobian.T @ self.jacobian + np.eye(self.z.size)
-        gradient = self.jacobian.T @ np.asarray(self.residuals, float) + np.asarray(self.z, float)
-        step = _step(matrix, gradient, self.radius)
-        expected = -float(gradient @ step + 0.5 * step @ matrix @ step)
-        length = float(np.linalg.norm(step))
-        if expected < tolerance:
-            self.why = BESIDE + self.refused if self.refused and self.radius < NARROW else SETTLED
-            return
-        trial = self.z + jnp.asarray(step, self.z.dtype)
-        residuals, result = _run(self.posterior, trial)
-        self.simulations += 1
-        cost = _cost(residuals, trial)
-        gained = (self.cost - cost) / expected if np.isfinite(cost) else -np.inf
-        refused = "" if np.isfinite(cost) else _sentence(result)
-        self.refused = refused or self.refused
-        if gained > 0.75:
-            self.radius = max(self.radius, 2 * length)
-        elif gained < 0.25:
-            # Nothing is known of a refused point but that it is too far; of a poor one, that the region is too large.
-            self.radius = (0.5 if refused else 0.25) * length
-        if gained > 1e-4:
-            self.z, self.residuals, self.cost, self.refused = trial, residuals, cost, ""
-            self._linearise()
-        self.steps.append(Step(self.cost, self.simulations, refused))
-        if self.radius < 1e-6:
-            self.why = BESIDE + self.refused if self.refused else STUCK
-
-    def _linearise(self) -> None:
-        self.jacobian = np.asarray(_jacobian(self.posterior, self.z), float)
-        self.simulations += self.z.size
-        if not np.isfinite(self.jacobian).all():
-            self.why = "its derivatives are not finite"
-
-
-@eqx.filter_jit
-def _run(posterior: Posterior, z: Array) -> tuple[Array, RESULTS]:
-    return posterior.evaluated(z, Forward())
-
-
-@eqx.filter_jit
-def _jacobian(posterior: Posterior, z: Array) -> Array:
-    return jax.jacfwd(lambda z: posterior.residuals(z, Forward()))(z)
-
-
-def _step(matrix: np.ndarray, gradient: np.ndarray, radius: float) -> np.ndarray:
-    """The minimum of the quadratic model in a ball: damped until it is in it, by bisection on its eigenvalues."""
-    values, vectors = np.linalg.eigh(matrix)  # at least 1, by the prior
-    along = vectors.T @ gradient
-
-    def size(damping: float) -> float:
-        return float(np.linalg.norm(along / (values + damping)))
-
-    low, high = 0.0, float(np.linalg.norm(gradient)) / radius
-    if size(0.0) <= radius:
-        high = 0.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if size(middle) > radius else (low, middle)
-    return -vectors @ (along / (values + high))
-
-
-def _cost(residuals: Array, z: Array) -> float:
-    both = np.concatenate([np.asarray(residuals, float), np.asarray(z, float)])
-    return 0.5 * float(both @ both)
-
-
-def _sentence(result: RESULTS) -> str:
-    known = RESULTS[result]
-    return "its prediction has no likelihood." if known == RESULTS[RESULTS.successful] else known
-
-
-def _far_out(posterior: Posterior, z: Array) -> str:
-    """Names what ended so far out that its prior holds it back, not the data."""
+def far_out(posterior: Posterior, z: Float[Array, " p"]) -> str:
+    """Names what is so far out that its prior holds it back, not the data; nothing where all is well."""
     farthest = np.concatenate([np.full(prior.shape, prior.farthest).ravel() for prior in posterior.priors])
     out = [label for label, far in zip(posterior.labels, np.abs(np.asarray(z)) > farthest, strict=True) if far]
     return f"{_checks.listed(out)} ended at the edge of its prior, which the data would leave" if out else ""

@@ -26,9 +26,11 @@ class AbstractPrior(Shown):
     **Class attributes:**
 
     - `farthest`: standard normal numbers beyond it say that the prior holds the value back, not the data.
+    - `elementwise`: whether each number of the unknown is made of one standard normal number.
     """
 
     farthest: ClassVar[float] = 4.0
+    elementwise: ClassVar[bool] = True
 
     @property
     @abc.abstractmethod
@@ -169,6 +171,8 @@ class GaussianField(AbstractPrior):
     >>> prior.value(jnp.zeros((8, 8))).shape
     (8, 8)
     """
+
+    elementwise: ClassVar = False
 
     grid: Grid
     mean: Float[Array, ""]

@@ -1,7 +1,10 @@
 """How well parameters are known: a normal approximation about the most probable ones, and what data do not tell."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,11 +15,12 @@ from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.inference.fitting import Fit
 from jaxchemo.inference.posterior import Posterior
+from jaxchemo.integrate import Forward
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Laplace:
-    """A normal distribution of z about the most probable value, with the Gauss-Newton matrix `I + J^T J` for precision.
+    """A normal distribution of z about the most probable value, whose precision is the curvature of the cost there.
 
     Parameters follow by their priors' own functions: intervals of positive ones are positive and lopsided. It is exact
     for linear predictions, and too narrow or too wide where the posterior is bent over its own width.
@@ -75,16 +79,93 @@ class Laplace:
         return "\n  ".join(["90% intervals", *(f"{name}: {number(centre[name])}, {ends[name]}" for name in centre)])
 
 
-def laplace(fit: Fit) -> Laplace:
+class Curvature(Protocol):
+    """The matrix of second derivatives of the cost at z, given the Jacobian there: `gauss_newton` or `full_hessian`.
+
+    >>> def prior_alone(posterior, z, jacobian):
+    ...     return jnp.eye(z.size)
+    >>> prior_alone(None, jnp.zeros(1), None).tolist()
+    [[1.0]]
+    """
+
+    def __call__(
+        self, posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+    ) -> Float[Array | np.ndarray, "p p"]: ...
+
+
+def gauss_newton(
+    posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+) -> Float[Array | np.ndarray, "p p"]:
+    """`I + J^T J`: always positive definite, and needs no further simulation.
+
+    >>> jc.inference.gauss_newton(None, jnp.zeros(2), jnp.array([[2.0, 0.0]])).tolist()
+    [[5.0, 0.0], [0.0, 1.0]]
+    """
+    # In the precision of the Jacobian: that of a `Fit` is double, where single would lose the prior's 1.
+    return jacobian.T @ jacobian + np.eye(z.size, dtype=jacobian.dtype)
+
+
+def full_hessian(
+    posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+) -> Float[Array, "p p"]:
+    """All second derivatives, forward over forward: with those of the residuals, which bend a wide posterior.
+
+    It costs about as much as `p` Jacobians.
+
+    >>> def square(parameters, adjoint=None):
+    ...     return parameters["x"][None] ** 2, jc.RESULTS.successful
+    >>> prior, noise = jc.inference.Normal(0.0, 1.0), jc.inference.Gaussian(1.0)
+    >>> posterior = jc.inference.Posterior({"x": prior}, square, jnp.zeros(1), noise)
+    >>> jc.inference.full_hessian(posterior, jnp.ones(1), None).tolist()  # of x^4 / 2 + x^2 / 2
+    [[7.0]]
+    """
+    return _hessian(posterior, z)
+
+
+@eqx.filter_jit
+def _hessian(posterior: Posterior, z: Array) -> Array:
+    def cost(z: Array) -> Array:
+        r = posterior.residuals(z, Forward())
+        return 0.5 * (r @ r + z @ z)
+
+    return jax.jacfwd(jax.jacfwd(cost))(z)
+
+
+def laplace(fit: Fit, curvature: Curvature = gauss_newton) -> Laplace:
     """The normal approximation about the result of a fit.
 
-    **Raises:** `ValueError` for a fit that has not converged: nothing is known of its surroundings.
+    **Arguments:**
+
+    - `fit`: converged.
+    - `curvature`: its inverse is the covariance. Default `gauss_newton`; `full_hessian` has the curvature of the
+      prediction too, which matters where residuals are large or the posterior is wide.
+
+    **Returns:** a `Laplace`.
+
+    **Raises:** `ValueError` for a fit that has not converged, as nothing is known of its surroundings, and for a
+    curvature that is not positive definite.
     """
     _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
+    _checks.function("curvature", curvature, "such as gauss_newton or full_hessian")
     if not fit.converged:
         raise ValueError(f"`fit` has not converged, as {fit.reason}: there is no maximum to approximate.")
-    precision = fit.jacobian.T @ fit.jacobian + np.eye(fit.z.size)
+    precision = np.asarray(curvature(fit.posterior, fit.z, fit.jacobian), float)
+    values, vectors = np.linalg.eigh(precision) if np.isfinite(precision).all() else ([np.nan], None)
+    if not values[0] > 0:
+        along = "" if vectors is None else f" along {combination(fit.posterior.labels, vectors[:, 0])}"
+        raise ValueError(
+            f"`curvature` is not positive definite at the fit: its least eigenvalue is {values[0]:.3g}{along}, where "
+            "the posterior is no hill. `gauss_newton` always is one; `profile` and `sample` show what is there."
+        )
     return Laplace(fit.posterior, fit.z, jnp.asarray(np.linalg.inv(precision), fit.z.dtype))
+
+
+def combination(labels: Sequence[str], weights: np.ndarray) -> str:
+    """A direction in words: its large weights, the largest first."""
+    sign = np.sign(weights[np.argmax(np.abs(weights))])  # of an eigenvector it means nothing
+    pairs = sorted(zip(labels, (sign * weights).tolist(), strict=True), key=lambda item: -abs(item[1]))
+    large = [(name, weight) for name, weight in pairs if abs(weight) > 0.1]
+    return " ".join(f"{'-' if w < 0 else '+'} {abs(w):.2f} {name}" for name, w in large).removeprefix("+ ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,8 +192,7 @@ class Direction:
         return self.information > 1
 
     def __str__(self) -> str:
-        large = sorted((item for item in self.weights.items() if abs(item[1]) > 0.1), key=lambda item: -abs(item[1]))
-        words = " ".join(f"{'-' if w < 0 else '+'} {abs(w):.2f} {name}" for name, w in large).removeprefix("+ ")
+        words = combination(tuple(self.weights), np.array(list(self.weights.values())))
         if not self.seen:
             return f"{words}: the data do not determine it"
         return f"{words}: known to {1 / np.sqrt(1 + self.information):.2g} of the prior"
