@@ -1,5 +1,8 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
+from jaxchemo.inference.assays import Assay as Assay
+from jaxchemo.inference.assays import assay as assay
+from jaxchemo.inference.assays import fit_assay as fit_assay
 from jaxchemo.inference.calibration import Calibration as Calibration
 from jaxchemo.inference.calibration import calibrate as calibrate
 from jaxchemo.inference.designs import Design as Design
@@ -13,6 +16,11 @@ from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
 from jaxchemo.inference.noise import Poisson as Poisson
+from jaxchemo.inference.observations import At as At
+from jaxchemo.inference.observations import BinMeans as BinMeans
+from jaxchemo.inference.observations import Front as Front
+from jaxchemo.inference.observations import Moments as Moments
+from jaxchemo.inference.observations import density as density
 from jaxchemo.inference.posterior import Posterior as Posterior
 from jaxchemo.inference.posterior import Prediction as Prediction
 from jaxchemo.inference.priors import AbstractPrior as AbstractPrior
@@ -26,7 +34,14 @@ from jaxchemo.inference.resolution import GridShift as GridShift
 from jaxchemo.inference.resolution import grid_shift as grid_shift
 from jaxchemo.inference.sampling import Samples as Samples
 from jaxchemo.inference.sampling import sample as sample
+from jaxchemo.inference.sanity import doubts as doubts
 from jaxchemo.inference.simulation import Simulation as Simulation
+from jaxchemo.inference.tables import Measurements as Measurements
+from jaxchemo.inference.tables import Observable as Observable
+from jaxchemo.inference.tables import Parameters as Parameters
+from jaxchemo.inference.tables import read_measurements as read_measurements
+from jaxchemo.inference.tables import read_observables as read_observables
+from jaxchemo.inference.tables import read_parameters as read_parameters
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
 from jaxchemo.inference.tracks import log_likelihood as log_likelihood

@@ -1,0 +1,445 @@
+"""From tables of measurements and a named law to a posterior: the first time is where each run begins."""
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.interpolate import RegularGridInterpolator
+
+from jaxchemo import _checks, initial
+from jaxchemo.domain import Grid
+from jaxchemo.inference.fitting import Fit, fit
+from jaxchemo.inference.noise import AbstractNoise, Gaussian, NegativeBinomial, Poisson
+from jaxchemo.inference.observations import At
+from jaxchemo.inference.posterior import Posterior, Prediction
+from jaxchemo.inference.priors import AbstractPrior, LogNormal, Uniform
+from jaxchemo.inference.simulation import Simulation
+from jaxchemo.inference.tables import Measurements, Observable, Parameters
+from jaxchemo.methods import FiniteVolume
+from jaxchemo.models import Model
+from jaxchemo.problem import Problem
+
+Law = Callable[..., Model]
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A place that is measured at every time: one series of the data."""
+
+    observable: str
+    replicate: str
+    point: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Assay:
+    """What was measured and a law that may be behind it, ready to be fitted.
+
+    **Fields:**
+
+    - `posterior`: its data have a row for each time after the first, and a column for each of `columns`.
+    - `finer`: the same prediction on a grid of twice the cells, for `grid_shift`.
+    - `law`: the function that makes the model; `fixed`: those of its arguments that are held.
+    - `times`: of the rows [time]; `columns`: observable, replicate and place of each.
+    - `units`: of parameters and observables, by name, where they are given.
+    - `estimated`: whether the standard deviation of the noise is not given, so that `fit_assay` takes it from the fit.
+    - `notes`: sentences on what was assumed.
+
+    >>> jc.inference.Assay.__dataclass_fields__["finer"].name
+    'finer'
+    """
+
+    posterior: Posterior
+    finer: Prediction
+    law: Law
+    fixed: Mapping[str, float]
+    times: tuple[float, ...]
+    columns: tuple[Column, ...]
+    units: Mapping[str, str]
+    estimated: bool
+    notes: tuple[str, ...]
+
+    def model(self, parameters: Mapping[str, Any]) -> Model:
+        """The model with these unknowns."""
+        return _model(self.law, {**self.fixed, **parameters})
+
+
+def assay(
+    measurements: Measurements,
+    law: Law,
+    *,
+    parameters: Parameters | None = None,
+    observables: Mapping[str, Observable] | None = None,
+    box: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    cells: int | None = None,
+    dt: float | None = None,
+) -> Assay:
+    """Poses the fit of a law to measurements of densities and signals at points and times.
+
+    Each run begins with the measurements of the first time, the mean over replicates, between points linearly: they
+    are not fitted. Their noise is taken for what was there. A signal that is not measured then begins everywhere with
+    the value of the unknown `initial_NAME`. Walls are closed.
+
+    **Arguments:**
+
+    - `measurements`: of two times at least.
+    - `law`: from numbers to a `Model`, such as `jc.models.fisher`. Its arguments are the parameters: those with a
+      default are held there unless `parameters` has them.
+    - `parameters`: priors and values. Default: a wide log-normal prior for each argument without a default, from the
+      sizes and times of the data.
+    - `observables`: by name, what is measured. Default: the only species, with normal noise whose width is the column
+      `std` of the measurements, or is taken from the fit.
+    - `box`: lower and upper corner of the domain [length]. Default: half the spacing of points beyond the outermost.
+    - `cells`: along each axis. Default: twice the number of places along the first.
+    - `dt`: time step [time]. Default: such that there are 400.
+
+    **Returns:** an `Assay`.
+
+    **Raises:** `ValueError` or `TypeError` for what does not fit together.
+
+    >>> x = np.linspace(0.0, 1.0, 5)
+    >>> rows = dict(observables=("",) * 10, replicates=("",) * 10, times=np.repeat([0.0, 1.0], 5))
+    >>> values = np.concatenate([np.exp(-x), 1.2 * np.exp(-x)])
+    >>> table = jc.inference.Measurements(**rows, points=np.tile(x, 2)[:, None], values=values, std=None, exposure=None)
+    >>> jc.inference.assay(table, jc.models.fisher).posterior.names
+    ('mobility', 'growth', 'capacity')
+    """
+    _checks.instance("measurements", measurements, Measurements, "Measurements, of read_measurements(file)")
+    times = np.unique(measurements.times)
+    if times.size < 2:
+        raise ValueError(f"`measurements` must be of two times at least, as the first begins the runs, got {times}.")
+    seen = {name: Observable() for name in dict.fromkeys(measurements.observables)} if observables is None else observables
+    if strange := set(measurements.observables) - set(seen):
+        raise ValueError(f"`observables` lacks {_checks.listed(map(repr, strange))}, which is measured.")
+    lower, upper = _box(measurements.points) if box is None else box
+    scales = _Scales.of(measurements, lower, upper)
+    chosen, notes = _parameters(law, parameters, scales, measurements, seen)
+    # The names of species and signals, of any of its models.
+    prototype = _model(law, {**chosen.fixed, **{name: prior.value(jnp.zeros(())) for name, prior in chosen.priors.items()}})
+    of = {name: _kind(prototype, observable, name) for name, observable in seen.items()}
+    start = _beginnings(measurements, of, prototype, times[0])
+
+    def simulation(cells: int, dt: float) -> Simulation:
+        grid = Grid.box(lower, upper, (cells,) * len(lower))
+        operators = [(At(grid, [column.point]), of[column.observable]) for column in columns]
+        return _simulation(grid, law, chosen.fixed, start, operators, times, dt)
+
+    columns = tuple(dict.fromkeys(_columns(measurements)))
+    along = np.unique(measurements.points[:, 0]).size
+    cells = 2 * max(along, 8) if cells is None else _checks.natural("cells", cells, at_least=2)
+    dt = float(times[-1] - times[0]) / 400 if dt is None else _checks.constant(_checks.positive, "dt", dt)
+    data, std, exposure = _blocks(measurements, columns, times[1:])
+    noise, estimated = _noise(seen, columns, data, std, exposure)
+    if estimated:
+        notes.append("The standard deviation of the noise is not given: it is that of the residuals of the fit.")
+    notes.append(f"Each run begins at t = {times[0]:g} with what was measured then, between points linearly.")
+    posterior = Posterior(chosen.priors, simulation(cells, dt), data, noise, missing=True)
+    units = {**chosen.units, **{name: each.unit for name, each in seen.items() if each.unit}}
+    # The stable step of what moves explicitly falls with the square of the spacing.
+    finer = simulation(2 * cells, dt / 4)
+    later = tuple(map(float, times[1:]))
+    return Assay(posterior, finer, law, chosen.fixed, later, columns, units, estimated, tuple(notes))
+
+
+def fit_assay(assay: Assay, *, max_steps: int = 50, progress: bool | str = True) -> Fit:
+    """Fits an assay; where the noise is not given, with that of its own residuals, one width for each observable.
+
+    **Arguments:**
+
+    - `assay`: of `jc.inference.assay`.
+    - `max_steps`, `progress`: as `fit`.
+
+    **Raises:** as `fit`.
+    """
+    _checks.instance("assay", assay, Assay, "an Assay, of jc.inference.assay(measurements, law)")
+    posterior = assay.posterior
+    found = fit(posterior, max_steps=max_steps, progress=progress)
+    if not assay.estimated:
+        return found
+    assert isinstance(posterior.noise, Gaussian)
+    names = np.array([column.observable for column in assay.columns])
+    for _ in range(3):  # the width changes little after the first: the prior is wide
+        r = np.asarray(found.residuals, float).reshape(posterior.data.shape)
+        factor = np.ones(names.size)
+        for name in set(names.tolist()):
+            of_it = np.asarray(posterior.observed)[:, names == name].sum()
+            free = max(of_it - posterior.size / len(set(names.tolist())), 1)
+            factor[names == name] = max(np.sqrt(np.sum(r[:, names == name] ** 2) / free), 1e-6)
+        std = jnp.asarray(posterior.noise.std * factor, found.z.dtype)
+        posterior = eqx.tree_at(lambda each: each.noise.std, posterior, std)
+        found = fit(posterior, found.parameters, max_steps=max_steps, progress=progress)
+        if np.all(np.abs(factor - 1) < 0.01):
+            break
+    return found
+
+
+def number_arguments(law: Law) -> dict[str, Any]:
+    """The arguments of a law that are numbers, and their defaults: `inspect.Parameter.empty` for none.
+
+    **Raises:** `TypeError` for a law that needs what is no number.
+
+    >>> list(jc.inference.assays.number_arguments(jc.models.fisher))
+    ['mobility', 'growth', 'capacity']
+    """
+    _checks.function("law", law, "from numbers to a Model")
+    made = {}
+    for name, argument in inspect.signature(law).parameters.items():
+        if float in typing.get_args(argument.annotation) and not isinstance(argument.default, tuple):
+            made[name] = argument.default
+        elif argument.default is inspect.Parameter.empty:
+            raise TypeError(f"`law` needs {name!r}, which is no single number: a function without it would do.")
+    return made
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scales:
+    """Sizes of the data, for priors where none is given."""
+
+    length: float
+    time: float
+    density: float
+
+    @staticmethod
+    def of(measurements: Measurements, lower: tuple[float, ...], upper: tuple[float, ...]) -> "_Scales":
+        values = measurements.values if measurements.exposure is None else measurements.values / measurements.exposure
+        largest = float(np.nanmax(np.abs(values)))
+        length, time = max(np.subtract(upper, lower)), float(np.ptp(measurements.times))
+        return _Scales(float(length), time, largest or 1.0)
+
+    def prior(self, name: str) -> AbstractPrior:
+        """A wide one: a factor of ten each way is one standard deviation, but for powers."""
+        # A tenth of the domain is crossed by diffusion in the time of the experiment.
+        spread = (0.1 * self.length) ** 2 / self.time
+        if name == "power":
+            return Uniform(0.0, 4.0)
+        if name == "capacity":
+            return LogNormal(self.density, 3.0)
+        if name == "consumption":
+            return LogNormal(1 / (self.density * self.time), 10.0)
+        if name in ("mobility", "diffusivity", "sensitivity"):
+            return LogNormal(spread, 10.0)
+        return LogNormal(1 / self.time if name in ("growth", "decay", "production") else 1.0, 10.0)
+
+
+def _model(law: Law, values: Mapping[str, Any]) -> Model:
+    return law(**{name: value for name, value in values.items() if not name.startswith("initial_")})
+
+
+def _parameters(
+    law: Law,
+    given: Parameters | None,
+    scales: _Scales,
+    measurements: Measurements,
+    seen: Mapping[str, Observable],
+) -> tuple[Parameters, list[str]]:
+    """Priors of all that is unknown and values of all else, and what is to be said of them."""
+    arguments, notes = number_arguments(law), []
+    priors = {} if given is None else dict(given.priors)
+    fixed = {} if given is None else dict(given.fixed)
+    needed = [name for name, default in arguments.items() if default is inspect.Parameter.empty]
+    at_medians = {name: 1.0 for name in needed if name not in fixed} | fixed
+    plain = _model(law, {name: value for name, value in at_medians.items() if name in arguments})
+    first = measurements.times == measurements.times.min()
+    measured = {seen[name].of for name, begins in zip(measurements.observables, first, strict=True) if begins}
+    starts = [f"initial_{name}" for name, signal in plain.signals.items() if not signal.slaved and name not in measured]
+    known = [*arguments, *starts]
+    if strange := [name for name in (*priors, *fixed) if name not in known]:
+        raise ValueError(f"`parameters`: {law.__name__} has no {_checks.listed(map(repr, strange))}; it has {known}.")
+    made = {name: scales.prior(name) for name in (*needed, *starts) if name not in priors and name not in fixed}
+    if made:
+        said = ", ".join(f"{name} {prior!r}" for name, prior in made.items())
+        notes.append(f"Priors that were not given are wide, of the sizes and times of the data: {said}.")
+    held = [name for name in arguments if name not in (*needed, *priors, *fixed)]
+    fixed |= {name: float(arguments[name]) for name in held}
+    if held:
+        notes.append(f"Held at its default: {', '.join(f'{name} = {fixed[name]:g}' for name in held)}.")
+    priors |= made
+    if not priors:
+        raise ValueError(f"`parameters`: nothing is unknown of {law.__name__}; at least one of {known} needs a prior.")
+    return Parameters(priors, fixed, {} if given is None else given.units), notes
+
+
+def _kind(model: Model, observable: Observable, name: str) -> tuple[str, str]:
+    """Whether an observable is a density or a signal, and which."""
+    species, signals = list(model.populations), list(model.signals)
+    if not observable.of and len(species) == 1:
+        return "density", species[0]
+    if observable.of in species:
+        return "density", observable.of
+    if observable.of in signals:
+        return "signal", observable.of
+    raise ValueError(
+        f"`observables`: {name!r} is of {observable.of!r}, where there are the species {species} and signals {signals}."
+    )
+
+
+def _beginnings(
+    measurements: Measurements, of: Mapping[str, tuple[str, str]], model: Model, t0: float
+) -> dict[str, Callable[[Array], Array]]:
+    """For each species, and each signal that was measured, its field at the first time as a function of points."""
+    made = {}
+    for name, (_, field) in of.items():
+        rows = (measurements.times == t0) & (np.array(measurements.observables) == name)
+        rows &= np.isfinite(measurements.values)
+        if rows.any() and field not in made:
+            values = measurements.values[rows]
+            values = values if measurements.exposure is None else values / measurements.exposure[rows]
+            made[field] = _interpolated(measurements.points[rows], values, name)
+    for species in model.populations:
+        if species not in made:
+            raise ValueError(f"`measurements` must have the density of {species!r} at the first time, {t0:g}.")
+    return made
+
+
+def _interpolated(points: Float[np.ndarray, "n d"], values: np.ndarray, name: str) -> Callable[[Any], np.ndarray]:
+    axes = [np.unique(column) for column in points.T]
+    total, count = (np.zeros([axis.size for axis in axes]) for _ in range(2))
+    where = tuple(np.searchsorted(axis, column) for axis, column in zip(axes, points.T, strict=True))
+    np.add.at(total, where, values)
+    np.add.at(count, where, 1)
+    if (count == 0).any() or min(total.shape) < 2:
+        raise ValueError(
+            f"`measurements`: at the first time, {name or 'the density'} must be measured at all points of a lattice of "
+            f"two or more along each axis, got {len(points)} points for {total.size}."
+        )
+    if len(axes) == 1:
+        return lambda x: np.interp(np.asarray(x)[..., 0], axes[0], total / count)
+    between = RegularGridInterpolator(axes, total / count)
+    ends = [np.array([axis[i] for axis in axes]) for i in (0, -1)]
+    return lambda x: between(np.clip(np.asarray(x), *ends))  # beyond the outermost points the field is that of them
+
+
+def _simulation(
+    grid: Grid,
+    law: Law,
+    fixed: Mapping[str, float],
+    start: Mapping[str, Callable[[Any], np.ndarray]],
+    operators: list[tuple[At, tuple[str, str]]],
+    times: np.ndarray,
+    dt: float,
+) -> Simulation:
+    fields = {name: initial.array(f(np.asarray(grid.centers))) for name, f in start.items()}
+
+    def build(parameters: Mapping[str, Any]) -> Problem:
+        values = {**fixed, **parameters}
+        model = _model(law, values)
+        free = [name for name, signal in model.signals.items() if not signal.slaved]
+        signals = {
+            name: fields[name] if name in fields else initial.array(jnp.broadcast_to(values[f"initial_{name}"], grid.shape))
+            for name in free
+        }
+        return Problem(model, grid, {name: fields[name] for name in model.populations}, signals or None)
+
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, (_, of) in enumerate(operators):
+        groups.setdefault(of, []).append(index)
+    order = np.argsort([index for indices in groups.values() for index in indices])
+    parts = [
+        At(grid, np.concatenate([np.asarray(operators[i][0].points) for i in indices]), _Picked(*of))
+        for of, indices in groups.items()
+    ]
+
+    def observe(snapshot: Any) -> Array:
+        return jnp.concatenate([part(snapshot) for part in parts])[order]
+
+    later = [float(t) for t in times[1:]]
+    return Simulation(build, FiniteVolume(), ts=later, observe=observe, dt=dt, t0=float(times[0]))
+
+
+class _Picked(eqx.Module):
+    """The field of a name, where a snapshot has one or several of its kind."""
+
+    kind: str = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+
+    def __call__(self, snapshot: Any) -> Array:
+        there = getattr(snapshot, self.kind)
+        return there[self.name] if isinstance(there, Mapping) else there
+
+
+def _box(points: Float[np.ndarray, "n d"]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    lower, upper = [], []
+    for axis, column in zip("xyz", points.T, strict=False):
+        places = np.unique(column)
+        if places.size < 2:
+            raise ValueError(f"`measurements` must be at two places along {axis} at least, got {places}; or give `box`.")
+        half = 0.5 * float(np.diff(places).min())
+        lower.append(float(places[0]) - half)
+        upper.append(float(places[-1]) + half)
+    return tuple(lower), tuple(upper)
+
+
+def _columns(measurements: Measurements) -> list[Column]:
+    points = [tuple(map(float, point)) for point in measurements.points]
+    return [Column(*each) for each in zip(measurements.observables, measurements.replicates, points, strict=True)]
+
+
+def _blocks(
+    measurements: Measurements, columns: tuple[Column, ...], times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Values `(t, n)`, NaN where there is none, and so their standard deviations and exposures, 1 where there is none."""
+    place = {column: index for index, column in enumerate(columns)}
+    data = np.full((times.size, len(columns)), np.nan)
+    std, exposure = (None if c is None else np.ones_like(data) for c in (measurements.std, measurements.exposure))
+    filled = np.zeros(data.shape, bool)
+    for row, (t, column) in enumerate(zip(measurements.times, _columns(measurements), strict=True)):
+        if t < times[0]:
+            continue
+        at = int(np.searchsorted(times, t)), place[column]
+        if filled[at]:
+            raise ValueError(
+                f"`measurements` has two values of {column.observable or 'the density'} at t = {t:g} and {column.point}: "
+                "a column `replicate` would tell them apart."
+            )
+        filled[at], data[at] = True, measurements.values[row]
+        for block, values in ((std, measurements.std), (exposure, measurements.exposure)):
+            if block is not None and values is not None:
+                block[at] = values[row]
+    return data, std, exposure
+
+
+def _noise(
+    seen: Mapping[str, Observable],
+    columns: tuple[Column, ...],
+    data: np.ndarray,
+    std: np.ndarray | None,
+    exposure: np.ndarray | None,
+) -> tuple[AbstractNoise, bool]:
+    """The noise of all columns, and whether its width is not known."""
+    used = [seen[column.observable] for column in columns]
+    kinds = {each.noise for each in used}
+    if len(kinds) > 1:
+        raise ValueError(f"`observables` must have one kind of noise, got {_checks.listed(sorted(kinds))}.")
+    (kind,) = kinds
+    if kind == "gaussian":
+        if exposure is not None:
+            raise ValueError("`measurements` has a column exposure, which is of counts: noise poisson would do.")
+        if std is not None:
+            return Gaussian(std), False
+        names = np.array([column.observable for column in columns])
+        # Where the search begins; the residuals say what it is.
+        guess = {name: 0.1 * float(np.nanmax(np.abs(data[:, names == name]))) or 1.0 for name in set(names.tolist())}
+        missing = [each.number is None for each in used]
+        if any(missing) and not all(missing):
+            raise ValueError("`observables` must all have a `number`, the standard deviation, or none of them.")
+        width = [guess[n] if each.number is None else each.number for n, each in zip(names, used, strict=True)]
+        return Gaussian(np.array(width)), any(missing)
+    if std is not None:
+        raise ValueError("`measurements` has a column std, which is of normal noise and not of counts.")
+    if kind == "poisson":
+        numbers = np.array([1.0 if each.number is None else each.number for each in used])
+        return Poisson(numbers if exposure is None else exposure), False
+    sizes = {each.number for each in used}
+    if len(sizes) > 1:
+        raise ValueError(f"`observables` must have one size of negative binomials, got {sorted(map(str, sizes))}.")
+    return NegativeBinomial(float(sizes.pop() or 1.0), 1.0 if exposure is None else exposure), False
+
+
+__all__ = ["Assay", "Column", "assay", "fit_assay", "number_arguments"]
