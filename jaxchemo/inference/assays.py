@@ -117,7 +117,7 @@ def assay(
         raise ValueError(f"`measurements` must be of two times at least, as the first begins the runs, got {times}.")
     seen = {name: Observable() for name in dict.fromkeys(measurements.observables)} if observables is None else observables
     if strange := set(measurements.observables) - set(seen):
-        raise ValueError(f"`observables` lacks {_checks.listed(map(repr, strange))}, which is measured.")
+        raise ValueError(f"`observables` lacks {_checks.listed(strange)}, which is measured.")
     lower, upper = _box(measurements.points) if box is None else box
     scales = _Scales.of(measurements, lower, upper)
     chosen, notes = _parameters(law, parameters, scales, measurements, seen)
@@ -251,7 +251,7 @@ def _parameters(
     starts = [f"initial_{name}" for name, signal in plain.signals.items() if not signal.slaved and name not in measured]
     known = [*arguments, *starts]
     if strange := [name for name in (*priors, *fixed) if name not in known]:
-        raise ValueError(f"`parameters`: {law.__name__} has no {_checks.listed(map(repr, strange))}; it has {known}.")
+        raise ValueError(f"`parameters`: {law.__name__} has no {_checks.listed(strange)}; it has {known}.")
     made = {name: scales.prior(name) for name in (*needed, *starts) if name not in priors and name not in fixed}
     if made:
         said = ", ".join(f"{name} {prior!r}" for name, prior in made.items())

@@ -35,7 +35,7 @@ def doubts(fit: Fit) -> tuple[str, ...]:
     count = sum(int(np.sum(there)) for there in jax.tree.leaves(posterior.observed))
     if count < posterior.size:
         said.append(f"There are {count} data for {posterior.size} unknowns: some are known by their priors alone.")
-    idle = [repr(label) for label, column in zip(posterior.labels, fit.jacobian.T, strict=True) if not column.any()]
+    idle = [label for label, column in zip(posterior.labels, fit.jacobian.T, strict=True) if not column.any()]
     if idle:
         its, change = ("its", "changes") if len(idle) == 1 else ("their", "change")
         held = f"{its} interval{'' if len(idle) == 1 else 's'} {'is that' if len(idle) == 1 else 'are those'}"

@@ -267,7 +267,7 @@ class _Table:
         unknown = [name for name in header if name not in ours]
         if unknown:
             raise ValueError(
-                f"{self.path}, line 1: unknown columns {_checks.listed(map(repr, unknown))}; {', '.join(names)} are known."
+                f"{self.path}, line 1: unknown columns {_checks.listed(unknown)}; {', '.join(names)} are known."
             )
         self.columns = [ours[name] for name in header]
         self._header = dict(zip(self.columns, header, strict=True))
@@ -275,7 +275,7 @@ class _Table:
             raise ValueError(f"{self.path}, line 1: a column is given twice: {', '.join(header)}.")
         lacking = [name for name in needed if name not in self.columns]
         if lacking:
-            raise ValueError(f"{self.path}, line 1: there is no column {_checks.listed(map(repr, lacking))}.")
+            raise ValueError(f"{self.path}, line 1: there is no column {_checks.listed(lacking)}.")
         if not rows:
             raise ValueError(f"{self.path}: there are no rows below the names of the columns.")
         for line, row in rows:

@@ -44,7 +44,7 @@ def band(known: Laplace, key: jax.Array, level: float = 0.9) -> tuple[np.ndarray
         std = np.sqrt(spread + np.asarray(noise.std) ** 2)
         return fit, fit - reach * std, fit + reach * std
     drawn = np.stack(
-        [np.asarray(noise.draw(k, jnp.asarray(p))) for k, p in zip(jax.random.split(of_noise, len(several)), several)]
+        [np.asarray(noise.draw(k, jnp.asarray(p))) for k, p in zip(jax.random.split(of_noise, len(several)), several, strict=True)]
     )
     lower, upper = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return expected(posterior, fit), lower, upper
@@ -134,7 +134,8 @@ def correlations(known: Laplace) -> Figure:
     ax.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     ax.set_yticks(range(len(labels)), labels)
     for i, j in np.ndindex(*matrix.shape):
-        ax.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", fontsize=8, color="w" * (abs(matrix[i, j]) > 0.7) or "k")
+        colour = "w" if abs(matrix[i, j]) > 0.7 else "k"
+        ax.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", fontsize=8, color=colour)
     fig.colorbar(image, ax=ax, shrink=0.8)
     return fig
 
