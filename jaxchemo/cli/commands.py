@@ -271,6 +271,7 @@ def _console() -> "Console":
 
 
 def say_where(console: "Console", place: Place) -> None:
+    """Says what is in the folder now."""
     files = ", ".join(sorted(path.name for path in place.folder.iterdir() if not path.name.startswith(".")))
     console.print(f"Written to {place.folder}: {files}", highlight=False)
 

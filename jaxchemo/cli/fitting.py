@@ -15,7 +15,7 @@ def fit(place: Place, given: Options) -> None:
 
     A fit that has not converged is reported as such, and the command then ends with the exit code 1.
 
-    **Raises:** `Refused` for tables or options that cannot be taken; `Failed` where no run goes well, or the fit has not
+    **Raises:** `Refused` for tables or options that cannot be taken; `Failed` where the fit has not
     converged.
     """
     need("rich", "matplotlib")
@@ -78,13 +78,13 @@ def _fit(place: Place, given: Options) -> None:
         raise Failed(f"the fit has not converged, as {found.reason}; the report has what there is.")
 
 
-def _box(
-    ends: tuple[float, ...] | None, ndim: int
-) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _box(ends: tuple[float, ...] | None, ndim: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     if ends is None:
         return None
     if len(ends) != 2 * ndim:
-        raise ValueError(f"`--box` must have a lower and an upper end along each of {ndim} axes, got {len(ends)} numbers.")
+        raise ValueError(
+            f"`--box` must have a lower and an upper end along each of {ndim} axes, got {len(ends)} numbers."
+        )
     return ends[::2], ends[1::2]
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from jaxchemo.cli.errors import Refused
 
 if TYPE_CHECKING:
-    from jaxchemo.inference.assays import Law
+    from jaxchemo.inference.laws import Law
 
 
 def laws() -> "dict[str, Law]":
     """The models by name, with hyphens: functions that return a `Model` and need nothing but numbers."""
     from jaxchemo import models
-    from jaxchemo.inference.assays import number_arguments
+    from jaxchemo.inference.laws import number_arguments
 
     made = {}
     for name, law in inspect.getmembers(models, inspect.isfunction):

@@ -81,7 +81,10 @@ _EPOCHS: Declared = (
 )
 _FIT: list[Declared] = [
     ("measurements", {"metavar": "MEASUREMENTS", "read": path, "help": "CSV file: time, x [, y, z], value, ..."}),
-    ("--model", {"metavar": "NAME", "read": text, "required": True, "help": "a named model; those there are are below"}),
+    (
+        "--model",
+        {"metavar": "NAME", "read": text, "required": True, "help": "a named model; those there are are below"},
+    ),
     ("--parameters", {"metavar": "FILE", "read": path, "help": "CSV file: name, prior, ... (default: wide priors)"}),
     ("--observables", {"metavar": "FILE", "read": path, "help": "CSV file: observable, of, noise, number"}),
     (
@@ -95,7 +98,10 @@ _FIT: list[Declared] = [
     ),
     ("--cells", {"metavar": "INT", "read": only(whole(2)), "help": "along each axis (default: two for each place)"}),
     ("--dt", {"metavar": "FLOAT", "read": only(floats), "help": "time step (default: 400 of them)"}),
-    ("--missing", {"action": "store_true", "help": "leave out values that are empty or NaN, which are refused otherwise"}),
+    (
+        "--missing",
+        {"action": "store_true", "help": "leave out values that are empty or NaN, which are refused otherwise"},
+    ),
     ("--out", {"metavar": "FOLDER", "read": path, "help": "folder to write (default: out/ and the name of the file)"}),
 ]
 _COMMANDS: dict[str, tuple[str, list[Declared]]] = {

@@ -1,32 +1,27 @@
 """From tables of measurements and a named law to a posterior: the first time is where each run begins."""
 
 import dataclasses
-import inspect
-import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.interpolate import RegularGridInterpolator
+from scipy.interpolate import PchipInterpolator
 
 from jaxchemo import _checks, initial
 from jaxchemo.domain import Grid
 from jaxchemo.inference.fitting import Fit, fit
+from jaxchemo.inference.laws import Law, Scales, complete, model_of
 from jaxchemo.inference.noise import AbstractNoise, Gaussian, NegativeBinomial, Poisson
 from jaxchemo.inference.observations import At
 from jaxchemo.inference.posterior import Posterior, Prediction
-from jaxchemo.inference.priors import AbstractPrior, LogNormal, Uniform
 from jaxchemo.inference.simulation import Simulation
 from jaxchemo.inference.tables import Measurements, Observable, Parameters
 from jaxchemo.methods import FiniteVolume
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
-
-Law = Callable[..., Model]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +63,7 @@ class Assay:
 
     def model(self, parameters: Mapping[str, Any]) -> Model:
         """The model with these unknowns."""
-        return _model(self.law, {**self.fixed, **parameters})
+        return model_of(self.law, {**self.fixed, **parameters})
 
 
 def assay(
@@ -83,8 +78,8 @@ def assay(
 ) -> Assay:
     """Poses the fit of a law to measurements of densities and signals at points and times.
 
-    Each run begins with the measurements of the first time, the mean over replicates, between points linearly: they
-    are not fitted. Their noise is taken for what was there. A signal that is not measured then begins everywhere with
+    Each run begins with the measurements of the first time, the mean over replicates, between points by
+    monotone cubics: they are not fitted. Their noise is taken for what was there. A signal that is not measured then begins everywhere with
     the value of the unknown `initial_NAME`. Walls are closed.
 
     **Arguments:**
@@ -115,14 +110,18 @@ def assay(
     times = np.unique(measurements.times)
     if times.size < 2:
         raise ValueError(f"`measurements` must be of two times at least, as the first begins the runs, got {times}.")
-    seen = {name: Observable() for name in dict.fromkeys(measurements.observables)} if observables is None else observables
+    seen = (
+        {name: Observable() for name in dict.fromkeys(measurements.observables)} if observables is None else observables
+    )
     if strange := set(measurements.observables) - set(seen):
         raise ValueError(f"`observables` lacks {_checks.listed(strange)}, which is measured.")
     lower, upper = _box(measurements.points) if box is None else box
-    scales = _Scales.of(measurements, lower, upper)
-    chosen, notes = _parameters(law, parameters, scales, measurements, seen)
+    scales = Scales.of(measurements, lower, upper)
+    chosen, notes = complete(law, parameters, scales, measurements, seen)
     # The names of species and signals, of any of its models.
-    prototype = _model(law, {**chosen.fixed, **{name: prior.value(jnp.zeros(())) for name, prior in chosen.priors.items()}})
+    prototype = model_of(
+        law, {**chosen.fixed, **{name: prior.value(jnp.zeros(())) for name, prior in chosen.priors.items()}}
+    )
     of = {name: _kind(prototype, observable, name) for name, observable in seen.items()}
     start = _beginnings(measurements, of, prototype, times[0])
 
@@ -139,7 +138,9 @@ def assay(
     noise, estimated = _noise(seen, columns, data, std, exposure)
     if estimated:
         notes.append("The standard deviation of the noise is not given: it is that of the residuals of the fit.")
-    notes.append(f"Each run begins at t = {times[0]:g} with what was measured then, between points linearly.")
+    notes.append(
+        f"Each run begins at t = {times[0]:g} with what was measured then, between points by monotone cubics; it is taken as exact."
+    )
     posterior = Posterior(chosen.priors, simulation(cells, dt), data, noise, missing=True)
     units = {**chosen.units, **{name: each.unit for name, each in seen.items() if each.unit}}
     # The stable step of what moves explicitly falls with the square of the spacing.
@@ -180,92 +181,6 @@ def fit_assay(assay: Assay, *, max_steps: int = 50, progress: bool | str = True)
     return found
 
 
-def number_arguments(law: Law) -> dict[str, Any]:
-    """The arguments of a law that are numbers, and their defaults: `inspect.Parameter.empty` for none.
-
-    **Raises:** `TypeError` for a law that needs what is no number.
-
-    >>> list(jc.inference.assays.number_arguments(jc.models.fisher))
-    ['mobility', 'growth', 'capacity']
-    """
-    _checks.function("law", law, "from numbers to a Model")
-    made = {}
-    for name, argument in inspect.signature(law).parameters.items():
-        if float in typing.get_args(argument.annotation) and not isinstance(argument.default, tuple):
-            made[name] = argument.default
-        elif argument.default is inspect.Parameter.empty:
-            raise TypeError(f"`law` needs {name!r}, which is no single number: a function without it would do.")
-    return made
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scales:
-    """Sizes of the data, for priors where none is given."""
-
-    length: float
-    time: float
-    density: float
-
-    @staticmethod
-    def of(measurements: Measurements, lower: tuple[float, ...], upper: tuple[float, ...]) -> "_Scales":
-        values = measurements.values if measurements.exposure is None else measurements.values / measurements.exposure
-        largest = float(np.nanmax(np.abs(values)))
-        length, time = max(np.subtract(upper, lower)), float(np.ptp(measurements.times))
-        return _Scales(float(length), time, largest or 1.0)
-
-    def prior(self, name: str) -> AbstractPrior:
-        """A wide one: a factor of ten each way is one standard deviation, but for powers."""
-        # A tenth of the domain is crossed by diffusion in the time of the experiment.
-        spread = (0.1 * self.length) ** 2 / self.time
-        if name == "power":
-            return Uniform(0.0, 4.0)
-        if name == "capacity":
-            return LogNormal(self.density, 3.0)
-        if name == "consumption":
-            return LogNormal(1 / (self.density * self.time), 10.0)
-        if name in ("mobility", "diffusivity", "sensitivity"):
-            return LogNormal(spread, 10.0)
-        return LogNormal(1 / self.time if name in ("growth", "decay", "production") else 1.0, 10.0)
-
-
-def _model(law: Law, values: Mapping[str, Any]) -> Model:
-    return law(**{name: value for name, value in values.items() if not name.startswith("initial_")})
-
-
-def _parameters(
-    law: Law,
-    given: Parameters | None,
-    scales: _Scales,
-    measurements: Measurements,
-    seen: Mapping[str, Observable],
-) -> tuple[Parameters, list[str]]:
-    """Priors of all that is unknown and values of all else, and what is to be said of them."""
-    arguments, notes = number_arguments(law), []
-    priors = {} if given is None else dict(given.priors)
-    fixed = {} if given is None else dict(given.fixed)
-    needed = [name for name, default in arguments.items() if default is inspect.Parameter.empty]
-    at_medians = {name: 1.0 for name in needed if name not in fixed} | fixed
-    plain = _model(law, {name: value for name, value in at_medians.items() if name in arguments})
-    first = measurements.times == measurements.times.min()
-    measured = {seen[name].of for name, begins in zip(measurements.observables, first, strict=True) if begins}
-    starts = [f"initial_{name}" for name, signal in plain.signals.items() if not signal.slaved and name not in measured]
-    known = [*arguments, *starts]
-    if strange := [name for name in (*priors, *fixed) if name not in known]:
-        raise ValueError(f"`parameters`: {law.__name__} has no {_checks.listed(strange)}; it has {known}.")
-    made = {name: scales.prior(name) for name in (*needed, *starts) if name not in priors and name not in fixed}
-    if made:
-        said = ", ".join(f"{name} {prior!r}" for name, prior in made.items())
-        notes.append(f"Priors that were not given are wide, of the sizes and times of the data: {said}.")
-    held = [name for name in arguments if name not in (*needed, *priors, *fixed)]
-    fixed |= {name: float(arguments[name]) for name in held}
-    if held:
-        notes.append(f"Held at its default: {', '.join(f'{name} = {fixed[name]:g}' for name in held)}.")
-    priors |= made
-    if not priors:
-        raise ValueError(f"`parameters`: nothing is unknown of {law.__name__}; at least one of {known} needs a prior.")
-    return Parameters(priors, fixed, {} if given is None else given.units), notes
-
-
 def _kind(model: Model, observable: Observable, name: str) -> tuple[str, str]:
     """Whether an observable is a density or a signal, and which."""
     species, signals = list(model.populations), list(model.signals)
@@ -282,8 +197,8 @@ def _kind(model: Model, observable: Observable, name: str) -> tuple[str, str]:
 
 def _beginnings(
     measurements: Measurements, of: Mapping[str, tuple[str, str]], model: Model, t0: float
-) -> dict[str, Callable[[Array], Array]]:
-    """For each species, and each signal that was measured, its field at the first time as a function of points."""
+) -> dict[str, Callable[[Grid], np.ndarray]]:
+    """For each species, and each signal that was measured, its field at the first time as a function of the grid."""
     made = {}
     for name, (_, field) in of.items():
         rows = (measurements.times == t0) & (np.array(measurements.observables) == name)
@@ -298,7 +213,7 @@ def _beginnings(
     return made
 
 
-def _interpolated(points: Float[np.ndarray, "n d"], values: np.ndarray, name: str) -> Callable[[Any], np.ndarray]:
+def _interpolated(points: Float[np.ndarray, "n d"], values: np.ndarray, name: str) -> Callable[[Grid], np.ndarray]:
     axes = [np.unique(column) for column in points.T]
     total, count = (np.zeros([axis.size for axis in axes]) for _ in range(2))
     where = tuple(np.searchsorted(axis, column) for axis, column in zip(axes, points.T, strict=True))
@@ -306,33 +221,42 @@ def _interpolated(points: Float[np.ndarray, "n d"], values: np.ndarray, name: st
     np.add.at(count, where, 1)
     if (count == 0).any() or min(total.shape) < 2:
         raise ValueError(
-            f"`measurements`: at the first time, {name or 'the density'} must be measured at all points of a lattice of "
-            f"two or more along each axis, got {len(points)} points for {total.size}."
+            f"`measurements`: at the first time, {name or 'the density'} must be measured at all points of a lattice "
+            f"of two or more along each axis, got {len(points)} points for {total.size}."
         )
-    if len(axes) == 1:
-        return lambda x: np.interp(np.asarray(x)[..., 0], axes[0], total / count)
-    between = RegularGridInterpolator(axes, total / count)
-    ends = [np.array([axis[i] for axis in axes]) for i in (0, -1)]
-    return lambda x: between(np.clip(np.asarray(x), *ends))  # beyond the outermost points the field is that of them
+    mean = total / count
+
+    def field(grid: Grid) -> np.ndarray:
+        # Straight lines would widen what is narrow, and take it for a lower mobility; this one has no overshoot either,
+        # so that densities stay positive. Beyond the outermost points the field is that of them.
+        values = mean
+        for k, (axis, centers) in enumerate(zip(axes, grid.axes, strict=True)):
+            inside = np.clip(np.asarray(centers), axis[0], axis[-1])
+            values = PchipInterpolator(axis, values, axis=k)(inside)
+        return values
+
+    return field
 
 
 def _simulation(
     grid: Grid,
     law: Law,
     fixed: Mapping[str, float],
-    start: Mapping[str, Callable[[Any], np.ndarray]],
+    start: Mapping[str, Callable[[Grid], np.ndarray]],
     operators: list[tuple[At, tuple[str, str]]],
     times: np.ndarray,
     dt: float,
 ) -> Simulation:
-    fields = {name: initial.array(f(np.asarray(grid.centers))) for name, f in start.items()}
+    fields = {name: initial.array(f(grid)) for name, f in start.items()}
 
     def build(parameters: Mapping[str, Any]) -> Problem:
         values = {**fixed, **parameters}
-        model = _model(law, values)
+        model = model_of(law, values)
         free = [name for name, signal in model.signals.items() if not signal.slaved]
         signals = {
-            name: fields[name] if name in fields else initial.array(jnp.broadcast_to(values[f"initial_{name}"], grid.shape))
+            name: fields[name]
+            if name in fields
+            else initial.array(jnp.broadcast_to(values[f"initial_{name}"], grid.shape))
             for name in free
         }
         return Problem(model, grid, {name: fields[name] for name in model.populations}, signals or None)
@@ -369,7 +293,9 @@ def _box(points: Float[np.ndarray, "n d"]) -> tuple[tuple[float, ...], tuple[flo
     for axis, column in zip("xyz", points.T, strict=False):
         places = np.unique(column)
         if places.size < 2:
-            raise ValueError(f"`measurements` must be at two places along {axis} at least, got {places}; or give `box`.")
+            raise ValueError(
+                f"`measurements` must be at two places along {axis} at least, got {places}; or give `box`."
+            )
         half = 0.5 * float(np.diff(places).min())
         lower.append(float(places[0]) - half)
         upper.append(float(places[-1]) + half)
@@ -384,7 +310,7 @@ def _columns(measurements: Measurements) -> list[Column]:
 def _blocks(
     measurements: Measurements, columns: tuple[Column, ...], times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Values `(t, n)`, NaN where there is none, and so their standard deviations and exposures, 1 where there is none."""
+    """Values `(t, n)`, NaN where there is none, and their standard deviations and exposures, 1 there."""
     place = {column: index for index, column in enumerate(columns)}
     data = np.full((times.size, len(columns)), np.nan)
     std, exposure = (None if c is None else np.ones_like(data) for c in (measurements.std, measurements.exposure))
@@ -395,8 +321,8 @@ def _blocks(
         at = int(np.searchsorted(times, t)), place[column]
         if filled[at]:
             raise ValueError(
-                f"`measurements` has two values of {column.observable or 'the density'} at t = {t:g} and {column.point}: "
-                "a column `replicate` would tell them apart."
+                f"`measurements` has two values of {column.observable or 'the density'} at t = {t:g} and "
+                f"{column.point}: a column `replicate` would tell them apart."
             )
         filled[at], data[at] = True, measurements.values[row]
         for block, values in ((std, measurements.std), (exposure, measurements.exposure)):
@@ -440,6 +366,3 @@ def _noise(
     if len(sizes) > 1:
         raise ValueError(f"`observables` must have one size of negative binomials, got {sorted(map(str, sizes))}.")
     return NegativeBinomial(float(sizes.pop() or 1.0), 1.0 if exposure is None else exposure), False
-
-
-__all__ = ["Assay", "Column", "assay", "fit_assay", "number_arguments"]

@@ -65,7 +65,9 @@ class At(eqx.Module):
 
     def __call__(self, snapshot: Any) -> Float[Array, " n"]:
         padded = self.field(snapshot)
-        for axis in range(self.grid.ndim):  # a ghost cell beyond each wall, so that a point beside it has two neighbours
+        for axis in range(
+            self.grid.ndim
+        ):  # a ghost cell beyond each wall, so that a point beside it has two neighbours
             padded = self.grid.pad(padded, axis)
         lower, spacing = jnp.asarray(self.grid.lower), jnp.asarray(self.grid.spacing)
         return map_coordinates(padded, list(((self.points - lower) / spacing + 0.5).T), order=1, mode="nearest")

@@ -58,8 +58,8 @@ def _scales(posterior: Posterior) -> list[str]:
     if not 0 < data < np.inf or not 0 < model < np.inf or 1 / APART < model / data < APART:
         return []
     return [
-        f"The largest datum is {data:.3g} and the largest prediction, at the medians of the priors, {model:.3g}: are they "
-        "in the same units? Between densities per um^2 and per mm^2 there is a factor of 1e6."
+        f"The largest datum is {data:.3g} and the largest prediction, at the medians of the priors, {model:.3g}: are "
+        "they in the same units? Between densities per um^2 and per mm^2 there is a factor of 1e6."
     ]
 
 

@@ -230,7 +230,7 @@ def _prior(table: "_Table", row: int) -> AbstractPrior:
         there = [kind for kind, pair in numbers.items() if all(table.text(row, name) for name in pair)]
         if len(there) != 1:
             pairs = "; ".join(" and ".join(pair) for pair in numbers.values())
-            raise table.error(row, "name", f"needs one prior, and has {_checks.listed(there) or 'none'}: of {pairs}")
+            raise table.error(row, "name", f"needs one prior, and has {_checks.listed(there)}: of {pairs}")
         kind = there[0]
     scale = table.text(row, "scale").lower() or "lin"
     if scale not in ("lin", "log", "log10"):
@@ -246,8 +246,9 @@ def _prior(table: "_Table", row: int) -> AbstractPrior:
             lower, upper = (table.number(row, name, positive=True) for name in ("lower", "upper"))
             return LogNormal(math.sqrt(lower * upper), (upper / lower) ** (1 / (2 * 1.96)))
     except (ValueError, TypeError) as error:
-        said = str(error)
-        raise (error if said.startswith(str(table.path)) else table.error(row, "name", f"has a bad prior: {said}"))
+        if str(error).startswith(str(table.path)):  # a number that cannot be read says so itself
+            raise
+        raise table.error(row, "name", f"has a bad prior: {error}") from error
     raise table.error(row, "prior", f"is {kind!r}: lognormal, normal and uniform are known")
 
 

@@ -44,7 +44,10 @@ def band(known: Laplace, key: jax.Array, level: float = 0.9) -> tuple[np.ndarray
         std = np.sqrt(spread + np.asarray(noise.std) ** 2)
         return fit, fit - reach * std, fit + reach * std
     drawn = np.stack(
-        [np.asarray(noise.draw(k, jnp.asarray(p))) for k, p in zip(jax.random.split(of_noise, len(several)), several, strict=True)]
+        [
+            np.asarray(noise.draw(k, jnp.asarray(p)))
+            for k, p in zip(jax.random.split(of_noise, len(several)), several, strict=True)
+        ]
     )
     lower, upper = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return expected(posterior, fit), lower, upper
@@ -114,7 +117,7 @@ def residuals(assay: Assay, fit: Fit) -> Figure:
         left.plot(place, r[row], ".", color=colour, label=f"t = {assay.times[row]:g}")
     left.axhline(0, color="0.5", lw=1)
     left.set(xlabel="x" if along_x else "series of the data", ylabel="residual / noise")
-    left.legend(frameon=False, fontsize=8, ncols=3)
+    left.legend(fontsize=8, ncols=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     flat = r[np.isfinite(r)]
     right.hist(flat, min(max(flat.size // 8, 5), 30), density=True, color=style.COLOURS[5], alpha=0.7)
     z = np.linspace(-4, 4, 101)

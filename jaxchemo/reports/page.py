@@ -24,7 +24,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; p
 h1 { line-height: 1.2; } h2 { margin-top: 2rem; border-bottom: 1px solid var(--line); }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 figcaption, footer { font-size: .875rem; opacity: .8; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; } pre { background: var(--soft); padding: .75rem; overflow-x: auto; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; }
+pre { background: var(--soft); padding: .75rem; overflow-x: auto; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 .warning { border-left: 4px solid #d55e00; padding-left: .75rem; }
 @media print { body { max-width: none; } h2 { break-after: avoid; } figure { break-inside: avoid; } }
@@ -108,6 +109,13 @@ def _of_a_fit_with_error_bars(
     words = f"The band holds 90% of new data, by the normal approximation; {100 * inside:.0f}% of these data lie in it."
     yield _figure(figures.data_and_fit(assay, fit, ends), words)
     yield _figure(figures.residuals(assay, fit), "What the fit leaves, in standard deviations of the noise.")
+    alike = _neighbours(fit, assay)
+    if alike > 0.3:
+        yield _paragraph(
+            f"Residuals of neighbouring points correlate by {alike:.2f}, where independent noise has none: the model lacks "
+            "something, or the noise is not independent, and the error bars are too narrow.",
+            "warning",
+        )
     yield "<h2>What the data determine</h2>"
     yield from _identified(fit, known)
     yield _figure(figures.correlations(known), "Correlations of the unknowns after the data.")
@@ -134,14 +142,27 @@ def _share_inside(fit: Fit, ends: tuple[np.ndarray, np.ndarray, np.ndarray]) -> 
     return float(np.mean(((data >= ends[1]) & (data <= ends[2]))[there]))
 
 
+def _neighbours(fit: Fit, assay: Assay) -> float:
+    """Correlation of the residuals of neighbours along a line; 0 where there is no line."""
+    if len(assay.columns[0].point) > 1:
+        return 0.0
+    r = np.asarray(fit.residuals, float).reshape(np.shape(fit.posterior.data))
+    r = np.where(np.asarray(fit.posterior.observed), r, 0)  # what is missing counts for nothing
+    series: dict[tuple[str, str], list[int]] = {}
+    for index in sorted(range(len(assay.columns)), key=lambda i: assay.columns[i].point):
+        series.setdefault((assay.columns[index].observable, assay.columns[index].replicate), []).append(index)
+    product = sum(float(np.sum(r[:, each[:-1]] * r[:, each[1:]])) for each in series.values())
+    return product / max(float(np.sum(r**2)), np.finfo(float).tiny)
+
+
 def _identified(fit: Fit, known: Laplace) -> Iterable[str]:
     directions = identify(fit)
     unseen = [direction for direction in directions if not direction.seen]
     if unseen:
         many = "combinations" if len(unseen) > 1 else "combination"
         yield _paragraph(
-            f"Of {len(directions)} combinations of the unknowns these data do not determine {len(unseen)}: what is said "
-            f"of the {many} below is what the prior said. Along it the parameters may change together, and the fit "
+            f"Of {len(directions)} combinations of the unknowns these data do not determine {len(unseen)}: what is "
+            f"said of the {many} below is what the prior said. Along it the parameters may change together, and the fit "
             "stays as good.",
             "warning",
         )
@@ -183,8 +204,8 @@ def _of_the_grid(fit: Fit, assay: Assay) -> Iterable[str]:
         yield _paragraph(f"How much the grid shifts the result is not known: {error}", "warning")
         return
     yield _paragraph(
-        "One run on a grid of twice the cells foretells by how much the grid has shifted the fit, in standard deviations "
-        f"of its error bars: {', '.join(f'{label} {value:+.2g}' for label, value in shift.relative.items())}."
+        "One run on a grid of twice the cells foretells by how much the grid has shifted the fit, in standard "
+        f"deviations of its error bars: {', '.join(f'{label} {value:+.2g}' for label, value in shift.relative.items())}."
     )
     corrected = ", ".join(f"{name} = {number(value)}" for name, value in shift.corrected.items())
     if shift.worst > 0.5:
@@ -231,7 +252,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _figure(drawn: Figure, caption: str) -> str:
     file = io.BytesIO()
-    drawn.savefig(file, format="png", dpi=130)
+    drawn.savefig(file, format="png", dpi=130, bbox_inches="tight")
     code = base64.b64encode(file.getvalue()).decode()
     alt = _text(caption)
     return f'<figure><img alt="{alt}" src="data:image/png;base64,{code}"><figcaption>{alt}</figcaption></figure>'

@@ -59,7 +59,9 @@ def test_a_front_moves_smoothly_and_is_nan_where_there_is_none():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda g: At(g, [0.31, 0.77]), lambda g: BinMeans(g, [0.1, 0.4, 0.9]), Moments], ids=["at", "bins", "moments"]
+    "make",
+    [lambda g: At(g, [0.31, 0.77]), lambda g: BinMeans(g, [0.1, 0.4, 0.9]), Moments],
+    ids=["at", "bins", "moments"],
 )
 def test_derivatives_are_those_of_differences(make):
     grid = jc.Grid.box(0.0, 1.0, 6)

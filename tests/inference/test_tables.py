@@ -65,12 +65,24 @@ def test_observables(table):
         (read_measurements, "time,x,value\n0,0,much\n", "line 2, column 'value': this is 'much'"),
         (read_measurements, "time,x,value,std\n0,0,1,0\n", "column 'std': this is 0, where a positive number"),
         (read_measurements, "time,x,measurement,value\n0,0,1,1\n", "a column is given twice"),
-        (read_parameters, "name,median,factor\na,1,2\na,1,2\n", "line 3, column 'name': this is 'a', which is given twice"),
-        (read_parameters, "name\na\n", "needs one prior, and has none"),
+        (
+            read_parameters,
+            "name,median,factor\na,1,2\na,1,2\n",
+            "line 3, column 'name': this is 'a', which is given twice",
+        ),
+        (read_parameters, "name\na\n", "needs one prior, and has nothing"),
         (read_parameters, "name,median,factor\na,-1,2\n", "has a bad prior: `median` must be positive"),
         (read_parameters, "name,estimate\na,maybe\n", "this is 'maybe': 0 or 1 would do"),
-        (read_observables, "observable,noise\nu,pink\n", "this is 'pink': gaussian, poisson, negative_binomial are known"),
-        (read_observables, "observable,noise\nu,negative-binomial\n", "where the size of a negative binomial is needed"),
+        (
+            read_observables,
+            "observable,noise\nu,pink\n",
+            "this is 'pink': gaussian, poisson, negative_binomial are known",
+        ),
+        (
+            read_observables,
+            "observable,noise\nu,negative-binomial\n",
+            "where the size of a negative binomial is needed",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(table, read, text, sentence):
