@@ -78,9 +78,9 @@ def assay(
 ) -> Assay:
     """Poses the fit of a law to measurements of densities and signals at points and times.
 
-    Each run begins with the measurements of the first time, the mean over replicates, between points by
-    monotone cubics: they are not fitted. Their noise is taken for what was there. A signal that is not measured then begins everywhere with
-    the value of the unknown `initial_NAME`. Walls are closed.
+    Each run begins with the measurements of the first time, the mean over replicates, between points by monotone
+    cubics: they are not fitted, and their noise is taken for what was there. A signal that is not measured then begins
+    everywhere with the value of the unknown `initial_NAME`. Walls are closed.
 
     **Arguments:**
 
@@ -127,7 +127,7 @@ def assay(
 
     def simulation(cells: int, dt: float) -> Simulation:
         grid = Grid.box(lower, upper, (cells,) * len(lower))
-        operators = [(At(grid, [column.point]), of[column.observable]) for column in columns]
+        operators = [(At(grid, np.array([column.point])), of[column.observable]) for column in columns]
         return _simulation(grid, law, chosen.fixed, start, operators, times, dt)
 
     columns = tuple(dict.fromkeys(_columns(measurements)))
@@ -139,7 +139,8 @@ def assay(
     if estimated:
         notes.append("The standard deviation of the noise is not given: it is that of the residuals of the fit.")
     notes.append(
-        f"Each run begins at t = {times[0]:g} with what was measured then, between points by monotone cubics; it is taken as exact."
+        f"Each run begins at t = {times[0]:g} with what was measured then, taken as exact, between points by monotone "
+        "cubics."
     )
     posterior = Posterior(chosen.priors, simulation(cells, dt), data, noise, missing=True)
     units = {**chosen.units, **{name: each.unit for name, each in seen.items() if each.unit}}
@@ -160,11 +161,11 @@ def fit_assay(assay: Assay, *, max_steps: int = 50, progress: bool | str = True)
     **Raises:** as `fit`.
     """
     _checks.instance("assay", assay, Assay, "an Assay, of jc.inference.assay(measurements, law)")
-    posterior = assay.posterior
+    posterior, noise = assay.posterior, assay.posterior.noise
     found = fit(posterior, max_steps=max_steps, progress=progress)
-    if not assay.estimated:
+    if not assay.estimated or not isinstance(noise, Gaussian):
         return found
-    assert isinstance(posterior.noise, Gaussian)
+    width = np.asarray(noise.std, float)
     names = np.array([column.observable for column in assay.columns])
     for _ in range(3):  # the width changes little after the first: the prior is wide
         r = np.asarray(found.residuals, float).reshape(posterior.data.shape)
@@ -173,8 +174,8 @@ def fit_assay(assay: Assay, *, max_steps: int = 50, progress: bool | str = True)
             of_it = np.asarray(posterior.observed)[:, names == name].sum()
             free = max(of_it - posterior.size / len(set(names.tolist())), 1)
             factor[names == name] = max(np.sqrt(np.sum(r[:, names == name] ** 2) / free), 1e-6)
-        std = jnp.asarray(posterior.noise.std * factor, found.z.dtype)
-        posterior = eqx.tree_at(lambda each: each.noise.std, posterior, std)
+        width = width * factor
+        posterior = eqx.tree_at(lambda each: each.noise, posterior, Gaussian(width))
         found = fit(posterior, found.parameters, max_steps=max_steps, progress=progress)
         if np.all(np.abs(factor - 1) < 0.01):
             break

@@ -112,8 +112,8 @@ def _of_a_fit_with_error_bars(
     alike = _neighbours(fit, assay)
     if alike > 0.3:
         yield _paragraph(
-            f"Residuals of neighbouring points correlate by {alike:.2f}, where independent noise has none: the model lacks "
-            "something, or the noise is not independent, and the error bars are too narrow.",
+            f"Residuals of neighbouring points correlate by {alike:.2f}, where independent noise has none: the model "
+            "lacks something, or the noise is not independent, and the error bars are too narrow.",
             "warning",
         )
     yield "<h2>What the data determine</h2>"
@@ -162,7 +162,7 @@ def _identified(fit: Fit, known: Laplace) -> Iterable[str]:
         many = "combinations" if len(unseen) > 1 else "combination"
         yield _paragraph(
             f"Of {len(directions)} combinations of the unknowns these data do not determine {len(unseen)}: what is "
-            f"said of the {many} below is what the prior said. Along it the parameters may change together, and the fit "
+            f"said of the {many} below is what the prior said. Along it parameters may change together, and the fit "
             "stays as good.",
             "warning",
         )
@@ -203,9 +203,10 @@ def _of_the_grid(fit: Fit, assay: Assay) -> Iterable[str]:
     except ValueError as error:
         yield _paragraph(f"How much the grid shifts the result is not known: {error}", "warning")
         return
+    each = ", ".join(f"{label} {value:+.2g}" for label, value in shift.relative.items())
     yield _paragraph(
         "One run on a grid of twice the cells foretells by how much the grid has shifted the fit, in standard "
-        f"deviations of its error bars: {', '.join(f'{label} {value:+.2g}' for label, value in shift.relative.items())}."
+        f"deviations of its error bars: {each}."
     )
     corrected = ", ".join(f"{name} = {number(value)}" for name, value in shift.corrected.items())
     if shift.worst > 0.5:
