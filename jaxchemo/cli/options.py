@@ -83,7 +83,7 @@ _FIT: list[Declared] = [
     ("measurements", {"metavar": "MEASUREMENTS", "read": path, "help": "CSV file: time, x [, y, z], value, ..."}),
     (
         "--model",
-        {"metavar": "NAME", "read": text, "required": True, "help": "a named model; those there are are below"},
+        {"metavar": "NAME", "read": text, "required": True, "help": "a named model, of those below"},
     ),
     ("--parameters", {"metavar": "FILE", "read": path, "help": "CSV file: name, prior, ... (default: wide priors)"}),
     ("--observables", {"metavar": "FILE", "read": path, "help": "CSV file: observable, of, noise, number"}),

@@ -240,7 +240,9 @@ def fisher(mobility: ArrayLike, growth: ArrayLike, capacity: ArrayLike) -> Model
     **Source:** Fisher (1937), Ann. Eugen. 7; Maini, McElwain and Leavesley (2004), Tissue Eng. 10.
 
     >>> jc.models.fisher(mobility=0.1, growth=2.0, capacity=3.0)
-    Model(d_t u = div( 0.1 grad u ) + 2 u (1 - u/3))
+    Model(
+      d_t u = div( 0.1 grad u ) + 2 u (1 - u/3)
+    )
     """
     return Model({"u": Species(mobility, growth=Logistic(_rate(growth), capacity))}, {})
 
