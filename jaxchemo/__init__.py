@@ -73,11 +73,12 @@ if _TYPE_CHECKING:
     from jaxchemo import nn as nn
     from jaxchemo import plotting as plotting
     from jaxchemo import references as references
+    from jaxchemo import reports as reports
 
     __version__: str
 
 # What these need (flax, scipy, matplotlib) takes a while to import: they open when they are first used.
-_LAZY = ("analysis", "experiments", "inference", "nn", "plotting", "references")
+_LAZY = ("analysis", "experiments", "inference", "nn", "plotting", "references", "reports")
 
 
 def __getattr__(name: str) -> _Any:

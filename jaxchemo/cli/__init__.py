@@ -1,4 +1,4 @@
-"""The command line: `jaxchemo list`, `run NAME`, `compare NAME`, `train NAME`."""
+"""The command line: `jaxchemo list`, `run NAME`, `compare NAME`, `train NAME`, `fit MEASUREMENTS`."""
 
 import contextlib
 import sys
@@ -43,6 +43,11 @@ def _answer(argv: Sequence[str] | None, state: Interruption) -> int:
 
         if command == "list":
             commands.list_all()
+        elif command == "fit":
+            from jaxchemo.cli.fitting import fit
+
+            name = given["measurements"].stem
+            fit(Place(command, name, given.pop("out") or Path("out") / name, False, True, state), given)
         else:
             name, out, resume, afresh = (given.pop(option) for option in ("name", "out", "resume", "afresh"))
             place = Place(command, name, out or Path("out") / name, resume, afresh, state)

@@ -95,9 +95,9 @@ def train(place: Place, given: Options) -> None:
     def complete(given: Options) -> Options:
         return _filled(given, {"seed": 0, "epochs": recipes[name].epochs})
 
-    with results(place, given, complete) as made, _refusing(place):
+    with results(place, given, complete) as made, refusing(place):
         seed, recipe = made.options["seed"], dataclasses.replace(recipes[name], epochs=made.options["epochs"])
-        console = _begin(place, made, recipe.title)
+        console = begin(place, made, recipe.title)
         clock = time.perf_counter()
         trained = nn.train(recipe, seed=seed, checkpoint=made.checkpoint("training"), progress=True)
         record = {
@@ -116,7 +116,7 @@ def train(place: Place, given: Options) -> None:
     for measure, value in record["metrics"].items():
         before = f"   (before training {trained.start[measure]:.4g})" if measure in trained.start else ""
         console.print(f"{measure:>12} {value:.4g}{before}")
-    _say_where(console, place)
+    say_where(console, place)
 
 
 def _perform(experiment: "Experiment[Any]", place: Place, given: Options, most: int) -> None:
@@ -126,12 +126,12 @@ def _perform(experiment: "Experiment[Any]", place: Place, given: Options, most: 
     from jaxchemo.experiments.outcome import describe, surroundings
 
     def complete(given: Options) -> Options:
-        with _refusing(place):
+        with refusing(place):
             return _all_options(experiment, given, most)
 
-    with results(place, given, complete) as made, _refusing(place):
+    with results(place, given, complete) as made, refusing(place):
         experiment, seed = configured(experiment, made.options), made.options["seed"]
-        console = _begin(place, made, experiment.title)
+        console = begin(place, made, experiment.title)
         if made.options["methods"]:
             assert isinstance(experiment, Posed)
             numbers, table = _solve(experiment, place, made, console)
@@ -143,7 +143,7 @@ def _perform(experiment: "Experiment[Any]", place: Place, given: Options, most: 
             numbers, table = experiment.numbers(outcome), "\n".join(experiment.lines(outcome))
         made.summarise({**describe(experiment, seed), **numbers, "resumed": made.resumed, **surroundings()})
     console.print(table)
-    _say_where(console, place)
+    say_where(console, place)
 
 
 def _solve(experiment: "Posed", place: Place, made: Results, console: "Console") -> "tuple[Options, Table]":
@@ -213,7 +213,7 @@ def _all_options(experiment: "Experiment[Any]", given: Options, most: int) -> Op
 
 
 @contextlib.contextmanager
-def _refusing(place: Place) -> Iterator[None]:
+def refusing(place: Place) -> Iterator[None]:
     """Turns what goes wrong in a run into one sentence: what is refused, and what failed."""
     import jax
 
@@ -253,7 +253,7 @@ def _equations(problem: "Problem") -> str:
     return problem.model.equations()
 
 
-def _begin(place: Place, made: Results, title: str) -> "Console":
+def begin(place: Place, made: Results, title: str) -> "Console":
     """Says what begins, or goes on."""
     console = _console()
     console.print(f"{place.name}: {title}")
@@ -270,7 +270,8 @@ def _console() -> "Console":
     return console if console.is_terminal else Console(width=110, markup=False)
 
 
-def _say_where(console: "Console", place: Place) -> None:
+def say_where(console: "Console", place: Place) -> None:
+    """Says what is in the folder now."""
     files = ", ".join(sorted(path.name for path in place.folder.iterdir() if not path.name.startswith(".")))
     console.print(f"Written to {place.folder}: {files}", highlight=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jaxchemo.cli.errors import Refused
-from jaxchemo.cli.words import Read, only, path, text, whole
+from jaxchemo.cli.words import Read, floats, only, path, text, whole
 
 if TYPE_CHECKING:
     from jaxchemo.experiments import Experiment
@@ -79,6 +79,31 @@ _EPOCHS: Declared = (
     "--epochs",
     {"metavar": "INT", "read": only(whole(1)), "help": "how long (default: the network's)"},
 )
+_FIT: list[Declared] = [
+    ("measurements", {"metavar": "MEASUREMENTS", "read": path, "help": "CSV file: time, x [, y, z], value, ..."}),
+    (
+        "--model",
+        {"metavar": "NAME", "read": text, "required": True, "help": "a named model, of those below"},
+    ),
+    ("--parameters", {"metavar": "FILE", "read": path, "help": "CSV file: name, prior, ... (default: wide priors)"}),
+    ("--observables", {"metavar": "FILE", "read": path, "help": "CSV file: observable, of, noise, number"}),
+    (
+        "--box",
+        {
+            "metavar": "FLOAT",
+            "nargs": "+",
+            "read": floats,
+            "help": "lower and upper end of the domain along each axis (default: half a spacing beyond the points)",
+        },
+    ),
+    ("--cells", {"metavar": "INT", "read": only(whole(2)), "help": "along each axis (default: two for each place)"}),
+    ("--dt", {"metavar": "FLOAT", "read": only(floats), "help": "time step (default: 400 of them)"}),
+    (
+        "--missing",
+        {"action": "store_true", "help": "leave out values that are empty or NaN, which are refused otherwise"},
+    ),
+    ("--out", {"metavar": "FOLDER", "read": path, "help": "folder to write (default: out/ and the name of the file)"}),
+]
 _COMMANDS: dict[str, tuple[str, list[Declared]]] = {
     "list": ("list experiments, methods and networks", []),
     "run": ("run an experiment; leaves a summary and figures in a folder", [_NAME, *_PLACE, *_AGAIN]),
@@ -86,6 +111,7 @@ _COMMANDS: dict[str, tuple[str, list[Declared]]] = {
         "run an experiment by several methods and compare them, in a table and in figures",
         [_NAME, *_PLACE, *_AGAIN],
     ),
+    "fit": ("fit a model to measurements; leaves a report in HTML and a summary in a folder", _FIT),
     "train": (
         "train a network; leaves its weights, how they were made, and the loss curve in a folder",
         [_NAME, *_PLACE, _EPOCHS, *_AGAIN],
@@ -140,6 +166,8 @@ def _parser(experiment: "Experiment[Any] | None") -> argparse.ArgumentParser:
     for command, (about, declared) in _COMMANDS.items():
         sub = commands.add_parser(command, help=about, description=about.capitalize() + ".", allow_abbrev=False)
         _add(sub, declared)
+        if command == "fit":
+            sub.about = _models
         if command not in ("run", "compare"):
             continue
         if experiment is None:
@@ -176,6 +204,13 @@ def _methods_of(experiment: "Experiment[Any]") -> str:
         return "It makes its own runs: there is no method to choose."
     default = names[0] if isinstance(experiment, Simulation) else "none, and the experiment makes its own runs"
     return f"Methods that solve it: {', '.join(names)} (default of --method: {default})."
+
+
+def _models() -> str:
+    """Which models can be fitted, in a sentence for the help."""
+    from jaxchemo.cli.laws import laws
+
+    return f"Models: {', '.join(laws())}."
 
 
 def _refuse(command: str, experiment: "Experiment[Any] | None", unknown: list[str]) -> NoReturn:

@@ -1,5 +1,8 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
+from jaxchemo.inference.assays import Assay as Assay
+from jaxchemo.inference.assays import assay as assay
+from jaxchemo.inference.assays import fit_assay as fit_assay
 from jaxchemo.inference.calibration import Calibration as Calibration
 from jaxchemo.inference.calibration import calibrate as calibrate
 from jaxchemo.inference.descent import FieldFit as FieldFit
@@ -38,7 +41,14 @@ from jaxchemo.inference.resolution import GridShift as GridShift
 from jaxchemo.inference.resolution import grid_shift as grid_shift
 from jaxchemo.inference.sampling import Samples as Samples
 from jaxchemo.inference.sampling import sample as sample
+from jaxchemo.inference.sanity import doubts as doubts
 from jaxchemo.inference.simulation import Simulation as Simulation
+from jaxchemo.inference.tables import Measurements as Measurements
+from jaxchemo.inference.tables import Observable as Observable
+from jaxchemo.inference.tables import Parameters as Parameters
+from jaxchemo.inference.tables import read_measurements as read_measurements
+from jaxchemo.inference.tables import read_observables as read_observables
+from jaxchemo.inference.tables import read_parameters as read_parameters
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
 from jaxchemo.inference.tracks import log_likelihood as log_likelihood

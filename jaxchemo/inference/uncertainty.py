@@ -65,7 +65,9 @@ class Laplace:
         reach = float(ndtri(0.5 + level / 2)) * self.std
         # The functions of priors of single numbers rise, so that quantiles pass through them.
         lower, upper = (self.posterior.parameters(self.z + side * reach) for side in (-1, 1))
-        mixed = [n for n, prior in zip(self.posterior.names, self.posterior.priors, strict=True) if not prior.elementwise]
+        mixed = [
+            n for n, prior in zip(self.posterior.names, self.posterior.priors, strict=True) if not prior.elementwise
+        ]
         if mixed:
             draws, ends = self.sample(jax.random.key(0), 4000), jnp.array([0.5 - level / 2, 0.5 + level / 2])
             for name in mixed:

@@ -30,10 +30,12 @@ from jaxchemo.models.model import AbstractModel as AbstractModel
 from jaxchemo.models.model import Model as Model
 from jaxchemo.models.model import Signal as Signal
 from jaxchemo.models.model import Species as Species
+from jaxchemo.models.named import fisher as fisher
 from jaxchemo.models.named import keller_segel as keller_segel
 from jaxchemo.models.named import log_consumption as log_consumption
 from jaxchemo.models.named import logistic_chemotaxis as logistic_chemotaxis
 from jaxchemo.models.named import phks as phks
+from jaxchemo.models.named import porous_fisher as porous_fisher
 from jaxchemo.models.named import travelling_band as travelling_band
 from jaxchemo.models.named import volume_filling as volume_filling
 from jaxchemo.models.named_several import attraction_repulsion as attraction_repulsion

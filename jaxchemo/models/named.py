@@ -6,7 +6,7 @@ from jaxtyping import Array, ArrayLike
 
 from jaxchemo import _checks
 from jaxchemo.models.bounded import Saturating, VolumeFilling
-from jaxchemo.models.crowding import SpaceFilling
+from jaxchemo.models.crowding import PowerLaw, SpaceFilling
 from jaxchemo.models.kinetics import AbstractGrowth, Consumption, Logistic, Production, Sum, Uptake
 from jaxchemo.models.model import Model, Signal, Species
 from jaxchemo.models.schedules import Number, changing
@@ -222,6 +222,56 @@ def travelling_band(
         },
         signals={"c": Signal(eaten if kinds[0] else eaten.parts[0], diffusivity)},
     )
+
+
+def fisher(mobility: Number, growth: Number, capacity: Number) -> Model:
+    """Fisher's equation: cells that spread and divide, as they close a wound.
+
+    ```
+    d_t u = div( mobility grad u ) + growth u (1 - u / capacity)
+    ```
+
+    **Arguments:**
+
+    - `mobility`: diffusivity of the cells, positive [length^2 / time].
+    - `growth`: rate of division of few cells, non-negative [1 / time].
+    - `capacity`: density at which division ends, positive [density].
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    **Source:** Fisher (1937), Ann. Eugen. 7; Maini, McElwain and Leavesley (2004), Tissue Eng. 10.
+
+    >>> jc.models.fisher(mobility=0.1, growth=2.0, capacity=3.0)
+    Model(
+      d_t u = div( 0.1 grad u ) + 2 u (1 - u/3)
+    )
+    """
+    rate = changing(_checks.non_negative, "growth", growth, arrays=True)
+    return Model({"u": Species(mobility, growth=Logistic(rate, capacity))}, {})
+
+
+def porous_fisher(mobility: Number, growth: Number, capacity: Number, power: Number) -> Model:
+    """Fisher's equation with cells that push one another: their fronts are sharp.
+
+    ```
+    d_t u = div( mobility (u / capacity)^power grad u ) + growth u (1 - u / capacity)
+    ```
+
+    **Arguments:**
+
+    - `mobility`, `growth`, `capacity`: as of `fisher`; the mobility is that at the capacity.
+    - `power`: positive [dimensionless].
+
+    **Raises:** `ValueError` or `TypeError` naming the argument at fault.
+
+    **Source:** Jin et al. (2016), J. Theor. Biol. 390.
+
+    >>> jc.models.porous_fisher(mobility=0.1, growth=2.0, capacity=3.0, power=1.0).species["u"].motility
+    PowerLaw(power=1, scale=3)
+    """
+    rate = changing(_checks.non_negative, "growth", growth, arrays=True)
+    cells = Species(mobility, growth=Logistic(rate, capacity), motility=PowerLaw(power, capacity))
+    return Model({"u": cells}, {})
 
 
 def law_of(sensitivity: Number | AbstractSensitivity, name: str = "sensitivity") -> AbstractSensitivity:

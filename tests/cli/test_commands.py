@@ -28,7 +28,7 @@ def test_list(capsys):
 def test_what_stands_in_brackets_is_printed(tmp_path, capsys):
     place = Place("run", "one-blob", tmp_path / "out[s]", False, False, Interruption())
     place.folder.mkdir()
-    commands._say_where(commands._console(), place)
+    commands.say_where(commands._console(), place)
     assert "out[s]" in "".join(capsys.readouterr().out.split())
 
 

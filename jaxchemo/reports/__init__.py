@@ -1,0 +1,4 @@
+"""Reports: self-contained pages that say in words and figures what a fit has found."""
+
+from jaxchemo.plotting import _extra as _extra
+from jaxchemo.reports.page import report as report
