@@ -27,4 +27,8 @@ def test_its_code_runs_and_finds_the_truth(capsys):
     assert names["shift"].worst < 0.5
     # Of 100 data sets 90 hold it, give or take 3.
     assert all(0.8 < share <= 1 for share in names["checked"].coverage(0.9).values())
+    # A field is known where it is eaten; bands about the peak are somewhat too narrow.
+    inside = (names["low"] < names["hidden"]) & (names["hidden"] < names["high"])
+    assert float(inside.mean()) > 0.6
+    assert np.linalg.norm(names["seen"].parameters["food"] - names["hidden"]) < 0.1 * np.linalg.norm(names["hidden"])
     assert "known to" in capsys.readouterr().out
