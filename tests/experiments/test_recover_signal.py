@@ -9,7 +9,7 @@ import jaxchemo as jc
 from jaxchemo.experiments import Band, RecoverSignal
 from jaxchemo.experiments.recover.recover_signal import refined
 
-TINY = RecoverSignal(shape=(12,), refinement=3, dt=0.05, times=(0.2, 0.4))
+TINY = RecoverSignal(shape=(20,), refinement=3, dt=0.025, times=(0.2, 0.4))
 
 
 def test_a_finer_grid_has_the_same_field():
@@ -30,16 +30,14 @@ def test_a_band_holds_what_is_between_its_ends():
 def test_the_field_comes_back_from_pictures_of_a_finer_grid():
     outcome = TINY.run(seed=1)
     numbers = TINY.numbers(outcome)
-    assert outcome.fit.converged and numbers["unknowns"] == 144
+    assert outcome.fit.converged and numbers["unknowns"] == 400
     error = numbers["relative_error"]
-    # The prior alone has an error of 1.
-    assert error["fitted"] < 0.5 and error["corrected"] < error["fitted"]
-    assert 20 < numbers["directions_seen"] < 144
+    # The prior alone has an error of 1, and so coarse a grid nearly as much.
+    assert error["centred"] < 0.3 and error["corrected"] < 0.5 * error["fitted"]
+    assert 20 < numbers["directions_seen"] < 400
     # The pictures are not those of the grid that fits them.
     own, _ = jax.jit(TINY._pictures(1))({"food": outcome.truth})
     assert float(jnp.abs(own - outcome.observed).max()) > 0
-    again = TINY.run(seed=1)
-    np.testing.assert_array_equal(outcome.observed, again.observed)
 
 
 def test_bad_input_is_refused():

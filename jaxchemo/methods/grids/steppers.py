@@ -312,7 +312,7 @@ class Adaptive(AbstractStepper):
     """Adaptive steps of a diffrax solver within each step: for reference solutions and stiff problems.
 
     `dt` is then only how often the run looks in. Positivity holds to the tolerance, not exactly. Gradients are
-    reverse-mode.
+    reverse-mode, and of first order: second derivatives need steps of a fixed number, such as those of `SSPRK3()`.
 
     **Arguments:**
 
