@@ -7,7 +7,7 @@ import pytest
 
 import jaxchemo as jc
 from jaxchemo.initial import Random
-from jaxchemo.models import RunAndTumble, Signal, Species
+from jaxchemo.models import RunAndTumble
 
 KEY = jax.random.key(0)
 LINE = jc.Grid.box(0.0, 1.0, 8)
