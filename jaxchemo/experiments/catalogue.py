@@ -13,6 +13,7 @@ from jaxchemo.experiments.flows.plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.identify.band import IdentifyBand
 from jaxchemo.experiments.identify.expansion import IdentifyExpansion
+from jaxchemo.experiments.identify.pathway import IdentifyPathway
 from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover.recover_parameters import RecoverParameters
@@ -36,6 +37,7 @@ EXPERIMENTS: tuple[Experiment[Any], ...] = (
     IdentifyBand(),
     GrowthExpansion(),
     IdentifyExpansion(),
+    IdentifyPathway(),
     Invasion(),
     RunAndTumble1D(),
     GradientClimbing3D(),
