@@ -19,6 +19,7 @@ from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover.recover_parameters import RecoverParameters
 from jaxchemo.experiments.recover.recover_signal import RecoverSignal
 from jaxchemo.experiments.stability.stability_map import StabilityMap
+from jaxchemo.experiments.steering.gather import GatherCells
 from jaxchemo.experiments.swimming.climbing import GradientClimbing3D
 from jaxchemo.experiments.swimming.levels import AgentsVsPDE
 from jaxchemo.experiments.swimming.tracks import RunAndTumble1D
@@ -39,6 +40,7 @@ EXPERIMENTS: tuple[Experiment[Any], ...] = (
     IdentifyExpansion(),
     IdentifyPathway(),
     Invasion(),
+    GatherCells(),
     RunAndTumble1D(),
     GradientClimbing3D(),
     AgentsVsPDE(),
