@@ -21,7 +21,7 @@ from jaxchemo.experiments.food import TwoBlobs as TwoBlobs
 from jaxchemo.experiments.identify.band import IdentifyBand as IdentifyBand
 from jaxchemo.experiments.identify.expansion import IdentifyExpansion as IdentifyExpansion
 from jaxchemo.experiments.identify.pathway import IdentifyPathway as IdentifyPathway
-from jaxchemo.experiments.identify.pathway import TableEvidence as TableEvidence
+from jaxchemo.experiments.identify.pathway_tables import TableEvidence as TableEvidence
 from jaxchemo.experiments.invasion import Invasion as Invasion
 from jaxchemo.experiments.options import option as option
 from jaxchemo.experiments.outcome import Outcome as Outcome

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxchemo.experiments.identify.figures import combinations
-from jaxchemo.experiments.identify.pathway import TABLES, TableEvidence, coefficients
+from jaxchemo.experiments.identify.pathway_tables import TABLES, TableEvidence, coefficients
 from jaxchemo.plotting import style
 
 

@@ -188,7 +188,7 @@ class GatherCells(Experiment[Gathering]):
         sources = []
         for place, row in zip(self.places, strengths, strict=True):
             bell = jnp.exp(-0.5 * ((grid.axes[0] - place) / self.spread) ** 2)
-            sources.append(Supply(bell / grid.integrate(bell), PiecewiseLinear(self.knots, row)))
+            sources.append(Supply(bell / grid.integrate(bell), PiecewiseLinear(self.knots.tolist(), row)))
         taxis = {"c": Logarithmic(self.sensitivity, self.threshold)}
         made = Signal(Sum(*sources, Decay(self.decay)), self.diffusivity)
         cells = initial.gaussian(mass=1.0, center=self.start, std=self.width)

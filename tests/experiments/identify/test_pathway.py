@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxchemo.experiments import IdentifyPathway
-from jaxchemo.experiments.identify.pathway import TABLES, coefficients
+from jaxchemo.experiments.identify.pathway_tables import TABLES, coefficients
 
 PUBLISHED = {"diffusion": 0.062, "switching": 1.3, "persistence": 0.33, "receptors": 6.0, "adaptation": 20.0}
 
