@@ -154,7 +154,7 @@ class GatherCells(Experiment[Gathering]):
     t1: float = final_time(20.0)
     shape: tuple[int, ...] = grid_cells((100,))
     dt: float = time_step(0.02)
-    max_steps: int = option(150, whole(), "of each search")
+    max_steps: int = option(100, whole(), "of each search")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -303,7 +303,7 @@ class GatherCells(Experiment[Gathering]):
             def cost(free: Array, _: None) -> Array:
                 return self.cost(made(free), finer)
 
-            solver = optimistix.BFGS(rtol=1e-4, atol=1e-5)
+            solver = optimistix.BFGS(rtol=1e-3, atol=1e-4)
             return optimistix.minimise(cost, solver, start, max_steps=self.max_steps, throw=False)
 
         plans = []

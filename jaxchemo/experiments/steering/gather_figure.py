@@ -18,11 +18,11 @@ def gathering(experiment: "GatherCells", outcome: "Gathering") -> Figure:
     (low, high), knots = experiment.target, experiment.knots
     optimal = outcome.plans["optimal"]
     for ax, shown, title in (
-        (plan, optimal, "optimal schedule"),
-        (again, outcome.again, "the same, sought on twice the cells"),
+        (plan, optimal, "sources: optimal schedule"),
+        (again, outcome.again, "sources: the same, sought on twice the cells"),
     ):
         for number, (place, row) in enumerate(zip(experiment.places, shown.strengths, strict=True)):
-            ax.plot(knots, row, "o-", ms=3.5, color=style.COLOURS[number], label=f"source at {place:g}")
+            ax.plot(knots, row, "o-", ms=3.5, color=style.COLOURS[number], label=f"at x = {place:g}")
         ax.set(xlabel="time", ylabel="strength [amount / time]", ylim=(-0.04 * experiment.most, 1.3 * experiment.most))
         ax.set_title(title, fontsize=10)
         ax.legend(frameon=False, fontsize=8, loc="upper center", ncols=3, columnspacing=0.9, handlelength=1.2)
@@ -54,5 +54,5 @@ def gathering(experiment: "GatherCells", outcome: "Gathering") -> Figure:
     costs.set(yticks=[-row for row in range(len(outcome.plans))], yticklabels=list(outcome.plans), xlabel="cost")
     costs.set(xlim=(0.0, 1.2 * max(one.cost for one in outcome.plans.values())), ylim=(-len(outcome.plans) + 0.5, 1.0))
     costs.set_title("what each comes to", fontsize=10)
-    costs.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+    costs.legend(frameon=False, fontsize=7.5, loc="upper right", ncols=2, columnspacing=0.8, handlelength=1.0)
     return fig
