@@ -44,7 +44,8 @@ def test_a_supply_that_grows_is_followed_to_second_order():
 
 def test_particles_meet_the_same_supply():
     case = problem(32, 3.0, diffusivity=0.0)
-    found = jc.solve(case, jc.ParticleField(100, update=jc.ExponentialUpdate()), t1=T1, dt=0.01, key=jax.random.key(0)).final.signal
+    method = jc.ParticleField(100, update=jc.ExponentialUpdate())
+    found = jc.solve(case, method, t1=T1, dt=0.01, key=jax.random.key(0)).final.signal
     bell = 1 + np.cos(np.pi * np.asarray(case.domain.axes[0]))
     np.testing.assert_allclose(found, 3.0 * bell * (1 - np.exp(-DECAY * T1)) / DECAY, rtol=1e-3)
 
