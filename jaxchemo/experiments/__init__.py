@@ -20,6 +20,8 @@ from jaxchemo.experiments.food import OneBlob as OneBlob
 from jaxchemo.experiments.food import TwoBlobs as TwoBlobs
 from jaxchemo.experiments.identify.band import IdentifyBand as IdentifyBand
 from jaxchemo.experiments.identify.expansion import IdentifyExpansion as IdentifyExpansion
+from jaxchemo.experiments.identify.pathway import IdentifyPathway as IdentifyPathway
+from jaxchemo.experiments.identify.pathway_tables import TableEvidence as TableEvidence
 from jaxchemo.experiments.invasion import Invasion as Invasion
 from jaxchemo.experiments.options import option as option
 from jaxchemo.experiments.outcome import Outcome as Outcome
@@ -33,6 +35,9 @@ from jaxchemo.experiments.recover.recover_signal import Band as Band
 from jaxchemo.experiments.recover.recover_signal import RecoverSignal as RecoverSignal
 from jaxchemo.experiments.recover.recover_signal import SignalRecovery as SignalRecovery
 from jaxchemo.experiments.stability.stability_map import StabilityMap as StabilityMap
+from jaxchemo.experiments.steering.gather import GatherCells as GatherCells
+from jaxchemo.experiments.steering.gather import Gathering as Gathering
+from jaxchemo.experiments.steering.gather import Plan as Plan
 from jaxchemo.experiments.swimming.climbing import GradientClimbing3D as GradientClimbing3D
 from jaxchemo.experiments.swimming.levels import AgentsVsPDE as AgentsVsPDE
 from jaxchemo.experiments.swimming.tracks import RunAndTumble1D as RunAndTumble1D

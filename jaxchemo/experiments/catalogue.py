@@ -13,11 +13,13 @@ from jaxchemo.experiments.flows.plane import LagrangianShear, LagrangianTwoBumps
 from jaxchemo.experiments.food import Annuli, OneBlob, TwoBlobs
 from jaxchemo.experiments.identify.band import IdentifyBand
 from jaxchemo.experiments.identify.expansion import IdentifyExpansion
+from jaxchemo.experiments.identify.pathway import IdentifyPathway
 from jaxchemo.experiments.invasion import Invasion
 from jaxchemo.experiments.patterns import KellerSegel1D, KellerSegel2D
 from jaxchemo.experiments.recover.recover_parameters import RecoverParameters
 from jaxchemo.experiments.recover.recover_signal import RecoverSignal
 from jaxchemo.experiments.stability.stability_map import StabilityMap
+from jaxchemo.experiments.steering.gather import GatherCells
 from jaxchemo.experiments.swimming.climbing import GradientClimbing3D
 from jaxchemo.experiments.swimming.levels import AgentsVsPDE
 from jaxchemo.experiments.swimming.tracks import RunAndTumble1D
@@ -36,7 +38,9 @@ EXPERIMENTS: tuple[Experiment[Any], ...] = (
     IdentifyBand(),
     GrowthExpansion(),
     IdentifyExpansion(),
+    IdentifyPathway(),
     Invasion(),
+    GatherCells(),
     RunAndTumble1D(),
     GradientClimbing3D(),
     AgentsVsPDE(),

@@ -25,6 +25,7 @@ from jaxchemo.models.kinetics import Logistic as Logistic
 from jaxchemo.models.kinetics import Monod as Monod
 from jaxchemo.models.kinetics import Production as Production
 from jaxchemo.models.kinetics import Sum as Sum
+from jaxchemo.models.kinetics import Supply as Supply
 from jaxchemo.models.kinetics import Uptake as Uptake
 from jaxchemo.models.model import AbstractModel as AbstractModel
 from jaxchemo.models.model import Model as Model

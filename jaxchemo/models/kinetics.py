@@ -214,6 +214,41 @@ class Degradation(AbstractKinetics):
         return f"- {number(self.rate)} {self.enzyme} {name}"
 
 
+class Supply(AbstractKinetics):
+    """`+ rate * field`: the signal is released from outside, such as by a pipette, whatever the cells do.
+
+    **Arguments:**
+
+    - `field`: where it is released, non-negative: a value for each cell of the grid, of its shape, or one for all
+      [1 / length^d, or as `rate` has it].
+    - `rate`: how much is released, non-negative; a schedule opens and closes the source [so that `rate * field` is
+      concentration / time]. Default 1.
+
+    **Raises:** `ValueError` or `TypeError` if `field` or `rate` is negative or not a number.
+
+    >>> pulse = jc.models.PiecewiseLinear([0.0, 1.0, 2.0], [0.0, 3.0, 0.0])
+    >>> supply = jc.models.Supply(jnp.array([0.0, 2.0, 0.0]), pulse)
+    >>> jc.models.at(supply, 0.5).production({}, {}, "c").tolist()
+    [0.0, 3.0, 0.0]
+    """
+
+    field: Float[Array, "..."]
+    rate: Float[Array, ""]
+
+    def __init__(self, field: ArrayLike, rate: Number = 1.0):
+        self.field = _checks.non_negative("field", field, arrays=True)
+        self.rate = changing(_checks.non_negative, "rate", rate)
+
+    def production(self, densities, signals, name):
+        return self.rate * self.field
+
+    def loss_rate(self, densities, signals, name):
+        return 0.0
+
+    def describe(self, name):
+        return f"+ {number(self.rate)} {number(self.field) if not self.field.ndim else 'f(x)'}"
+
+
 class Sum(AbstractKinetics):
     """Several kinetics at once, such as production and uptake; their terms add up.
 

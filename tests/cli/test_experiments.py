@@ -34,6 +34,8 @@ SMALL = {
     "growth-expansion": "--t1 1800 --frames 3 --num-shells 60 --dt 20",
     "identify-band": "--times 60 120 --shape 60 --length 3000 --bins 30 --dt 1 --max-steps 30",
     "identify-expansion": "--times 2 4 --num-shells 40 --radius 12 --bins 20 --dt 60",
+    "identify-pathway": "--max-steps 60",
+    "gather-cells": "--intervals 2 --places 3 5 --target 4 6 --shape 40 --dt 0.05 --t1 2 --max-steps 3",
     "invasion": "--frames 2 --ndim 3 --shape 20 --t1 0.4",
     "run-and-tumble-1d": "--num-agents 400 --shown 3 --t1 2 --frames 4 --shape 20 --dt 0.05",
     "gradient-climbing-3d": "--steepness 0.3 0.6 --t1 4 --settling 2 --num-agents 100 --dt 0.05",

@@ -139,6 +139,7 @@ NUMBERS: dict[str, dict[str, tuple[str, ...]]] = {
     "models.Uptake": {"species": ("'rho'",), "rate": ("1.0", "non-negatives"), "half": ("1.0", "non-negatives")},
     "models.Decay": {"rate": ("1.0", "non-negatives")},
     "models.Degradation": {"enzyme": ("'e'",), "rate": ("1.0", "non-negatives")},
+    "models.Supply": {"field": ("1.0", "non-negatives"), "rate": ("1.0", "non-negative")},
     "models.Logistic": {"speed": ("1.0", "non-negatives"), "capacity": ("1.0", "positives")},
     "models.Allee": {
         "speed": ("1", "non-negatives"),

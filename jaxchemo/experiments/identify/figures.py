@@ -1,5 +1,6 @@
 """What each kind of observation tells, in one picture: data and fits, intervals, and combinations of unknowns."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.special import ndtri
 
-from jaxchemo.experiments.identify.study import LEVEL, Evidence, Told
+from jaxchemo.experiments.identify.study import LEVEL, Told
+from jaxchemo.inference import Direction
 from jaxchemo.plotting import style
 
 LEAST, MOST = 1e-4, 1e7  # of the information that is drawn
+LETTERS = 80  # of a line in a panel
 
 
 class Units(NamedTuple):
@@ -42,7 +45,7 @@ def evidence(told: Told, edges: Float[ArrayLike, " b"], times: Sequence[float], 
     _fronts(places, told, times, units)
     _intervals(intervals, told)
     for number, (ax, kind) in enumerate(zip(lower.subplots(1, len(kinds), sharex=True), kinds, strict=True)):
-        _combinations(ax, kind, told.evidence[kind], style.COLOURS[number])
+        combinations(ax, kind, told.evidence[kind].directions, style.COLOURS[number])
     return fig
 
 
@@ -109,17 +112,18 @@ def _intervals(ax: Axes, told: Told) -> None:
     ax.grid(alpha=0.25, axis="x")
 
 
-def _combinations(ax: Axes, kind: str, one: Evidence, colour: str) -> None:
-    """A bar for each combination, as long as the data know more of it than the prior did."""
-    for row, direction in enumerate(one.directions):
+def combinations(ax: Axes, kind: str, directions: Sequence[Direction], colour: str) -> None:
+    """A bar for each combination, as long as the data of this kind know more of it than the prior did."""
+    for row, direction in enumerate(directions):
         value = min(max(direction.information, LEAST), MOST)
         ax.barh(-row - 0.18, value - LEAST, left=LEAST, height=0.3, color=colour if direction.seen else "0.75")
-        words = str(direction).rpartition(": ")[0].replace("_", " ")
+        words = textwrap.fill(str(direction).rpartition(": ")[0].replace("_", " "), LETTERS)
         shade = "black" if direction.seen else "0.4"
         ax.text(
             1.3 * LEAST, -row + 0.06, words, fontsize=7.5, va="bottom", bbox={"pad": 0.5, "color": "white"}, color=shade
         )
     ax.axvline(1, color="black", lw=0.8, ls="--", zorder=0)
-    ax.set(xscale="log", xlim=(LEAST, MOST), yticks=[], ylim=(-len(one.directions) + 0.5, 0.6))
+    ax.set(xscale="log", xlim=(LEAST, MOST), yticks=[], ylim=(-len(directions) + 0.5, 0.7))
     ax.set_xlabel("information: variance by the prior / by the noise", fontsize=9)
-    ax.set_title(f"{kind}: {one.determined} of {len(one.directions)} combinations are determined", fontsize=10)
+    determined = sum(direction.seen for direction in directions)
+    ax.set_title(f"{kind}: {determined} of {len(directions)} combinations are determined", fontsize=10)
