@@ -1,8 +1,8 @@
 """What parameters data support: from measurements to parameters, how well they are known, and what stays unknown."""
 
+from jaxchemo.inference.assay_fits import fit_assay as fit_assay
 from jaxchemo.inference.assays import Assay as Assay
 from jaxchemo.inference.assays import assay as assay
-from jaxchemo.inference.assays import fit_assay as fit_assay
 from jaxchemo.inference.calibration import Calibration as Calibration
 from jaxchemo.inference.calibration import calibrate as calibrate
 from jaxchemo.inference.descent import FieldFit as FieldFit

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -15,19 +13,16 @@ from scipy.interpolate import PchipInterpolator
 
 from jaxchemo import _checks, initial
 from jaxchemo.domain import Grid
-from jaxchemo.inference.fitting import Fit, fit, multistart
+from jaxchemo.inference.fitting import Fit
 from jaxchemo.inference.laws import Law, Scales, complete, model_of
 from jaxchemo.inference.noise import AbstractNoise, Gaussian, NegativeBinomial, Poisson
 from jaxchemo.inference.observations import AtPoints
 from jaxchemo.inference.posterior import Posterior, Prediction
 from jaxchemo.inference.simulation import Simulation
 from jaxchemo.inference.tables import Measurements, Observable, Parameters
-from jaxchemo.integrate import solve
 from jaxchemo.methods import FiniteVolume
 from jaxchemo.models import Model
 from jaxchemo.problem import Problem
-
-SHORTENED = 5  # times that the step of a fit is shortened
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +69,7 @@ class Assay:
     def finer(self, fit: Fit) -> Prediction:
         """What is predicted with twice the cells along each axis, for `grid_shift` of a fit of this assay."""
         # The stable step of what moves explicitly falls with the square of the spacing.
-        return self.simulation(2 * self.cells, _step_of(fit.posterior) / 4)
+        return self.simulation(2 * self.cells, step_of(fit.posterior) / 4)
 
     def model(self, parameters: Mapping[str, Any]) -> Model:
         """The model with these unknowns."""
@@ -147,7 +142,11 @@ def assay(
     columns = tuple(dict.fromkeys(_columns(measurements)))
     along = np.unique(measurements.points[:, 0]).size
     cells = 2 * max(along, 8) if cells is None else _checks.natural("cells", cells, at_least=2)
-    dt = _step(times, float(times[-1] - times[0]) / 400) if dt is None else _checks.constant(_checks.positive, "dt", dt)
+    dt = (
+        longest_step(times, float(times[-1] - times[0]) / 400)
+        if dt is None
+        else _checks.constant(_checks.positive, "dt", dt)
+    )
     data, std, exposure = _blocks(measurements, columns, times[1:])
     noise, estimated = _noise(seen, columns, data, std, exposure)
     if estimated:
@@ -164,94 +163,21 @@ def assay(
     )
 
 
-def fit_assay(assay: Assay, *, starts: int = 8, max_steps: int = 50, progress: bool | str = True) -> Fit:
-    """Fits an assay from several starts, with a time step that the best fit bears well.
-
-    Near its limit of stability a run is wrong before it is refused, and what lies beyond is never tried: a fit there
-    looks better known than it is. So the step is shortened until it is at most half of the stable one at the fit. Where
-    the noise is not given, its width is that of the residuals, one for each observable.
-
-    **Arguments:**
-
-    - `assay`: of `jc.inference.assay`.
-    - `starts`: the medians of the priors, and draws from them. Default 8.
-    - `max_steps`, `progress`: as `fit`.
-
-    **Raises:** as `multistart`; `RuntimeError` where no step is short enough.
-    """
-    _checks.instance("assay", assay, Assay, "an Assay, of jc.inference.assay(measurements, law)")
-    posterior = assay.posterior
-    for _ in range(SHORTENED):
-        begun = multistart(posterior, starts, key=jax.random.key(0), max_steps=max_steps, progress=progress)
-        found = _with_its_noise(assay, begun.best, max_steps, progress)
-        stable = _stable_dt(found)
-        if 2 * _step_of(posterior) <= stable:
-            return found
-        times = np.array([assay.start, *assay.times])
-        posterior = _with_step(assay, found.posterior, _step(times, 0.4 * stable))
-    raise RuntimeError(
-        f"The time step was shortened {SHORTENED} times, and still is too long at {found!r}: narrower priors of what "
-        "makes it fast would do."
-    )
-
-
-def _with_its_noise(assay: Assay, found: Fit, max_steps: int, progress: bool | str) -> Fit:
-    """The fit with the width of the noise that its residuals have, where it is not given."""
-    posterior, noise = found.posterior, found.posterior.noise
-    if not assay.estimated or not isinstance(noise, Gaussian):
-        return found
-    width = np.asarray(noise.std, float)
-    names = np.array([column.observable for column in assay.columns])
-    for _ in range(3):  # the width changes little after the first: the prior is wide
-        r = np.asarray(found.residuals, float).reshape(posterior.data.shape)
-        factor = np.ones(names.size)
-        for name in set(names.tolist()):
-            of_it = np.asarray(posterior.observed)[:, names == name].sum()
-            free = max(of_it - posterior.size / len(set(names.tolist())), 1)
-            factor[names == name] = max(np.sqrt(np.sum(r[:, names == name] ** 2) / free), 1e-6)
-        width = width * factor
-        posterior = eqx.tree_at(lambda each: each.noise, posterior, Gaussian(width))
-        found = fit(posterior, found.parameters, max_steps=max_steps, progress=progress)
-        if np.all(np.abs(factor - 1) < 0.01):
-            break
-    return found
-
-
-def _stable_dt(found: Fit) -> float:
-    """The stable step where the fitted run begins and where it ends."""
-    simulation = found.posterior.predict
-    assert isinstance(simulation, Simulation)
-    problem = simulation.build(found.parameters)
-    end = solve(problem, FiniteVolume(), t0=simulation.t0, t1=simulation.ts[-1], dt=simulation.dt, throw=False).final
-    later = problem.replace(density=_again(end.density), signal=_again(end.signal))
-    method = FiniteVolume()
-    return float(min(method.stable_dt(each, method.init(each)) for each in (problem, later)))
-
-
-def _again(fields: Any) -> Any:
-    """Fields of a snapshot as initial conditions."""
-    return jax.tree.map(initial.array, fields)
-
-
-def _step_of(posterior: Posterior) -> float:
+def step_of(posterior: Posterior) -> float:
+    """The time step of the runs of an assay [time]."""
     simulation = posterior.predict
     assert isinstance(simulation, Simulation) and simulation.dt is not None
     return simulation.dt
 
 
-def _with_step(assay: Assay, posterior: Posterior, dt: float) -> Posterior:
-    return eqx.tree_at(lambda each: each.predict, posterior, assay.simulation(assay.cells, dt))
-
-
-def _step(times: Float[np.ndarray, " t"], longest: float) -> float:
+def longest_step(times: Float[np.ndarray, " t"], longest: float) -> float:
     """The longest step that is not above `longest`, and of which a whole number leads from the first time to each.
 
     **Raises:** `ValueError` for times that have no step in common.
     """
     span = float(times[-1] - times[0])
     shares = [Fraction((t - times[0]) / span).limit_denominator(20_000) for t in times[1:].tolist()]
-    if any(abs(float(share) * span + times[0] - t) > 1e-7 * span for share, t in zip(shares, times[1:], strict=True)):
-        raise ValueError(f"`measurements`: the times {times} have no step in common: times that are rounded would do.")
+    # They are then right to a billionth of the span.
     common = math.lcm(*(share.denominator for share in shares))
     if common > 200_000:
         raise ValueError(

@@ -69,7 +69,10 @@ def test_compare_measures_the_distance_to_the_first(tmp_path, capsys):
     ("argv", "sentence"),
     [
         (["run", "two-blob"], "There is no experiment 'two-blob'. Did you mean 'two-blobs'?"),
-        (["compare", "nothing-like-it"], "There are: one-blob, two-blobs, annuli, recover-parameters, propagation-"),
+        (
+            ["compare", "nothing-like-it"],
+            "There are: one-blob, two-blobs, annuli, recover-parameters, recover-signal, propagation-",
+        ),
         (["run", "one-blob", "--method", "spif"], "There is no method 'spif'. Did you mean 'sipf'?"),
         (
             ["compare", "one-blob", "--methods", "fv,xyz"],

@@ -51,7 +51,7 @@ def test_tables_become_a_report(tables, capsys):
             ["--model", "fisher", "--box", "0", "1", "2"],
             "`--box` must have a lower and an upper end along each of 1 axes",
         ),
-        (["--model", "fisher", "--box", "-1", "1"], "`points` must be inside of the box"),
+        (["--model", "fisher", "--box", "-1", "1"], "are outside Grid.box"),
         (["--model", "fisher", "--parameters", "nowhere.csv"], "No such file or directory: 'nowhere.csv'"),
     ],
 )

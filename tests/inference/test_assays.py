@@ -37,6 +37,20 @@ def test_an_exact_solution_gives_its_parameters_back():
     assert float(found.parameters["growth"]) == pytest.approx(0.4, rel=0.01)
 
 
+def test_a_step_that_the_fit_does_not_bear_well_is_shortened():
+    slow = Parameters({"mobility": LogNormal(0.03, 1.5), "growth": LogNormal(0.2, 2.0)}, {"capacity": FREE}, {})
+    made = assay(measured(times=(0.0, 0.75, 2.0), n=33), jc.models.fisher, parameters=slow, cells=100, dt=0.05)
+    found = fit_assay(made, starts=2, progress=False)
+    assert found.posterior.predict.dt < 0.03 and found.converged
+    assert float(found.parameters["mobility"]) == pytest.approx(0.05, rel=0.1)
+    assert made.finer(found).dt == pytest.approx(found.posterior.predict.dt / 4)
+
+
+def test_times_that_no_step_meets_are_refused():
+    with pytest.raises(ValueError, match="`measurements`: steps that meet all of .* are too many: times that"):
+        assay(measured(times=(0.0, 1.0, np.e, np.pi)), jc.models.fisher, parameters=PRIORS)
+
+
 def test_noise_that_is_not_given_is_that_of_the_residuals():
     rng = np.random.default_rng(1)
     table = measured(std=None)

@@ -97,7 +97,14 @@ def test_animate(runs, tmp_path):
 
 def test_recovery():
     fields = np.ones((2, 6, 6))
-    value = {"value": 1.1, "error": 0.1, "truth": 1.0, "guess": 2.0, "unit": "length² / time"}
+    value = {
+        "value": 1.1,
+        "interval": [1.0, 1.2],
+        "corrected": 1.05,
+        "truth": 1.0,
+        "guess": 2.0,
+        "unit": "length² / time",
+    }
     figure = recovery(
         problem(2),
         times=[0.1, 0.2],
