@@ -47,7 +47,7 @@ def test_a_step_that_the_fit_does_not_bear_well_is_shortened():
 
 
 def test_times_that_no_step_meets_are_refused():
-    with pytest.raises(ValueError, match="`measurements`: steps that meet all of .* are too many: times that"):
+    with pytest.raises(ValueError, match=r"`measurements`: steps that meet all of .* are too many: times that"):
         assay(measured(times=(0.0, 1.0, np.e, np.pi)), jc.models.fisher, parameters=PRIORS)
 
 
