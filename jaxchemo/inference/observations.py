@@ -57,8 +57,8 @@ class AtPoints(AbstractObservation):
 
     >>> grid = jc.Grid.box(0.0, 1.0, 10)
     >>> seen = jc.inference.AtPoints(grid, [0.5, 0.75])
-    >>> seen(jc.methods.Snapshot(density=grid.axes[0] ** 2, signal=None)).round(3).tolist()
-    [0.252, 0.562]
+    >>> seen(jc.methods.Snapshot(density=2 * grid.axes[0], signal=None)).round(2).tolist()
+    [1.0, 1.5]
     """
 
     domain: Grid | RadialGrid = eqx.field(static=True)

@@ -228,7 +228,8 @@ class Supply(AbstractKinetics):
 
     >>> pulse = jc.models.PiecewiseLinear([0.0, 1.0, 2.0], [0.0, 3.0, 0.0])
     >>> supply = jc.models.Supply(jnp.array([0.0, 2.0, 0.0]), pulse)
-    >>> jc.models.at(supply, 0.5).production({}, {}, "c").tolist()
+    >>> model = jc.models.Model({"u": jc.models.Species(1.0)}, {"c": jc.models.Signal(supply)}).at(0.5)
+    >>> model.signals["c"].kinetics.production({}, {}, "c").tolist()
     [0.0, 3.0, 0.0]
     """
 
