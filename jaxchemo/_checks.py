@@ -84,6 +84,13 @@ def constant(check: Callable[[str, Any], Array], name: str, value: Any) -> float
     return float(value)
 
 
+def probability(name: str, value: float) -> float:
+    """A number between 0 and 1, neither of them."""
+    if not 0 < value < 1:
+        raise ValueError(f"`{name}` must be between 0 and 1, got {value!r}.")
+    return value
+
+
 def _known(array: Array, value: Any) -> np.ndarray | None:
     """The numbers in `array`, made of `value`; `None` where they are not known."""
     # Inside jit even a literal becomes a tracer, but the literal itself can still be looked at.

@@ -64,6 +64,17 @@ def positive(name: str, value: Any) -> float:
     return _checks.constant(_checks.positive, name, value)
 
 
+def above_one(name: str, value: Any) -> float:
+    """A factor above one.
+
+    **Raises:** `ValueError` or `TypeError` for anything else.
+    """
+    factor = real(name, value)
+    if not factor > 1:
+        raise ValueError(f"`{name}` must be greater than 1, got {value!r}.")
+    return factor
+
+
 def non_negative(name: str, value: Any) -> float:
     """A number that is zero or above.
 

@@ -49,8 +49,7 @@ class Calibration:
 
         **Raises:** `ValueError` unless `0 < level < 1`.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
+        _checks.probability("level", level)
         inside = np.mean(np.abs(np.asarray(self.ranks) - 0.5) < level / 2, axis=0)
         return dict(zip(self.labels, inside.tolist(), strict=True))
 

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from jaxchemo import _checks
 from jaxchemo._progress import bar
 from jaxchemo.inference.directions import directions_of
-from jaxchemo.inference.fitting import Step
+from jaxchemo.inference.fitting import AbstractFit, Step, cost_of
 from jaxchemo.inference.posterior import Posterior
 from jaxchemo.inference.search import ENDS, NARROW, sentence
 from jaxchemo.results import RESULTS
@@ -33,7 +33,7 @@ MEMORY = 20  # pairs of steps and changes of the gradient that make the quasi-Ne
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class FieldFit:
+class FieldFit(AbstractFit):
     """The most probable field, and how it was reached: a `Fit` of so many unknowns that no Jacobian is stored.
 
     **Fields:**
@@ -42,7 +42,7 @@ class FieldFit:
     - `z`: where, in standard normal numbers `(p,)`.
     - `residuals`: of the data there `(n,)` [dimensionless].
     - `gradient`: of the cost there `(p,)` [dimensionless].
-    - `steps`: all trials; each took one gradient.
+    - `steps`: all trials; each took one gradient, counted as five simulations, a product with `J^T J` as two.
     - `converged`: whether nothing more is to be gained; `reason` says why the search ended.
 
     >>> def blurred(parameters, adjoint=None):
@@ -64,30 +64,9 @@ class FieldFit:
     reason: str
 
     @property
-    def parameters(self) -> dict[str, Array]:
-        """The unknowns, by name."""
-        return self.posterior.parameters(self.z)
-
-    @property
-    def cost(self) -> float:
-        """Negative log density, up to a constant: half the squared sums of residuals and z."""
-        return _cost(self.residuals, self.z)
-
-    @property
-    def chi_square(self) -> float:
-        """Squared residuals over the number of data; below 1 by about the share of directions that the data see."""
-        count = sum(int(np.sum(there)) for there in jax.tree.leaves(self.posterior.observed))
-        return float(self.residuals @ self.residuals) / count
-
-    @property
     def gradients(self) -> int:
         """Computed, one for each trial."""
         return len(self.steps)
-
-    @property
-    def simulations(self) -> int:
-        """Used, a gradient counted as five, and a product with `J^T J` as two."""
-        return self.steps[-1].simulations
 
     def __repr__(self) -> str:
         refused = sum(bool(step.refused) for step in self.steps)
@@ -155,7 +134,7 @@ class _Point:
     @classmethod
     def of(cls, posterior: Posterior, z: Array) -> "_Point":
         residuals, gradient, result = _run(posterior, z)
-        cost, refused = _cost(residuals, z), ""
+        cost, refused = cost_of(residuals, z), ""
         if not np.isfinite(cost):
             refused = sentence(result)
         elif not bool(jnp.all(jnp.isfinite(gradient))):
@@ -246,8 +225,3 @@ def _run(posterior: Posterior, z: Array) -> tuple[Array, Array, RESULTS]:
 
 
 _scaled = eqx.filter_jit(lambda update, *state: update(*state))
-
-
-def _cost(residuals: Array, z: Array) -> float:
-    both = np.concatenate([np.asarray(residuals, float), np.asarray(z, float)])
-    return 0.5 * float(both @ both)

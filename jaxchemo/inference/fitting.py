@@ -44,8 +44,44 @@ class Step:
     refused: str
 
 
+class AbstractFit:
+    """Where a search for the most probable parameters ended: `posterior`, `z`, `residuals` and `steps`."""
+
+    posterior: Posterior
+    z: Float[Array, " p"]
+    residuals: Float[Array, " n"]
+    steps: tuple[Step, ...]
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The unknowns, by name."""
+        return self.posterior.parameters(self.z)
+
+    @property
+    def cost(self) -> float:
+        """Negative log density, up to a constant: half the squared sums of residuals and z."""
+        return cost_of(self.residuals, self.z)
+
+    @property
+    def chi_square(self) -> float:
+        """Squared residuals over the number of data; where model and noise are right about 1, less the share of
+        directions that the data see."""
+        return float(self.residuals @ self.residuals) / self.posterior.count
+
+    @property
+    def simulations(self) -> int:
+        """Used; a Jacobian is counted as one for each unknown, a gradient in reverse mode as five."""
+        return self.steps[-1].simulations
+
+
+def cost_of(residuals: Float[Array, " n"], z: Float[Array, " p"]) -> float:
+    """Half the squared sums of residuals and z, in double precision."""
+    both = np.concatenate([np.asarray(residuals, float), np.asarray(z, float)])
+    return 0.5 * float(both @ both)
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
-class Fit:
+class Fit(AbstractFit):
     """The most probable parameters, and how they were reached.
 
     **Fields:**
@@ -72,28 +108,6 @@ class Fit:
     steps: tuple[Step, ...]
     converged: bool
     reason: str
-
-    @property
-    def parameters(self) -> dict[str, Array]:
-        """The unknowns, by name."""
-        return self.posterior.parameters(self.z)
-
-    @property
-    def cost(self) -> float:
-        """Negative log density, up to a constant: half the squared sums of residuals and z."""
-        both = np.concatenate([np.asarray(self.residuals, float), np.asarray(self.z, float)])
-        return 0.5 * float(both @ both)
-
-    @property
-    def chi_square(self) -> float:
-        """Squared residuals over the number of data; about 1 where model and noise are right."""
-        count = sum(int(np.sum(there)) for there in jax.tree.leaves(self.posterior.observed))
-        return float(self.residuals @ self.residuals) / count
-
-    @property
-    def simulations(self) -> int:
-        """Used, a Jacobian counted as one for each unknown."""
-        return self.steps[-1].simulations
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={number(value)}" for name, value in self.parameters.items())

@@ -64,8 +64,7 @@ class FieldLaplace:
 
         **Raises:** `ValueError` unless `0 < level < 1`; as `sample`.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
+        _checks.probability("level", level)
         ends = jnp.array([0.5 - level / 2, 0.5 + level / 2])
         draws = self.sample(key, n)
         return {name: tuple(jnp.quantile(draws[name], ends, axis=0)) for name in self.posterior.names}

@@ -39,6 +39,10 @@ class AbstractNoise(Shown):
     def draw(self, key: PRNGKeyArray, predicted: Float[Array, "*n"]) -> Float[Array, "*n"]:
         """Measurements at random, of what is predicted."""
 
+    def expected(self, predicted: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        """The mean of the data, of what is predicted: that itself, unless counts are of an exposure."""
+        return predicted
+
     def log_likelihood(self, predicted: Float[Array, "*n"], data: Float[Array, "*n"]) -> Float[Array, "*n"]:
         """Logarithm of the probability (counts) or of its density [1 / unit of the data]."""
         return self.normalisation(data) - 0.5 * self.residuals(predicted, data) ** 2
@@ -94,15 +98,18 @@ class Poisson(AbstractNoise):
     def __init__(self, exposure: ArrayLike = 1.0):
         self.exposure = _checks.positive("exposure", exposure, arrays=True)
 
+    def expected(self, predicted):
+        return self.exposure * predicted
+
     def residuals(self, predicted, data):
-        mean = self.exposure * predicted
+        mean = self.expected(predicted)
         return (mean - data) * _root(2 * _curvature(mean, data) / mean)
 
     def normalisation(self, data):
         return xlogy(data, data) - data - gammaln(data + 1)
 
     def draw(self, key, predicted):
-        return jax.random.poisson(key, self.exposure * predicted).astype(predicted.dtype)
+        return jax.random.poisson(key, self.expected(predicted)).astype(predicted.dtype)
 
 
 class NegativeBinomial(AbstractNoise):
@@ -128,8 +135,11 @@ class NegativeBinomial(AbstractNoise):
         self.size = _checks.positive("size", size)
         self.exposure = _checks.positive("exposure", exposure, arrays=True)
 
+    def expected(self, predicted):
+        return self.exposure * predicted
+
     def residuals(self, predicted, data):
-        mean = self.exposure * predicted
+        mean = self.expected(predicted)
         # The deviance is the difference of two Poisson ones, of the counts and of the counts and `size` together.
         both = mean + self.size
         inside = _curvature(mean, data) / mean - _curvature(both, data + self.size) / both
@@ -142,7 +152,7 @@ class NegativeBinomial(AbstractNoise):
 
     def draw(self, key, predicted):
         rate, count = jax.random.split(key)
-        mean = self.exposure * predicted
+        mean = self.expected(predicted)
         varied = mean / self.size * jax.random.gamma(rate, self.size, mean.shape, mean.dtype)
         return jax.random.poisson(count, varied).astype(predicted.dtype)
 

@@ -7,7 +7,7 @@ grid can be refined under the same data. Several at once are a function of one's
 
 import abc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -86,7 +86,37 @@ class AtPoints(AbstractObservation):
         return between(self.of(shown), self.points, self.domain)
 
 
-class Bins(AbstractObservation):
+class AbstractBins(AbstractObservation):
+    """Bins along the axes of a grid."""
+
+    grid: Grid = eqx.field(static=True)
+    edges: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    field: str = eqx.field(static=True)
+
+    def __init__(self, grid: Grid, edges: Sequence[Any], field: str = "density"):
+        self.grid, self.edges = grid, _edges(grid, edges)
+        self.field = _checks.instance("field", field, str, "'density', 'signal', or the name of one of several")
+
+    @classmethod
+    def even(cls, grid: Grid, count: int | Sequence[int], field: str = "density") -> Self:
+        """Equal bins, so many along each axis, or along all of them.
+
+        **Raises:** as `Bins`.
+        """
+        return cls(grid, _even(grid, count), field)
+
+    def amounts(self, shown: Snapshot) -> Float[Array, "*bins"]:
+        """Integrals over the bins of a field that is constant in each cell of the grid."""
+        field = self.of(shown)
+        for axis, along in enumerate(self.edges):
+            faces = np.linspace(self.grid.lower[axis], self.grid.upper[axis], self.grid.cells[axis] + 1)
+            low, high = (np.asarray(ends)[:, None] for ends in (along[:-1], along[1:]))
+            lengths = np.maximum(np.minimum(high, faces[None, 1:]) - np.maximum(low, faces[None, :-1]), 0)
+            field = jnp.moveaxis(jnp.tensordot(jnp.asarray(lengths, field.dtype), field, axes=(1, axis)), 0, axis)
+        return field
+
+
+class Bins(AbstractBins):
     """Averages over bins, such as the pixels of a camera: exact for what the cells of the grid hold.
 
     **Arguments:**
@@ -104,31 +134,15 @@ class Bins(AbstractObservation):
     [2.0, 5.0]
     """
 
-    grid: Grid = eqx.field(static=True)
-    edges: tuple[tuple[float, ...], ...] = eqx.field(static=True)
-    field: str = eqx.field(static=True)
-
-    def __init__(self, grid: Grid, edges: Sequence[Any], field: str = "density"):
-        self.grid, self.edges = grid, _edges(grid, edges)
-        self.field = _checks.instance("field", field, str, "'density', 'signal', or the name of one of several")
-
-    @classmethod
-    def even(cls, grid: Grid, count: int | Sequence[int], field: str = "density") -> "Bins":
-        """Equal bins, so many along each axis, or along all of them.
-
-        **Raises:** as `Bins`.
-        """
-        return cls(grid, _even(grid, count), field)
-
     def __call__(self, shown: Snapshot) -> Float[Array, "*bins"]:
-        seen = _overlapped(self.of(shown), self.grid, self.edges)
+        seen = self.amounts(shown)
         for axis, edges in enumerate(self.edges):
             widths = np.diff(edges).reshape([-1 if a == axis else 1 for a in range(seen.ndim)])
             seen = seen / widths
         return seen
 
 
-class Amounts(AbstractObservation):
+class Amounts(AbstractBins):
     """What bins hold: masses, or expected counts where the density is a number of cells per volume.
 
     What is beyond a plane is one bin from there to the wall; what flows through the plane is its change in time.
@@ -143,24 +157,8 @@ class Amounts(AbstractObservation):
     [3.0]
     """
 
-    grid: Grid = eqx.field(static=True)
-    edges: tuple[tuple[float, ...], ...] = eqx.field(static=True)
-    field: str = eqx.field(static=True)
-
-    def __init__(self, grid: Grid, edges: Sequence[Any], field: str = "density"):
-        self.grid, self.edges = grid, _edges(grid, edges)
-        self.field = _checks.instance("field", field, str, "'density', 'signal', or the name of one of several")
-
-    @classmethod
-    def even(cls, grid: Grid, count: int | Sequence[int], field: str = "density") -> "Amounts":
-        """Equal bins, so many along each axis, or along all of them.
-
-        **Raises:** as `Bins`.
-        """
-        return cls(grid, _even(grid, count), field)
-
     def __call__(self, shown: Snapshot) -> Float[Array, "*bins"]:
-        return _overlapped(self.of(shown), self.grid, self.edges)
+        return self.amounts(shown)
 
 
 class Moments(AbstractObservation):
@@ -225,14 +223,20 @@ class Front(AbstractObservation):
         self.field = _checks.instance("field", field, str, "'density', 'signal', or the name of one of several")
 
     def __call__(self, shown: Snapshot) -> Float[Array, ""]:
-        above = self.of(shown) - self.level
-        x = self.domain.centers[:, 0]
-        passes = (above[:-1] > 0) != (above[1:] > 0)
-        last = above.size - 2 - jnp.argmax(passes[::-1])
-        fall = above[last] - above[last + 1]
-        # A fall of 1 where nothing passes, so that the derivative there is not NaN before it is chosen.
-        place = x[last] + (x[last + 1] - x[last]) * above[last] / jnp.where(passes[last], fall, 1)
-        return jnp.where(jnp.any(passes), place, jnp.nan)
+        return last_passing(self.of(shown), self.domain.centers[:, 0], self.level)
+
+
+def last_passing(
+    field: Float[Array, " n"], places: Float[Array, " n"], level: Float[ArrayLike, ""]
+) -> Float[Array, ""]:
+    """The farthest of the places where a field passes a level, on straight lines between values; NaN for none."""
+    above = field - level
+    passes = (above[:-1] > 0) != (above[1:] > 0)
+    last = above.size - 2 - jnp.argmax(passes[::-1])
+    fall = above[last] - above[last + 1]
+    # A fall of 1 where nothing passes, so that the derivative there is not NaN before it is chosen.
+    place = places[last] + (places[last + 1] - places[last]) * above[last] / jnp.where(passes[last], fall, 1)
+    return jnp.where(jnp.any(passes), place, jnp.nan)
 
 
 def _edges(grid: Grid, edges: Sequence[Any]) -> tuple[tuple[float, ...], ...]:
@@ -261,13 +265,3 @@ def _even(grid: Grid, count: int | Sequence[int]) -> list[np.ndarray]:
         raise ValueError(f"`count` must be one number, or one for each of {grid.ndim} axes, got {count!r}.")
     parts = zip(grid.lower, grid.upper, counts, strict=True)
     return [np.linspace(low, high, _checks.natural("count", n) + 1) for low, high, n in parts]
-
-
-def _overlapped(field: Array, grid: Grid, edges: tuple[tuple[float, ...], ...]) -> Array:
-    """Integrals over bins of a field that is constant in each cell."""
-    for axis, along in enumerate(edges):
-        faces = np.linspace(grid.lower[axis], grid.upper[axis], grid.cells[axis] + 1)
-        low, high = (np.asarray(ends)[:, None] for ends in (along[:-1], along[1:]))
-        lengths = np.maximum(np.minimum(high, faces[None, 1:]) - np.maximum(low, faces[None, :-1]), 0)
-        field = jnp.moveaxis(jnp.tensordot(jnp.asarray(lengths, field.dtype), field, axes=(1, axis)), 0, axis)
-    return field

@@ -101,6 +101,11 @@ class Posterior(eqx.Module):
         return sum(math.prod(prior.shape) for prior in self.priors)
 
     @property
+    def count(self) -> int:
+        """How many numbers were measured."""
+        return sum(int(np.sum(there)) for there in jax.tree.leaves(self.observed))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """A name for each entry of z, with its index where an unknown has several numbers."""
         return tuple(
@@ -164,6 +169,12 @@ class Posterior(eqx.Module):
         leaves = map(jax.tree.leaves, (predicted, self.data, self.observed))
         return jnp.concatenate(list(map(of, self._noises(self.data), *leaves)))
 
+    def expected(self, predicted: Any) -> Any:
+        """The mean of the data, of what is predicted, in the structure of the data: counts, where they are counts."""
+        leaves, structure = jax.tree.flatten(predicted)
+        noises = self._noises(self.data)
+        return structure.unflatten(noise.expected(leaf) for noise, leaf in zip(noises, leaves, strict=True))
+
     def drawn(self, key: PRNGKeyArray, predicted: Any) -> Any:
         """Data at random, of what is predicted; zero where nothing was measured.
 
@@ -181,9 +192,12 @@ class Posterior(eqx.Module):
         ]
         return jax.tree.unflatten(structure, drawn)
 
-    def log_density(self, z: Float[Array, " p"]) -> Float[Array, ""]:
-        """Log density of z after the data, up to a constant: minus infinity where a run did not go well."""
-        r = self.residuals(z)
+    def log_density(self, z: Float[Array, " p"], adjoint: AbstractAdjoint | None = None) -> Float[Array, ""]:
+        """Log density of z after the data, up to a constant: minus infinity where a run did not go well.
+
+        **Arguments:** as `residuals`.
+        """
+        r = self.residuals(z, adjoint)
         value = -0.5 * (r @ r) - 0.5 * (z @ z)
         return jnp.where(jnp.isfinite(value), value, -jnp.inf)
 

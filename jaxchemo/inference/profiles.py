@@ -136,8 +136,7 @@ def profile(
     **Source:** Raue et al. (2009), Bioinformatics 25.
     """
     known = laplace(fit)
-    if not 0 < level < 1:
-        raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
+    _checks.probability("level", level)
     _checks.natural("max_steps", max_steps)
     tolerance = _checks.constant(_checks.positive, "tolerance", tolerance)
     chosen = labels or fit.posterior.labels

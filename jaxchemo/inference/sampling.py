@@ -67,8 +67,7 @@ class Samples:
 
         **Raises:** `ValueError` unless `0 < level < 1`.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
+        _checks.probability("level", level)
         ends = [0.5 - level / 2, 0.5 + level / 2]
         quantiles = {
             name: np.quantile(np.asarray(draws, float), ends, axis=(0, 1)) for name, draws in self.parameters.items()
@@ -215,12 +214,10 @@ def _run(
 
 
 def _forward(posterior: Posterior) -> Callable[[Array], Array]:
-    """The log density, with a gradient in forward mode for what asks for one in reverse mode."""
+    """The log density, whose gradient is taken in forward mode where the sampler takes it in reverse mode."""
 
     def density(z: Array) -> Array:
-        r = posterior.residuals(z, Forward())
-        value = -0.5 * (r @ r + z @ z)
-        return jnp.where(jnp.isfinite(value), value, -jnp.inf)
+        return posterior.log_density(z, Forward())
 
     def twice(z: Array) -> tuple[Array, Array]:
         value = density(z)

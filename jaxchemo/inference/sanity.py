@@ -17,7 +17,7 @@ APART = 1e4  # data and predictions that differ by more are of different units: 
 def doubts(fit: Fit) -> tuple[str, ...]:
     """Sentences on what is probably a mistake; none if all is well.
 
-    - data and prediction at the prior medians, or at the fit, whose largest values differ by more than ten thousand;
+    - data, and predictions at the medians of the priors, whose largest values differ by more than ten thousand;
     - unknowns that change no prediction;
     - fewer data than unknowns.
 
@@ -32,9 +32,10 @@ def doubts(fit: Fit) -> tuple[str, ...]:
     """
     _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
     posterior, said = fit.posterior, []
-    count = sum(int(np.sum(there)) for there in jax.tree.leaves(posterior.observed))
-    if count < posterior.size:
-        said.append(f"There are {count} data for {posterior.size} unknowns: some are known by their priors alone.")
+    if posterior.count < posterior.size:
+        said.append(
+            f"There are {posterior.count} data for {posterior.size} unknowns: some are known by their priors alone."
+        )
     idle = [label for label, column in zip(posterior.labels, fit.jacobian.T, strict=True) if not column.any()]
     if idle:
         its, change = ("its", "changes") if len(idle) == 1 else ("their", "change")
@@ -47,14 +48,15 @@ def _scales(posterior: Posterior) -> list[str]:
     predicted, well = _medians(posterior)
     if not bool(well):
         return []
-    exposure = getattr(posterior.noise, "exposure", 1.0)  # of counts, where densities are predicted
 
     def largest(values: Array, there: Array) -> float:
         return float(jnp.max(jnp.where(there, jnp.abs(values), 0)))
 
-    flat, observed = jax.tree.leaves(predicted), jax.tree.leaves(posterior.observed)
-    data = max(map(largest, jax.tree.leaves(posterior.data), observed))
-    model = max(largest(exposure * leaf, there) for leaf, there in zip(flat, observed, strict=True))
+    observed = jax.tree.leaves(posterior.observed)
+    data, model = (
+        max(map(largest, jax.tree.leaves(values), observed))
+        for values in (posterior.data, posterior.expected(predicted))
+    )
     if not 0 < data < np.inf or not 0 < model < np.inf or 1 / APART < model / data < APART:
         return []
     return [

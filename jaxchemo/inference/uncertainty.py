@@ -60,8 +60,7 @@ class Laplace:
 
         **Raises:** `ValueError` unless `0 < level < 1`.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"`level` must be between 0 and 1, got {level!r}.")
+        _checks.probability("level", level)
         reach = float(ndtri(0.5 + level / 2)) * self.std
         # The functions of priors of single numbers rise, so that quantiles pass through them.
         lower, upper = (self.posterior.parameters(self.z + side * reach) for side in (-1, 1))

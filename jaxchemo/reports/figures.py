@@ -51,12 +51,7 @@ def band(known: Laplace, key: jax.Array, level: float = 0.9) -> tuple[np.ndarray
         ]
     )
     lower, upper = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=0)
-    return expected(posterior, fit), lower, upper
-
-
-def expected(posterior: Posterior, predicted: np.ndarray) -> np.ndarray:
-    """What data are about: the prediction itself, or counts."""
-    return predicted * np.asarray(getattr(posterior.noise, "exposure", 1.0))
+    return np.asarray(posterior.expected(fit)), lower, upper
 
 
 def data_and_fit(assay: Assay, fit: Fit, ends: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Figure:

@@ -1,17 +1,16 @@
 """A travelling band: what its speed, its fronts and its profiles tell of the bacteria."""
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jaxchemo._progress import Report, silent
 from jaxchemo.domain import Grid
-from jaxchemo.experiments.base import Experiment
-from jaxchemo.experiments.identify.study import Seen, Study, Told, above_one, binned, check_bins, front, moving, tell
-from jaxchemo.experiments.options import full_shape, grid_cells, in_turn, option, positive, whole
-from jaxchemo.inference import LogNormal, Simulation
+from jaxchemo.experiments.identify.base import AbstractIdentify
+from jaxchemo.experiments.identify.study import Seen, binned, check_bins, front, moving
+from jaxchemo.experiments.options import above_one, full_shape, grid_cells, in_turn, option, positive, whole
+from jaxchemo.inference import Simulation
 from jaxchemo.initial import function, uniform
 from jaxchemo.methods import FiniteVolume
 from jaxchemo.models import travelling_band
@@ -21,7 +20,7 @@ UNITS = {"mobility": "μm² / s", "sensitivity": "μm² / s", "consumption": "μ
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IdentifyBand(Experiment[Told]):
+class IdentifyBand(AbstractIdentify):
     """What a band of bacteria that leaves a pile at a wall tells of them, by how it is looked at.
 
     Mobility, sensitivity, consumption and the signal at half the uptake are fitted three times to the same run: to the
@@ -56,6 +55,9 @@ class IdentifyBand(Experiment[Told]):
         "its profiles. Each kind of observation determines some combinations of them and says nothing of the others."
     )
     dimensions: ClassVar[tuple[int, ...]] = (1,)
+    unknowns: ClassVar[Mapping[str, str]] = UNITS
+    profiled: ClassVar[tuple[str, ...]] = ("sensitivity", "half")
+    axes: ClassVar[tuple[str, str, str, str]] = ("distance", "μm", "s", "density [1 / μm²]")
 
     mobility: float = option(300.0, positive, "the truth: diffusivity of the bacteria", UNITS["mobility"])
     sensitivity: float = option(3000.0, positive, "the truth: drift per relative gradient", UNITS["sensitivity"])
@@ -83,21 +85,11 @@ class IdentifyBand(Experiment[Told]):
         super().__post_init__()
         check_bins(self.bins, "shape", *full_shape(self.shape, 1))
 
-    def study(self) -> Study:
-        """The unknowns and how they are observed."""
-        truth = {name: getattr(self, name) for name in UNITS}
-        return Study(
-            simulate=self.simulation,
-            truth=truth,
-            priors={name: LogNormal(guess, self.factor) for name, guess in zip(truth, self.guess, strict=True)},
-            front_noise=self.front_noise,
-            density_noise=self.density_noise,
-            profiled=("sensitivity", "half"),
-            max_steps=self.max_steps,
-        )
+    @property
+    def reach(self) -> float:
+        return self.length
 
     def simulation(self, finer: int) -> Simulation:
-        """From the unknowns to what would be observed, with so many times the cells of the fits."""
         (cells,) = full_shape(self.shape, 1)
         grid = Grid.box(0.0, self.length, finer * cells)
         pile = function(lambda x: self.height * jnp.exp(-0.5 * (x[..., 0] / self.width) ** 2))
@@ -112,27 +104,3 @@ class IdentifyBand(Experiment[Told]):
             return Seen(profile, front(shown.density, grid.axes[0], self.threshold))
 
         return Simulation(build, FiniteVolume(), ts=self.times, observe=observe, dt=self.dt / finer**2)
-
-    def run(self, seed: int = 0, report: Report = silent) -> Told:
-        """Makes the measurement, and fits the unknowns to each kind of observation.
-
-        **Raises:** as `jc.solve`; `ValueError` where the truth cannot be run or shows no front, or a fit does not
-        converge.
-        """
-        return tell(self.study(), seed, report)
-
-    def numbers(self, outcome: Told) -> dict[str, Any]:
-        """By kind of observation, combinations, values and intervals of the unknowns, ready for JSON."""
-        return outcome.numbers()
-
-    def lines(self, outcome: Told) -> list[str]:
-        return outcome.lines()
-
-    def draw(self, outcome: Told, folder: Path) -> Path:
-        from jaxchemo.experiments.identify import figures
-
-        units = figures.Units("distance", "μm", "s", "density [1 / μm²]")
-        edges = jnp.linspace(0.0, self.length, self.bins + 1)
-        figure = figures.evidence(outcome, edges, self.times, units)
-        figure.savefig(folder / "identified.png")
-        return folder / "identified.png"

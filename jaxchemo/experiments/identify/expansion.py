@@ -1,17 +1,16 @@
 """A colony that grows and spreads: what the speed of its front, its fronts and its profiles tell of the bacteria."""
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jaxchemo._progress import Report, silent
 from jaxchemo.domain import RadialGrid
-from jaxchemo.experiments.base import Experiment
-from jaxchemo.experiments.identify.study import Seen, Study, Told, above_one, binned, check_bins, front, moving, tell
-from jaxchemo.experiments.options import in_turn, option, positive, whole
-from jaxchemo.inference import LogNormal, Simulation
+from jaxchemo.experiments.identify.base import AbstractIdentify
+from jaxchemo.experiments.identify.study import Seen, binned, check_bins, front, moving
+from jaxchemo.experiments.options import above_one, in_turn, option, positive, whole
+from jaxchemo.inference import Simulation
 from jaxchemo.initial import function, uniform
 from jaxchemo.methods import FiniteVolume
 from jaxchemo.models import growth_expansion
@@ -28,7 +27,7 @@ UNITS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IdentifyExpansion(Experiment[Told]):
+class IdentifyExpansion(AbstractIdentify):
     """What a colony that grows and follows an attractant tells of its bacteria, by how it is looked at.
 
     Mobility, sensitivity, growth rate, the attractant taken up by growth and the biomass that a nutrient makes are
@@ -65,6 +64,9 @@ class IdentifyExpansion(Experiment[Told]):
         "says nothing of the others."
     )
     dimensions: ClassVar[tuple[int, ...]] = (2,)
+    unknowns: ClassVar[Mapping[str, str]] = UNITS
+    profiled: ClassVar[tuple[str, ...]] = ()  # they take as long as all the rest
+    axes: ClassVar[tuple[str, str, str, str]] = ("radius", "mm", "h", "density [OD]")
 
     mobility: float = option(50.2e-6, positive, "the truth: diffusivity of the bacteria", UNITS["mobility"])
     sensitivity: float = option(315e-6, positive, "the truth: drift per relative gradient", UNITS["sensitivity"])
@@ -95,21 +97,11 @@ class IdentifyExpansion(Experiment[Told]):
         super().__post_init__()
         check_bins(self.bins, "num_shells", self.num_shells)
 
-    def study(self) -> Study:
-        """The unknowns and how they are observed."""
-        truth = {name: getattr(self, name) for name in UNITS}
-        return Study(
-            simulate=self.simulation,
-            truth=truth,
-            priors={name: LogNormal(guess, self.factor) for name, guess in zip(truth, self.guess, strict=True)},
-            front_noise=self.front_noise,
-            density_noise=self.density_noise,
-            profiled=(),  # they take as long as all the rest,
-            max_steps=self.max_steps,
-        )
+    @property
+    def reach(self) -> float:
+        return self.radius
 
     def simulation(self, finer: int) -> Simulation:
-        """From the unknowns to what would be observed, with so many times the shells of the fits."""
         grid = RadialGrid(self.radius, finer * self.num_shells, 2)
 
         def bell(x: Any) -> Any:
@@ -127,27 +119,3 @@ class IdentifyExpansion(Experiment[Told]):
 
         times = tuple(HOUR * time for time in self.times)
         return Simulation(build, FiniteVolume(), ts=times, observe=observe, dt=self.dt / finer**2)
-
-    def run(self, seed: int = 0, report: Report = silent) -> Told:
-        """Makes the measurement, and fits the unknowns to each kind of observation.
-
-        **Raises:** as `jc.solve`; `ValueError` where the truth cannot be run or shows no front, or a fit does not
-        converge.
-        """
-        return tell(self.study(), seed, report)
-
-    def numbers(self, outcome: Told) -> dict[str, Any]:
-        """By kind of observation, combinations, values and intervals of the unknowns, ready for JSON."""
-        return outcome.numbers()
-
-    def lines(self, outcome: Told) -> list[str]:
-        return outcome.lines()
-
-    def draw(self, outcome: Told, folder: Path) -> Path:
-        from jaxchemo.experiments.identify import figures
-
-        units = figures.Units("radius", "mm", "h", "density [OD]")
-        edges = jnp.linspace(0.0, self.radius, self.bins + 1)
-        figure = figures.evidence(outcome, edges, self.times, units)
-        figure.savefig(folder / "identified.png")
-        return folder / "identified.png"

@@ -11,8 +11,8 @@ from jaxtyping import Array
 from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.identify.pathway_tables import TABLES, TableEvidence, coefficients
-from jaxchemo.experiments.identify.study import LEVEL, above_one
-from jaxchemo.experiments.options import in_turn, option, positive, real, whole
+from jaxchemo.experiments.identify.study import LEVEL
+from jaxchemo.experiments.options import above_one, in_turn, option, positive, real, whole
 from jaxchemo.inference import (
     Gaussian,
     LogNormal,

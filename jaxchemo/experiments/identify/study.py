@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo._progress import Report
-from jaxchemo.experiments.options import real, rising
+from jaxchemo.experiments.options import rising
 from jaxchemo.inference import (
     Direction,
     Fit,
@@ -31,6 +31,7 @@ from jaxchemo.inference import (
     laplace,
     profile,
 )
+from jaxchemo.inference.observations import last_passing
 from jaxchemo.results import RESULTS
 
 LEVEL = 0.9  # of all intervals
@@ -137,11 +138,7 @@ def front(density: Float[Array, " n"], places: Float[Array, " n"], threshold: fl
 
     Differentiable; NaN where it is above nowhere, or still in the last cell: then there is no front to predict.
     """
-    above = density > threshold
-    last = jnp.minimum(density.size - 1 - jnp.argmax(above[::-1]), density.size - 2)
-    inner, outer = density[last], density[last + 1]
-    place = places[last] + (inner - threshold) / (inner - outer) * (places[last + 1] - places[last])
-    return jnp.where(above[last] & ~above[-1], place, jnp.nan)
+    return jnp.where(density[-1] > threshold, jnp.nan, last_passing(density, places, threshold))
 
 
 def binned(density: Float[Array, " n"], volumes: Float[Array, " #n"], bins: int) -> Float[Array, " b"]:
@@ -159,16 +156,6 @@ def moving(name: str, value: Any) -> tuple[float, ...]:
     if len(times) < 2:
         raise ValueError(f"`{name}` must hold at least 2 times, as a speed takes them, got {times}.")
     return times
-
-
-def above_one(name: str, value: Any) -> float:
-    """A factor.
-
-    **Raises:** `ValueError` or `TypeError` for anything that is not above one.
-    """
-    if not real(name, value) > 1:
-        raise ValueError(f"`{name}` must be greater than 1, got {value!r}.")
-    return real(name, value)
 
 
 def check_bins(bins: int, name: str, cells: int) -> None:
@@ -198,9 +185,10 @@ def tell(study: Study, seed: int, report: Report) -> Told:
     )
     coarse, fine = study.simulate(1), study.simulate(2)
     shown = eqx.filter_jit(coarse)
-    richest = list(study.kinds)[-1]
+    kinds = study.kinds
+    richest = list(kinds)[-1]
     evidence = {}
-    for kind, (measure, noise) in study.kinds.items():
+    for kind, (measure, noise) in kinds.items():
         report(f"what the {kind} tell{'s' if kind == 'speed' else ''}")
         predict = _observing(coarse, measure)
         posterior = Posterior(study.priors, predict, measure(measured), Gaussian(noise))

@@ -11,14 +11,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from jaxchemo._progress import Report, silent
 from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.food import TwoBlobs
-from jaxchemo.experiments.options import grid_cells, in_turn, option, positive, rising, whole
+from jaxchemo.experiments.options import above_one, grid_cells, in_turn, option, positive, rising, whole
 from jaxchemo.inference import (
+    Bins,
     Fit,
     Gaussian,
     GridShift,
@@ -31,6 +31,7 @@ from jaxchemo.inference import (
     laplace,
 )
 from jaxchemo.methods import FiniteVolume
+from jaxchemo.methods.base import box
 from jaxchemo.models import phks
 from jaxchemo.problem import Problem
 from jaxchemo.results import RESULTS
@@ -141,14 +142,14 @@ class RecoverParameters(Experiment[Recovery]):
     times: tuple[float, ...] = option((0.15, 0.3, 0.45), rising, "of the observations", "time")
     observation_noise: float = option(0.05, positive, "standard deviation of an observation", "mass / length²")
     guess: tuple[float, float] = option((0.3, 0.4), in_turn(positive, positive), "mobility, sensitivity to start from")
-    factor: float = option(4.0, positive, "that is one standard deviation of the priors about the guess")
+    factor: float = option(4.0, above_one, "that is one standard deviation of the priors about the guess")
     slack: float = option(0.005, positive, "how far above the lowest cost the optimisers are compared")
     max_steps: int = option(50, whole(), "of each optimiser")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if any(n % self.bins for n in self.system(1).grid_shape):
-            shape = self.system(1).grid_shape
+        shape = self.system(1).grid_shape
+        if any(n % self.bins for n in shape):
             raise ValueError(f"`bins` must divide the cells along each axis, {shape}, got {self.bins}.")
 
     def system(self, finer: int) -> TwoBlobs:
@@ -158,17 +159,17 @@ class RecoverParameters(Experiment[Recovery]):
 
     def pictures(self, finer: int) -> Simulation:
         """From mobility and sensitivity to what a detector without noise would see."""
-        problem = self.system(finer).problem()
-        consumption = self.system(finer).consumption
+        system = self.system(finer)
+        problem = system.problem()
 
         def build(unknown: Any) -> Problem:
-            return problem.replace(model=phks(unknown["mobility"], unknown["sensitivity"], consumption))
+            return problem.replace(model=phks(unknown["mobility"], unknown["sensitivity"], system.consumption))
 
         return Simulation(
             build,
             FiniteVolume(),
             ts=self.times,
-            observe=lambda shown: self._binned(shown.density),
+            observe=Bins.even(box(problem), self.bins),
             dt=self.dt / finer**2,
         )
 
@@ -268,10 +269,6 @@ class RecoverParameters(Experiment[Recovery]):
         )
         figure.savefig(folder / "recovery.png")
         return folder / "recovery.png"
-
-    def _binned(self, density: Float[Array, "x y"]) -> Float[Array, "b b"]:
-        width, height = (n // self.bins for n in density.shape)
-        return density.reshape(self.bins, width, self.bins, height).mean(axis=(1, 3))
 
     def _nelder_mead(self, posterior: Posterior, target: float) -> Descent:
         clock = time.perf_counter()

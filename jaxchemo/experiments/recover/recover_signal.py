@@ -17,6 +17,7 @@ from jaxchemo.experiments.base import Experiment
 from jaxchemo.experiments.options import full_shape, grid_cells, option, positive, rising, whole
 from jaxchemo.fields.cosine import cosine, inverse_cosine
 from jaxchemo.inference import (
+    Bins,
     FieldFit,
     FieldLaplace,
     Gaussian,
@@ -230,15 +231,13 @@ class RecoverSignal(Experiment[SignalRecovery]):
 
     def _pictures(self, factor: int) -> Simulation:
         """Densities in the cells of the fit, of a run on a grid so many times finer."""
-        grid, (nx, ny) = self._grid(factor), full_shape(self.shape, 2)
+        grid = self._grid(factor)
 
         def build(parameters: Any) -> Problem:
             food = initial.array(refined(parameters["food"], factor))
             return Problem(phks(self.mobility, self.sensitivity), grid, initial.uniform(amplitude=self.cells), food)
 
-        def observe(snapshot: Any) -> Array:
-            return snapshot.density.reshape(nx, factor, ny, factor).mean((1, 3))
-
+        observe = Bins.even(grid, full_shape(self.shape, 2))
         return Simulation(build, FiniteVolume(), ts=self.times, observe=observe, dt=self.dt / factor**2)
 
 
