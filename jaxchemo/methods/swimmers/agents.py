@@ -7,10 +7,10 @@ from typing import ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, PRNGKeyArray
 
 from jaxchemo import _checks
-from jaxchemo.domain import FreeSpace, Grid
+from jaxchemo.domain import Components, FreeSpace, Grid
 from jaxchemo.features import Feature
 from jaxchemo.initial import AbstractPoints, Particles, Sobol
 from jaxchemo.methods.base import INIT, NOISE, AbstractFixedStep, Snapshot, StepInfo, box, cartesian, stream
@@ -119,8 +119,7 @@ class Agents(AbstractFixedStep):
             raise TypeError(f"In FreeSpace, `density` must be known everywhere, as a Gaussian is, got {condition!r}.")
 
     def init(self, problem, *, key=None):
-        model, grid = problem.swimmers, cartesian(problem)
-        key = stream(key, INIT)
+        grid, key = cartesian(problem), stream(key, INIT)
         places, directions, speeds, tumbles = jax.random.split(key, 4)
         condition, n = problem.density[DENSITY], self.num_agents
         if isinstance(condition, Particles):
@@ -131,19 +130,8 @@ class Agents(AbstractFixedStep):
             weight = jnp.asarray(condition.mass_in(grid) / n, x[0].dtype)
         absorbing = isinstance(grid, Grid) and grid.absorbing
         headings = anywhere(directions, n, grid.ndim, x[0].dtype)
-        pace = None
-        if model.speed_spread is not None:  # log-normal of mean 1
-            width = jnp.sqrt(jnp.log1p(model.speed_spread**2))
-            pace = jnp.exp(width * jax.random.normal(speeds, (n,), x[0].dtype) - 0.5 * width**2)
         weights = jnp.full(n, weight) if absorbing else weight
-        agents = Swimmers(x, headings, None, None, pace, weights, Surroundings.of(problem))
-        agents = dataclasses.replace(agents, memory=model.tumble_rate.rest(agents.cue(problem)))
-        now = agents.moment(problem)
-        if (ends := end_rate(problem, now)) is None:
-            return agents
-        # At the start as many tumble as would after a long time at these rates.
-        tumbling = jax.random.uniform(tumbles, (n,)) < now.rate / (now.rate + ends)
-        return dataclasses.replace(agents, tumbling=tumbling)
+        return started(problem, x, headings, weights, speeds, tumbles)[0]
 
     def step(self, problem, state, n, t, dt, *, key=None):
         if state.surroundings.fields:
@@ -166,3 +154,25 @@ class Agents(AbstractFixedStep):
     def _density(self, problem: Problem, state: Swimmers) -> Array:
         grid = box(problem)
         return deposit(state.positions, state.weights / grid.cell_volume, grid, self.deposit_order)
+
+
+def started(
+    problem: Problem, x: Components, headings: Components, weights: Array, speeds: PRNGKeyArray, tumbles: PRNGKeyArray
+) -> tuple[Swimmers, Array | None]:
+    """Swimmers that have long been where they are, and the share of time that each of them tumbles.
+
+    Two keys draw their speeds and who of them is tumbling; `None` where that takes no time.
+    """
+    model, n = problem.swimmers, x[0].shape[0]
+    pace = None
+    if model.speed_spread is not None:  # log-normal of mean 1
+        width = jnp.sqrt(jnp.log1p(model.speed_spread**2))
+        pace = jnp.exp(width * jax.random.normal(speeds, (n,), x[0].dtype) - 0.5 * width**2)
+    agents = Swimmers(x, headings, None, None, pace, weights, Surroundings.of(problem))
+    agents = dataclasses.replace(agents, memory=model.tumble_rate.rest(agents.cue(problem)))
+    now = agents.moment(problem)
+    if (ends := end_rate(problem, now)) is None:
+        return agents, None
+    # At the start as many tumble as would after a long time at these rates.
+    share = jnp.broadcast_to(now.rate / (now.rate + ends), (n,))
+    return dataclasses.replace(agents, tumbling=jax.random.uniform(tumbles, (n,)) < share), share

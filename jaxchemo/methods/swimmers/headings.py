@@ -29,11 +29,11 @@ def rotated(p: Components, cosine: Float[Array, " P"], bits: UInt32[Array, " P"]
     # Round-off in the length, of which what is kept of the old direction takes out what there is.
     cosine = cosine * (1.5 - 0.5 * sum(q * q for q in p))
     if len(p) == 2:
-        sine = _signed(jnp.sqrt(square), bits)
+        sine = _signed(_root(square), bits)
         return cosine * p[0] - sine * p[1], cosine * p[1] + sine * p[0]
     x, y, z = p
     share = _share(bits >> 2, x.dtype)
-    along, across = _signed(jnp.sqrt(square * share), bits), _signed(jnp.sqrt(square * (1 - share)), bits >> 1)
+    along, across = _signed(_root(square * share), bits), _signed(_root(square * (1 - share)), bits >> 1)
     # Two directions across, without a branch (Duff et al. 2017): as those to the sides of a direction with z > 0, and
     # a mirror. Written so that compilers, which repeat what three components share, repeat no more than products.
     rise = 1 + jnp.abs(z)
@@ -72,6 +72,11 @@ def _share(bits: UInt32[Array, " P"], dtype: Any) -> Array:
     for k in reversed(range(6)):
         sine = sine * square + (-1) ** k / math.factorial(2 * k + 1)
     return jnp.clip(0.5 - 0.5 * sine * angle, 0, 1)
+
+
+def _root(square: Array) -> Array:
+    """A root that has a derivative where it is zero: of swimmers that keep their direction."""
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
 def _signed(size: Array, bits: UInt32[Array, " P"]) -> Array:
