@@ -1,5 +1,6 @@
-"""How likely measured tracks are, when nobody saw who tumbled: swimmers by the thousand follow each of them."""
+"""How likely measured tracks are, when nobody saw who tumbled: many swimmers follow each of them."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -10,27 +11,27 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo import initial as initials
 from jaxchemo.domain import Components, FreeSpace
-from jaxchemo.inference.guided import Guided
+from jaxchemo.inference.followers import CAP, Followers
+from jaxchemo.inference.guided import drawn_directions, first_directions
 from jaxchemo.inference.track_data import Tracks
+from jaxchemo.methods.swimmers import headings
 from jaxchemo.methods.swimmers.agents import started
-from jaxchemo.methods.swimmers.events import OnceAStep
-from jaxchemo.methods.swimmers.headings import anywhere
-from jaxchemo.methods.swimmers.state import Swimmers
-from jaxchemo.methods.swimmers.surroundings import on_grid
+from jaxchemo.methods.swimmers.events import turn_chance
+from jaxchemo.methods.swimmers.state import end_rate
 from jaxchemo.models import RunAndTumble
 from jaxchemo.problem import Problem
-from jaxchemo.results import RESULTS
 
 AHEAD = 3  # frames to come, towards which turns are tried
 FEW = 0.5  # effective share of particles, below which they are drawn anew
-SLACK, OTHERWISE = 0.05, 0.02
+TRIED = 0.2  # chance at least with which an event is tried in a step
+OTHERWISE = 0.02  # promise of one that does not swim towards what is seen next, against one that does
 
 
 def track_log_likelihood(
     swimmers: RunAndTumble | Problem,
     tracks: Tracks,
     noise: ArrayLike,
-    num_particles: int = 1000,
+    num_particles: int = 200,
     *,
     key: PRNGKeyArray,
     substeps: int = 1,
@@ -43,7 +44,7 @@ def increments(
     swimmers: RunAndTumble | Problem,
     tracks: Tracks,
     noise: ArrayLike,
-    num_particles: int = 1000,
+    num_particles: int = 200,
     *,
     key: PRNGKeyArray,
     substeps: int = 1,
@@ -68,91 +69,111 @@ def posed(swimmers: RunAndTumble | Problem, ndim: int) -> Problem:
 
 
 class _Cloud(NamedTuple):
-    """Swimmers that may be the one of a track.
+    """Those that follow a track, and the logarithms of their weights."""
 
-    Each stands for the Gaussian of positions that it may have begun at, given all its turns: its position is the mean,
-    and the variance is the same for all.
-    """
-
-    agents: Swimmers
+    followers: Followers
     log_weights: Array
-    variance: Array
-    well: Array
 
 
 def _filtered(
     problem: Problem, positions: Array, seen: Array, key: PRNGKeyArray, dt: Array, noise: Array, count: int, substeps: int
 ) -> Array:
-    ndim, dtype = positions.shape[1], positions.dtype
     targets = _targets(positions, seen)
     cloud = _begun(problem, positions[0], targets[0], key, noise, count)
     step = dt / substeps
 
     def frame(cloud: _Cloud, at: tuple[Array, Array, Array, Any, Array]) -> tuple[_Cloud, Array]:
         y, there, target, coming, n = at
-        guided = Guided(tuple(target.T))
+        aims = tuple(target.T)
         frame_key = jax.random.fold_in(key, n)
 
-        def moved(cloud: _Cloud, m: Array | int) -> _Cloud:
-            draw = jax.random.fold_in(frame_key, m)
-            agents, result, likelier = OnceAStep().proposed(problem, cloud.agents, step, draw, guided)
-            well = cloud.well & (result == RESULTS.successful)
-            return _Cloud(agents, cloud.log_weights + likelier, cloud.variance, well)
-
         def substep(cloud: _Cloud, m: Array) -> tuple[_Cloud, None]:
-            cloud = moved(cloud, m)
-            promise = _promise(problem, cloud, y, there, dt - (m + 1) * step, noise)
+            cloud = _lived(problem, cloud, aims, step, jax.random.fold_in(frame_key, m))
+            promise = _promise(problem, cloud.followers, y, there, dt - (m + 1) * step, noise)
             return _resampled(cloud, promise, jax.random.fold_in(frame_key, -1 - m)), None
 
         if substeps > 1:
             cloud = jax.lax.scan(substep, cloud, jnp.arange(substeps - 1))[0]
-        cloud = moved(cloud, substeps - 1)
-        agents = cloud.agents
-        apart = tuple(yi - x for yi, x in zip(y, agents.positions, strict=True))
-        spread = cloud.variance + noise**2
-        log_density = -0.5 * sum(a * a for a in apart) / spread - 0.5 * ndim * jnp.log(2 * jnp.pi * spread)
-        gain = jnp.where(there, cloud.variance / spread, 0)
-        x = tuple(xi + gain * a for xi, a in zip(agents.positions, apart, strict=True))
-        agents = eqx.tree_at(lambda each: each.positions, agents, x)
-        log_weights = cloud.log_weights + jnp.where(there, log_density, 0)
+        cloud = _lived(problem, cloud, aims, step, jax.random.fold_in(frame_key, substeps - 1))
+        followers, log_density = cloud.followers.seen(y, noise, there)
+        log_weights = cloud.log_weights + log_density
         total = jax.nn.logsumexp(log_weights)
-        cloud = _Cloud(agents, log_weights - total, cloud.variance * (1 - gain), cloud.well)
-        promise = _promise(problem, cloud, *coming, dt, noise)
-        return _resampled(cloud, promise, jax.random.fold_in(frame_key, substeps)), jnp.where(cloud.well, total, jnp.nan)
+        cloud = _Cloud(followers, log_weights - total)
+        promise = _promise(problem, followers, *coming, dt, noise)
+        return _resampled(cloud, promise, jax.random.fold_in(frame_key, substeps)), total
 
     following = jnp.roll(positions, -1, axis=0), seen & jnp.roll(seen, -1).at[-1].set(False)
     frames = positions[1:], seen[1:], targets[1:], tuple(part[1:] for part in following), jnp.arange(1, len(positions))
-    return jax.lax.scan(frame, cloud, frames)[1].astype(dtype)
+    return jax.lax.scan(frame, cloud, frames)[1]
 
 
 def _begun(problem: Problem, y: Array, target: Array, key: PRNGKeyArray, noise: Array, count: int) -> _Cloud:
     """Where it was first seen, in any direction, and as after a long time."""
-    ndim = y.size
-    directions, guides, speeds, tumbles = jax.random.split(jax.random.fold_in(key, 0), 4)
+    d = y.size
+    directions, speeds, tumbles = jax.random.split(jax.random.fold_in(key, 0), 3)
     x: Components = tuple(jnp.broadcast_to(yi, (count,)) for yi in y)
-    p, log_weights = anywhere(directions, count, ndim, y.dtype), jnp.zeros(count, y.dtype)
-    if ndim > 1:
-        p, likely = Guided(tuple(target.T)).towards(x, p, guides)
-        log_weights = -likely
+    p, log_weights = first_directions(x, tuple(target.T), directions)
     agents, share = started(problem, x, p, jnp.ones((), y.dtype), speeds, tumbles)
+    if agents.pace is not None:
+        agents = dataclasses.replace(agents, pace=jnp.ones_like(agents.pace))
     if share is not None:
         has = jnp.where(agents.tumbling, share, 1 - share)
         log_weights = log_weights + jnp.log(has / jax.lax.stop_gradient(has))
-    log_weights = log_weights - jnp.log(count)
-    return _Cloud(agents, log_weights, noise**2, jnp.array(True))
+    u = jnp.stack(p, axis=1)
+    along = u[:, :, None] * u[:, None, :]
+    spread = 0.0 if problem.swimmers.speed_spread is None else problem.swimmers.speed_spread**2
+    vv = spread * along + CAP**2 * (jnp.eye(d) - along) * (d > 1)
+    covariance = jnp.zeros((count, 2 * d, 2 * d), y.dtype)
+    covariance = covariance.at[:, :d, :d].set(noise**2 * jnp.eye(d)).at[:, d:, d:].set(vv)
+    return _Cloud(Followers(agents, covariance), log_weights - jnp.log(count))
 
 
-def _promise(problem: Problem, cloud: _Cloud, y: Array, there: Array, dt: Array, noise: Array) -> Array:
+def _lived(problem: Problem, cloud: _Cloud, aims: Components, dt: Array, key: PRNGKeyArray) -> _Cloud:
+    """A step later: half a run, a chance of an event, the other half; weighed by how likely what happened is."""
+    law = problem.swimmers.tumble_rate
+    draws, memories, turning = jax.random.split(key, 3)
+    followers = cloud.followers.after(problem, 0.5 * dt)
+    mean, x = followers.mean, followers.mean.positions
+    cue = mean.cue(problem)
+    now = law.live(cue, mean.memory, dt, lambda: jax.random.normal(memories, x[0].shape, x[0].dtype))
+    mean = dataclasses.replace(mean, memory=now.memory)
+    followers = Followers(mean, followers.covariance)
+    before = followers.swims(problem)
+    rate, ends, tumbling = jnp.asarray(now.rate), end_rate(problem, now), mean.tumbling
+    if tumbling is None or ends is None:
+        chance = turn_chance(problem, cue, rate, dt)
+    else:
+        # A tumble begins and ends at even moments of two steps: of this chance it takes the right time in the mean.
+        chance = jnp.where(tumbling, ends, rate) * dt
+    chance = jnp.broadcast_to(chance, x[0].shape)
+    tried = jax.lax.stop_gradient(jnp.where(chance > 0, jnp.clip(chance, TRIED, 1 - TRIED), 0))
+    happens = headings.uniform(headings.words(draws, x[0].shape[0]) >> 8, 24, x[0].dtype) < tried
+    log_weights = cloud.log_weights + jnp.log(jnp.where(happens, chance / jnp.where(tried > 0, tried, 1), (1 - chance) / (1 - tried)))
+    if tumbling is None and len(x) == 1:  # the chance was one to reverse
+        followers = followers.turned(problem, happens, tuple(-p for p in mean.headings))
+    else:
+        turns = happens if tumbling is None else happens & tumbling
+        new, likelier = drawn_directions(problem.swimmers.turning, mean.headings, x, aims, turning)
+        followers = followers.turned(problem, turns, new)
+        log_weights = log_weights + jnp.where(turns, likelier, 0)
+        if tumbling is not None:
+            mean = dataclasses.replace(followers.mean, tumbling=tumbling ^ happens)
+            followers = Followers(mean, followers.covariance)
+    followers = followers.unsure_when(followers.swims(problem) - before, dt)
+    return _Cloud(followers.after(problem, 0.5 * dt), log_weights)
+
+
+def _promise(problem: Problem, followers: Followers, y: Array, there: Array, dt: Array, noise: Array) -> Array:
     """Logarithm of about how likely each is where the track is seen next: those that have just turned still look poor."""
-    next_x = cloud.agents.after(problem, dt).positions
-    apart = sum((yi - x) ** 2 for yi, x in zip(y, next_x, strict=True))
-    spread = cloud.variance + noise**2 + SLACK * sum((a - b) ** 2 for a, b in zip(next_x, cloud.agents.positions, strict=True))
-    near = jnp.exp(-0.5 * apart / spread)
-    return jax.lax.stop_gradient(jnp.where(there, jnp.log(near + OTHERWISE), 0))
+    d = y.size
+    then = jax.lax.stop_gradient(followers).after(problem, dt)
+    apart = sum((yi - x) ** 2 for yi, x in zip(y, then.mean.positions, strict=True))
+    spread = jnp.trace(then.covariance[:, :d, :d], axis1=1, axis2=2) / d + noise**2
+    return jax.lax.stop_gradient(jnp.where(there, jnp.log(jnp.exp(-0.5 * apart / spread) + OTHERWISE), 0))
 
 
 def _resampled(cloud: _Cloud, promise: Array, key: PRNGKeyArray) -> _Cloud:
-    """Drawn anew by their weights and promise, where few of them have much; weights keep the derivatives that they had."""
+    """Drawn anew by weight and promise, where few of them have much; weights keep the derivatives that they had."""
     log_share = jax.nn.log_softmax(jax.lax.stop_gradient(cloud.log_weights) + promise)
     share, count = jnp.exp(log_share), promise.size
     ends = jnp.cumsum(share)
@@ -161,11 +182,10 @@ def _resampled(cloud: _Cloud, promise: Array, key: PRNGKeyArray) -> _Cloud:
     drawn = jnp.minimum(jnp.searchsorted(ends, places), count - 1)
     few = 1 < FEW * count * jnp.sum(share**2)
     chosen = jnp.where(few, drawn, jnp.arange(count))
-    agents = jax.tree.map(lambda leaf: leaf[chosen] if jnp.ndim(leaf) else leaf, cloud.agents)
     log_weights = cloud.log_weights[chosen]
     # Scibior and Wood (2021): each weighs what it did over how often it was drawn, which has no derivative.
     even = log_weights - log_share[chosen] - jnp.log(count)
-    return _Cloud(agents, jnp.where(few, even, log_weights), cloud.variance, cloud.well)
+    return _Cloud(cloud.followers.taken(chosen), jnp.where(few, even, log_weights))
 
 
 def _targets(positions: Array, seen: Array) -> Array:

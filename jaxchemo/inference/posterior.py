@@ -1,6 +1,5 @@
 """What is believed of parameters after data: a function of standard normal numbers, for any optimiser or sampler."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo.inference.noise import AbstractNoise
 from jaxchemo.inference.priors import AbstractPrior
+from jaxchemo.inference.unknowns import AbstractUnknowns, named
 from jaxchemo.integrate.adjoint import AbstractAdjoint
 from jaxchemo.results import RESULTS
 
@@ -31,7 +31,7 @@ class Prediction(Protocol):
     ) -> tuple[Any, RESULTS]: ...
 
 
-class Posterior(eqx.Module):
+class Posterior(AbstractUnknowns):
     """Parameters with their priors, what they predict, and the data.
 
     All of it is a function of one vector z of standard normal numbers before the data: `log_density(z)` is up to a
@@ -76,13 +76,7 @@ class Posterior(eqx.Module):
         *,
         missing: bool = False,
     ):
-        self.names = tuple(_checks.mapping("priors", priors, "priors"))
-        self.priors = tuple(
-            _checks.instance(f"priors[{name!r}]", priors[name], AbstractPrior, "a prior such as LogNormal(0.1, 2.0)")
-            for name in self.names
-        )
-        if not self.names:
-            raise ValueError("`priors` must name at least one unknown, got none.")
+        self.names, self.priors = named(priors)
         self.predict = _checks.function("predict", predict, "from parameters by name to a prediction and a result")
         data = jax.tree.map(lambda values: jnp.asarray(values, float), data)
         if not jax.tree.leaves(data):
@@ -96,44 +90,9 @@ class Posterior(eqx.Module):
         jax.eval_shape(self.residuals, jnp.zeros(self.size))
 
     @property
-    def size(self) -> int:
-        """Length of z: how many numbers are unknown."""
-        return sum(math.prod(prior.shape) for prior in self.priors)
-
-    @property
     def count(self) -> int:
         """How many numbers were measured."""
         return sum(int(np.sum(there)) for there in jax.tree.leaves(self.observed))
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """A name for each entry of z, with its index where an unknown has several numbers."""
-        return tuple(
-            name + (f"[{', '.join(map(str, index))}]" if prior.shape else "")
-            for name, prior in zip(self.names, self.priors, strict=True)
-            for index in np.ndindex(*prior.shape)
-        )
-
-    def parameters(self, z: Float[Array, " p"]) -> dict[str, Array]:
-        """The unknowns, by name."""
-        parts = zip(self.names, self.priors, self._cut(z), strict=True)
-        return {name: prior.value(part) for name, prior, part in parts}
-
-    def whitened(self, parameters: Mapping[str, Any]) -> Float[Array, " p"]:
-        """The vector z that stands for these values.
-
-        **Raises:** `ValueError` for another set of names, or values that a prior excludes.
-        """
-        if set(parameters) != set(self.names):
-            names = _checks.listed(self.names)
-            raise ValueError(f"`parameters` must have a value for {names}, got {_checks.listed(parameters)}.")
-        parts = []
-        for name, prior in zip(self.names, self.priors, strict=True):
-            z = jnp.broadcast_to(prior.whitened(parameters[name]), prior.shape)
-            if _checks.is_concrete(z) and not bool(jnp.all(jnp.isfinite(z))):
-                raise ValueError(f"`parameters`: {name!r} is {parameters[name]!r}, which {prior!r} excludes.")
-            parts.append(z.ravel())
-        return jnp.concatenate(parts)
 
     def residuals(self, z: Float[Array, " p"], adjoint: AbstractAdjoint | None = None) -> Float[Array, " n"]:
         """Residuals of the data, zero where nothing was measured; NaN where a run did not go well.
@@ -213,11 +172,6 @@ class Posterior(eqx.Module):
         if isinstance(self.noise, AbstractNoise):
             return [self.noise] * len(jax.tree.leaves(data))
         return [self.noise[name] for name in sorted(data) for _ in jax.tree.leaves(data[name])]
-
-    def _cut(self, z: Float[Array, " p"]) -> list[Array]:
-        shapes = [prior.shape for prior in self.priors]
-        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
-        return [part.reshape(shape) for part, shape in zip(jnp.split(z, ends), shapes, strict=True)]
 
 
 def _noise(noise: AbstractNoise | Mapping[str, AbstractNoise], data: Any) -> AbstractNoise | dict[str, AbstractNoise]:

@@ -11,7 +11,6 @@ from jaxtyping import Array, ArrayLike, Float, Int8, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo._show import Shown
 from jaxchemo.methods.swimmers import headings
-from jaxchemo.methods.swimmers.proposals import AbstractProposal, Natural
 from jaxchemo.methods.swimmers.state import Swimmers, end_rate, kept_by_diffusion
 from jaxchemo.models.tumbling import Cue
 from jaxchemo.problem import Problem
@@ -53,20 +52,8 @@ class OnceAStep(AbstractEvents):
     """
 
     def tumble(self, problem, agents, dt, key):
-        agents, result, _ = self.proposed(problem, agents, dt, key, Natural())
-        return agents, result
-
-    def proposed(
-        self, problem: Problem, agents: Swimmers, dt: Any, key: PRNGKeyArray, proposal: AbstractProposal
-    ) -> tuple[Swimmers, RESULTS, Float[Array, " P"]]:
-        """As `tumble`, of events that a proposal makes more or less often than they are.
-
-        **Returns:** also the logarithm of how much likelier what happened to each swimmer is than the proposal made it.
-        The proposal carries no derivative, so that this one carries all of those that no path does.
-        """
         law, count = problem.swimmers.tumble_rate, agents.positions[0].shape[0]
-        before = proposal.moment(key, agents.positions[0])
-        agents = agents.after(problem, before * dt)
+        agents = agents.after(problem, 0.5 * dt)
         x, cue = agents.positions, agents.cue(problem)
 
         def normal() -> Array:
@@ -82,25 +69,18 @@ class OnceAStep(AbstractEvents):
         drawn = headings.uniform(word >> 8, 24, x[0].dtype)
         ends, tumbling, word = end_rate(problem, now), agents.tumbling, headings.mixed(word)
         if tumbling is None or ends is None:
-            chance = turn_chance(problem, cue, rate, dt)
+            turns = drawn < turn_chance(problem, cue, rate, dt)
         else:
-            chance = jnp.where(tumbling, _within(ends, dt), _within(rate, dt))
-        made = proposal.chance(chance)
-        turns = happens = drawn < made
-        likelier = jnp.log(
-            jnp.where(happens, chance, 1 - chance) / jax.lax.stop_gradient(jnp.where(happens, made, 1 - made))
-        )
-        if tumbling is not None and ends is not None:
-            turns = tumbling & happens
-            agents = dataclasses.replace(agents, tumbling=tumbling ^ happens)
+            turns = tumbling & (drawn < _within(ends, dt))
+            tumbling = jnp.where(tumbling, ~turns, drawn < _within(rate, dt))
+            agents = dataclasses.replace(agents, tumbling=tumbling)
         if tumbling is None and len(x) == 1:  # the chance was one to reverse
             agents = dataclasses.replace(agents, headings=(jnp.where(turns, -agents.headings[0], agents.headings[0]),))
         else:
-            agents, more = proposal.turned(problem, agents, turns, word, key, dt)
-            likelier = likelier + more
-        agents = agents.after(problem, (1 - before) * dt)
+            agents = agents.turned(problem, turns, word, dt)
+        agents = agents.after(problem, 0.5 * dt)
         # One small number each, and the worst of them: a reduction for each question would cost a third of the step.
-        return agents, _verdict(_worst(agents, rate, 1 / dt), RESULTS.unstable_step), likelier
+        return agents, _verdict(_worst(agents, rate, 1 / dt), RESULTS.unstable_step)
 
     def longest(self, rate):
         """A step in which a tenth of the fastest tumblers tumble."""
