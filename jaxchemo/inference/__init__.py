@@ -9,6 +9,7 @@ from jaxchemo.inference.descent import FieldFit as FieldFit
 from jaxchemo.inference.descent import fit_field as fit_field
 from jaxchemo.inference.designs import Design as Design
 from jaxchemo.inference.designs import design as design
+from jaxchemo.inference.filtering import track_log_likelihood as track_log_likelihood
 from jaxchemo.inference.fitting import Fit as Fit
 from jaxchemo.inference.fitting import Multistart as Multistart
 from jaxchemo.inference.fitting import Step as Step
@@ -51,6 +52,11 @@ from jaxchemo.inference.tables import read_observables as read_observables
 from jaxchemo.inference.tables import read_parameters as read_parameters
 from jaxchemo.inference.track_data import Tracks as Tracks
 from jaxchemo.inference.track_data import read_tracks as read_tracks
+from jaxchemo.inference.track_fits import FilterShift as FilterShift
+from jaxchemo.inference.track_fits import TrackFit as TrackFit
+from jaxchemo.inference.track_fits import TrackPosterior as TrackPosterior
+from jaxchemo.inference.track_fits import filter_shift as filter_shift
+from jaxchemo.inference.track_fits import fit_tracks as fit_tracks
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
 from jaxchemo.inference.tracks import log_likelihood as log_likelihood

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
@@ -56,7 +55,8 @@ def increments(
     keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(jnp.arange(tracks.num_tracks))
 
     def one(track: tuple[Array, Array, Array]) -> Array:
-        return _filtered(problem, *track, tracks.dt, noise, num_particles, substeps)
+        positions, seen, draw = track
+        return _filtered(problem, positions, seen, draw, tracks.dt, noise, num_particles, substeps)
 
     return jax.lax.map(one, (tracks.positions, tracks.seen, keys), batch_size=min(batch, tracks.num_tracks))
 
@@ -64,7 +64,9 @@ def increments(
 def posed(swimmers: RunAndTumble | Problem, ndim: int) -> Problem:
     """The problem of swimmers that can be followed. **Raises:** `TypeError` or `ValueError` for others."""
     if isinstance(swimmers, RunAndTumble):
-        swimmers = Problem(swimmers, FreeSpace(ndim), density=initials.gaussian(mass=1.0, center=(0.0,) * ndim, std=1.0))
+        swimmers = Problem(
+            swimmers, FreeSpace(ndim), density=initials.gaussian(mass=1.0, center=(0.0,) * ndim, std=1.0)
+        )
     return swimmers
 
 
@@ -76,7 +78,14 @@ class _Cloud(NamedTuple):
 
 
 def _filtered(
-    problem: Problem, positions: Array, seen: Array, key: PRNGKeyArray, dt: Array, noise: Array, count: int, substeps: int
+    problem: Problem,
+    positions: Array,
+    seen: Array,
+    key: PRNGKeyArray,
+    dt: Array,
+    noise: Array,
+    count: int,
+    substeps: int,
 ) -> Array:
     targets = _targets(positions, seen)
     cloud = _begun(problem, positions[0], targets[0], key, noise, count)
@@ -99,7 +108,7 @@ def _filtered(
         log_weights = cloud.log_weights + log_density
         total = jax.nn.logsumexp(log_weights)
         cloud = _Cloud(followers, log_weights - total)
-        promise = _promise(problem, followers, *coming, dt, noise)
+        promise = _promise(problem, followers, coming[0], coming[1], dt, noise)
         return _resampled(cloud, promise, jax.random.fold_in(frame_key, substeps)), total
 
     following = jnp.roll(positions, -1, axis=0), seen & jnp.roll(seen, -1).at[-1].set(False)
@@ -116,7 +125,7 @@ def _begun(problem: Problem, y: Array, target: Array, key: PRNGKeyArray, noise: 
     agents, share = started(problem, x, p, jnp.ones((), y.dtype), speeds, tumbles)
     if agents.pace is not None:
         agents = dataclasses.replace(agents, pace=jnp.ones_like(agents.pace))
-    if share is not None:
+    if share is not None and agents.tumbling is not None:
         has = jnp.where(agents.tumbling, share, 1 - share)
         log_weights = log_weights + jnp.log(has / jax.lax.stop_gradient(has))
     u = jnp.stack(p, axis=1)
@@ -148,7 +157,9 @@ def _lived(problem: Problem, cloud: _Cloud, aims: Components, dt: Array, key: PR
     chance = jnp.broadcast_to(chance, x[0].shape)
     tried = jax.lax.stop_gradient(jnp.where(chance > 0, jnp.clip(chance, TRIED, 1 - TRIED), 0))
     happens = headings.uniform(headings.words(draws, x[0].shape[0]) >> 8, 24, x[0].dtype) < tried
-    log_weights = cloud.log_weights + jnp.log(jnp.where(happens, chance / jnp.where(tried > 0, tried, 1), (1 - chance) / (1 - tried)))
+    log_weights = cloud.log_weights + jnp.log(
+        jnp.where(happens, chance / jnp.where(tried > 0, tried, 1), (1 - chance) / (1 - tried))
+    )
     if tumbling is None and len(x) == 1:  # the chance was one to reverse
         followers = followers.turned(problem, happens, tuple(-p for p in mean.headings))
     else:
@@ -164,7 +175,7 @@ def _lived(problem: Problem, cloud: _Cloud, aims: Components, dt: Array, key: PR
 
 
 def _promise(problem: Problem, followers: Followers, y: Array, there: Array, dt: Array, noise: Array) -> Array:
-    """Logarithm of about how likely each is where the track is seen next: those that have just turned still look poor."""
+    """Logarithm of about how likely each is where the track is seen next, when it is too early to weigh it by that."""
     d = y.size
     then = jax.lax.stop_gradient(followers).after(problem, dt)
     apart = sum((yi - x) ** 2 for yi, x in zip(y, then.mean.positions, strict=True))
@@ -180,7 +191,7 @@ def _resampled(cloud: _Cloud, promise: Array, key: PRNGKeyArray) -> _Cloud:
     # Systematic: evenly spaced, with one random number for all.
     places = (jnp.arange(count) + jax.random.uniform(key, dtype=share.dtype)) / count * ends[-1]
     drawn = jnp.minimum(jnp.searchsorted(ends, places), count - 1)
-    few = 1 < FEW * count * jnp.sum(share**2)
+    few = FEW * count * jnp.sum(share**2) > 1
     chosen = jnp.where(few, drawn, jnp.arange(count))
     log_weights = cloud.log_weights[chosen]
     # Scibior and Wood (2021): each weighs what it did over how often it was drawn, which has no derivative.

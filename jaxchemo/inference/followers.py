@@ -1,4 +1,4 @@
-"""Swimmers that may be the one of a track: each a Gaussian of positions, directions and speed about a path of its own."""
+"""Swimmers that may be the one of a track: each a Gaussian of positions, directions and speed about its own path."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxchemo.domain import Components
-from jaxchemo.inference.guided import dot
 from jaxchemo.methods.swimmers.state import Swimmers
 from jaxchemo.problem import Problem
 

@@ -33,7 +33,7 @@ def drawn_directions(
     plain = jax.lax.stop_gradient(law.cosine(headings.uniform(ours >> 8, 24, dtype), ndim))
     if ndim == 1:
         new = (plain * before[0],)
-        density = law.log_density(dot(new, old), 1)
+        density = _likely(law, new, old)
         return new, density - jax.lax.stop_gradient(density)
     drawn = headings.rotated(before, plain, headings.mixed(ours) & 0xFFFF)
     away = tuple(target[:, None] - xi for target, xi in zip(targets, x, strict=True))
@@ -46,15 +46,13 @@ def drawn_directions(
     aim = tuple(jnp.take_along_axis(a, jnp.minimum(chosen, count - 1)[None], axis=0)[0] for a in aims)
     seen = headings.rotated(aim, guide.cosine(headings.uniform(turns >> 8, 24, dtype), ndim), sides & 0xFFFF)
     new = tuple(jnp.where(chosen < count, s, d) for s, d in zip(seen, drawn, strict=True))
-    density = law.log_density(dot(new, old), ndim)
-    near = sum(jnp.exp(guide.log_density(dot(new, tuple(a[j] for a in aims)), ndim)) for j in range(count))
+    density = _likely(law, new, old)
+    near = sum(jnp.exp(_likely(guide, new, tuple(a[j] for a in aims))) for j in range(count))
     made = (1 - TOWARDS) * jnp.exp(density) + (TOWARDS / count) * near
     return jax.lax.stop_gradient(new), density - jax.lax.stop_gradient(jnp.log(made))
 
 
-def first_directions(
-    x: Components, targets: Components, key: PRNGKeyArray
-) -> tuple[Components, Float[Array, " n"]]:
+def first_directions(x: Components, targets: Components, key: PRNGKeyArray) -> tuple[Components, Float[Array, " n"]]:
     """As `drawn_directions`, of swimmers that may swim anywhere."""
     anywhere, towards = jax.random.split(key)
     p = headings.anywhere(anywhere, x[0].shape[0], len(x), x[0].dtype)
@@ -64,3 +62,9 @@ def first_directions(
 def dot(a: Components, b: Components) -> Array:
     """Of vectors given by their components."""
     return jnp.asarray(sum(p * q for p, q in zip(a, b, strict=True)))
+
+
+def _likely(law: AbstractTurning, new: Components, old: Components) -> Array:
+    density = law.log_density(dot(new, old), len(old))
+    assert density is not None  # tracks are refused without
+    return density

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax
@@ -15,6 +15,7 @@ from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.inference.fitting import Fit
 from jaxchemo.inference.posterior import Posterior
+from jaxchemo.inference.track_fits import TrackFit, TrackPosterior
 from jaxchemo.integrate import Forward
 
 
@@ -39,7 +40,7 @@ class Laplace:
     [1.956, 2.044]
     """
 
-    posterior: Posterior
+    posterior: Posterior | TrackPosterior
     z: Float[Array, " p"]
     covariance: Float[Array, "p p"]
 
@@ -97,12 +98,12 @@ class Curvature(Protocol):
     """
 
     def __call__(
-        self, posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+        self, posterior: Any, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
     ) -> Float[Array | np.ndarray, "p p"]: ...
 
 
 def gauss_newton(
-    posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+    posterior: Any, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
 ) -> Float[Array | np.ndarray, "p p"]:
     """`I + J^T J`: always positive definite, and needs no further simulation.
 
@@ -114,7 +115,7 @@ def gauss_newton(
 
 
 def full_hessian(
-    posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+    posterior: Any, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
 ) -> Float[Array, "p p"]:
     """All second derivatives, forward over forward: with those of the residuals, which bend a wide posterior.
 
@@ -139,7 +140,7 @@ def _hessian(posterior: Posterior, z: Array) -> Array:
     return jax.jacfwd(jax.jacfwd(cost))(z)
 
 
-def laplace(fit: Fit, curvature: Curvature = gauss_newton) -> Laplace:
+def laplace(fit: Fit | TrackFit, curvature: Curvature = gauss_newton) -> Laplace:
     """The normal approximation about the result of a fit.
 
     **Arguments:**
@@ -153,7 +154,7 @@ def laplace(fit: Fit, curvature: Curvature = gauss_newton) -> Laplace:
     **Raises:** `ValueError` for a fit that has not converged, as nothing is known of its surroundings, and for a
     curvature that is not positive definite.
     """
-    _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
+    _checks.instance("fit", fit, (Fit, TrackFit), "a Fit, of jc.inference.fit(posterior)")
     _checks.function("curvature", curvature, "such as gauss_newton or full_hessian")
     if not fit.converged:
         raise ValueError(f"`fit` has not converged, as {fit.reason}: there is no maximum to approximate.")
@@ -206,7 +207,7 @@ class Direction:
         return f"{words}: known to {1 / np.sqrt(1 + self.information):.2g} of the prior"
 
 
-def identify(fit: Fit) -> tuple[Direction, ...]:
+def identify(fit: Fit | TrackFit) -> tuple[Direction, ...]:
     """Which combinations of the unknowns the data determine, the best known first.
 
     The eigenvectors of `J^T J` in standard deviations of the prior: a combination of which the data know less than the
@@ -214,7 +215,7 @@ def identify(fit: Fit) -> tuple[Direction, ...]:
 
     **Raises:** `TypeError` for what is no `Fit`.
     """
-    _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
+    _checks.instance("fit", fit, (Fit, TrackFit), "a Fit, of jc.inference.fit(posterior)")
     values, vectors = np.linalg.eigh(fit.jacobian.T @ fit.jacobian)
     labels = fit.posterior.labels
 

@@ -1,0 +1,149 @@
+"""Numbers of swimmers from tracks of noisy positions: how far from the truth, and how often intervals hold it.
+
+    python benchmarks/track_filter.py [--quick] [--part table|space|calibration]
+
+Tracks are made by `Agents` in steps far shorter than frames, and normal errors are added to positions. `table`: 48 tracks
+of 20 s in 2D at three frame rates, fitted from starts off the truth. `space`: 24 tracks of 20 s in 3D, whose tumbles take
+time. `calibration`: many small sets, with truths drawn from the priors.
+"""
+
+import math
+import time
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from _report import parser, save, table
+from jax.scipy.special import ndtri
+
+import jaxchemo as jc
+from jaxchemo.inference import LogNormal, TrackPosterior, Tracks, filter_shift, fit_tracks, laplace
+from jaxchemo.inference.track_fits import estimated
+
+NOISE = 0.5  # um
+
+
+def swimmers(numbers):
+    return jc.models.RunAndTumble(
+        numbers["speed"],
+        numbers["rate"],
+        jc.models.Persistent(0.33),
+        rotational_diffusion=numbers["diffusion"],
+        tumble_duration=numbers.get("duration"),
+    )
+
+
+def simulated(numbers, ndim, count, t1, frame, dt, key):
+    """Positions (count, frames, ndim) with errors."""
+    start = jc.initial.gaussian(mass=1.0, center=(0.0,) * ndim, std=1.0)
+    problem = jc.Problem(swimmers(numbers), jc.FreeSpace(ndim), density=start)
+    moves, errors = jax.random.split(key)
+    saveat = jc.SaveAt(every=round(frame / dt))
+    run = jc.solve(problem, jc.Agents(count), t1=t1, dt=dt, key=moves, saveat=saveat, throw=False)
+    x = jnp.swapaxes(run.ys.positions, 0, 1)
+    return x + numbers.get("noise", NOISE) * jax.random.normal(errors, x.shape, x.dtype)
+
+
+def fitted(name, truth, tracks, substeps, particles, seed):
+    priors = {key: LogNormal(1.3 * value, 2.0) for key, value in truth.items()}
+    posterior = TrackPosterior(
+        priors, lambda n: (swimmers(n), n["noise"]), tracks, num_particles=particles, substeps=substeps
+    )
+    began = time.perf_counter()
+    fit = fit_tracks(posterior, key=jax.random.key(seed), progress=False)
+    row = {"tracks": name, "particles": particles, "substeps": substeps, "converged": fit.converged}
+    if fit.converged:
+        std = np.asarray(laplace(fit).std) * math.log(2.0)
+        for n, (key, value) in enumerate(truth.items()):
+            at = float(fit.parameters[key])
+            row |= {key: at, f"{key} error": at * float(std[n]), f"{key} off": (at / value - 1) * value / (at * float(std[n]))}
+        row["particle error"] = max(fit.particle_error.values())
+        shift = filter_shift(fit, key=jax.random.key(seed + 1))
+        row |= {f"{key} shift": value for key, value in shift.relative.items()}
+    row |= {"steps": len(fit.steps), "seconds": time.perf_counter() - began}
+    table(name, [row])
+    return row
+
+
+def calibrated(sets, particles, batch=50):
+    """Where truths lie in the normal approximations of fits to sets of 12 tracks of 4 s, 20 frames each."""
+    priors = {"speed": LogNormal(20.0, 1.2), "rate": LogNormal(1.0, 1.4), "diffusion": LogNormal(0.1, 1.4)}
+    names, k = tuple(priors), len(priors)
+
+    def build(numbers):
+        return swimmers(numbers), NOISE
+
+    def made(key):
+        truth, moves = jax.random.split(key)
+        z = jax.random.normal(truth, (k,))
+        numbers = {name: prior.value(z[n]) for n, (name, prior) in enumerate(priors.items())}
+        return z, simulated(numbers, 2, 12, 4.0, 0.2, 0.01, moves)
+
+    @eqx.filter_jit
+    def estimates(x, z, keys):
+        def one(x, z, key):
+            return estimated(TrackPosterior(priors, build, Tracks(x, 0.2), num_particles=particles, substeps=1), z, key)
+
+        return jax.lax.map(lambda each: one(*each), (x, z, keys), batch_size=10)
+
+    def newton(z, information, scores):
+        values, vectors = np.linalg.eigh(information)
+        covariance = np.linalg.inv(np.eye(k) + vectors @ np.diag(np.maximum(values, 0)) @ vectors.T)
+        return z + covariance @ (scores - z), covariance
+
+    ranks = []
+    for first in range(0, sets, batch):
+        keys = jax.random.split(jax.random.key(first), batch)
+        truth, x = jax.jit(jax.vmap(made))(keys)
+        truth = np.asarray(truth, float)
+        z, steps, kept = np.zeros((batch, k)), 5, []
+        for n in range(steps + 2):
+            draws = jax.vmap(lambda key, n=n: jax.random.fold_in(key, n))(keys)
+            here = jax.tree.map(np.asarray, estimates(x, jnp.asarray(z, jnp.float32), draws))
+            kept = [*kept, here] if n >= steps else [here]
+            information = np.mean([each.information for each in kept], axis=0)
+            scores = np.mean([each.scores.mean(axis=1) for each in kept], axis=0)
+            each = [newton(*args) for args in zip(z, information, scores, strict=True)]
+            if n < steps - 1 or n == steps + 1:
+                moves = np.array([a for a, _ in each]) - z
+                z = z + moves / np.maximum(1, np.linalg.norm(moves, axis=1, keepdims=True))
+        std = np.sqrt(np.array([np.diag(c) for _, c in each]))
+        ranks.append((truth - z) / std)
+        score = np.concatenate(ranks)
+        inside = np.abs(score) < float(ndtri(0.95))
+        print(first + batch, dict(zip(names, inside.mean(axis=0).round(3).tolist(), strict=True)), score.std(axis=0), score.mean(axis=0), flush=True)
+    score = np.concatenate(ranks)
+    rows = []
+    for n, name in enumerate(names):
+        row = {"unknown": name, "sets": len(score)}
+        row |= {f"{level:.0%}": float(np.mean(np.abs(score[:, n]) < float(ndtri(0.5 + level / 2)))) for level in (0.5, 0.9, 0.95)}
+        rows.append(row | {"mean of scores": float(score[:, n].mean()), "sd of scores": float(score[:, n].std())})
+    table("intervals that hold the truth", rows)
+    return {"coverage": rows, "particles": particles, "scores": score.round(3)}
+
+
+def main():
+    arguments = parser(__doc__)
+    arguments.add_argument("--part", choices=("table", "space", "calibration"), help="only this one")
+    arguments.add_argument("--particles", type=int, default=200)
+    options = arguments.parse_args()
+    results = {}
+    if options.part in (None, "table"):
+        truth = {"speed": 20.0, "rate": 1.0, "diffusion": 0.062, "noise": NOISE}
+        count, rows = (8, []) if options.quick else (48, [])
+        full = Tracks(simulated(truth, 2, count, 20.0, 0.1, 0.01, jax.random.key(0)), 0.1)
+        for thin, substeps in ((1, 1), (2, 1), (5, 3)):
+            rows.append(fitted(f"2D, {0.1 * thin:.1f} s", truth, full.thinned(thin), substeps, options.particles, thin))
+        results["table"] = rows
+    if options.part in (None, "space"):
+        truth = {"speed": 20.0, "rate": 1.0, "diffusion": 0.062, "duration": 0.15, "noise": NOISE}
+        x = simulated(truth, 3, 8 if options.quick else 24, 20.0, 0.1, 0.002, jax.random.key(1))
+        results["space"] = [fitted("3D, 0.1 s, tumbles of 0.15 s", truth, Tracks(x, 0.1), 1, options.particles, 9)]
+    if options.part in (None, "calibration"):
+        results["calibration"] = calibrated(50 if options.quick else 400, min(options.particles, 100))
+    save(options, "track_filter" + (f"_{options.part}" if options.part else ""), results)
+
+
+if __name__ == "__main__":
+    main()
