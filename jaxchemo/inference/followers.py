@@ -46,10 +46,12 @@ class Followers(eqx.Module):
         runs = runs.astype(mean.positions[0].dtype)
         speed = problem.swimmers.speed_at(mean.positions)
         diffusion = problem.swimmers.rotational_diffusion
-        forgets = 0.0 if diffusion is None else (d - 1) * diffusion * dt
-        # A direction u has the mean exp(-forgets) u after the time, and across it the mean square below.
-        kept = jnp.where(runs > 0, jnp.exp(-forgets), 1.0)
-        reach = runs * speed * dt * 0.5 * (1 + kept)
+        kept, reach = jnp.ones_like(runs), runs * speed * dt
+        if diffusion is not None:
+            # A direction u has the mean exp(-forgets) u after the time, and across it the mean square below.
+            forgets = (d - 1) * diffusion * dt
+            kept = jnp.where(runs > 0, jnp.exp(-forgets), kept)
+            reach = reach * jnp.where(forgets > 1e-4, -jnp.expm1(-forgets) / forgets, 1 - 0.5 * forgets)
         across = jnp.zeros_like(kept) if diffusion is None else (1 - jnp.exp(-2 * d * diffusion * dt * runs)) / d
         u, pace = jnp.stack(mean.headings, axis=1), _pace(mean)
         sideways = (across * pace**2)[:, None, None] * (jnp.eye(d) - u[:, :, None] * u[:, None, :])

@@ -24,7 +24,7 @@ from jaxchemo.problem import Problem
 
 Build = Callable[[dict[str, Array]], tuple[RunAndTumble | Problem, ArrayLike]]
 
-NEAR = 0.3  # steps shorter than this many standard deviations end a search
+NEAR = 1.0  # a step shorter than this many standard deviations ends a search: there the score is as good as straight
 FRESH = 3  # further pairs of sets of random numbers, over which its end is averaged
 
 
