@@ -2,9 +2,9 @@
 
     python benchmarks/track_filter.py [--quick] [--part table|space|calibration]
 
-Tracks are made by `Agents` in steps far shorter than frames, and normal errors are added to positions. `table`: 48 tracks
-of 20 s in 2D at three frame rates, fitted from starts off the truth. `space`: 24 tracks of 20 s in 3D, whose tumbles take
-time. `calibration`: many small sets, with truths drawn from the priors.
+Tracks are made by `Agents` in steps far shorter than frames, and normal errors are added to positions. `table`: 48
+tracks of 20 s in 2D at three frame rates, fitted from starts off the truth. `space`: 24 tracks of 20 s in 3D, whose
+tumbles take time. `calibration`: many small sets, with truths drawn from the priors.
 """
 
 import math
@@ -69,7 +69,7 @@ def fitted(name, truth, tracks, substeps, particles, seed):
     return row
 
 
-def calibrated(sets, particles, batch=40):
+def calibrated(sets, particles, tell, batch=40):
     """Where truths lie in the normal approximations of fits to sets of 12 tracks of 4 s, 20 frames each."""
     priors = {"speed": LogNormal(20.0, 1.2), "rate": LogNormal(1.0, 1.4), "diffusion": LogNormal(0.1, 1.4)}
     names, k = tuple(priors), len(priors)
@@ -116,23 +116,15 @@ def calibrated(sets, particles, batch=40):
         near = np.max(np.abs(last) / std, axis=1) < 1
         print(f"  last steps {np.quantile(np.max(np.abs(last) / std, axis=1), [0.5, 0.9, 1.0]).round(2)}", flush=True)
         ranks.append(((truth - z) / std)[near])
-        score = np.concatenate(ranks)
-        inside = np.abs(score) < float(ndtri(0.95))
-        print(
-            first + batch,
-            inside.mean(axis=0).round(3),
-            score.std(axis=0).round(2),
-            score.mean(axis=0).round(2),
-            flush=True,
-        )
-    score = np.concatenate(ranks)
+        tell(covered(names, np.concatenate(ranks), first + batch, particles))
+
+
+def covered(names, score, sets, particles):
     rows = []
     for n, name in enumerate(names):
         row = {"unknown": name, "sets": len(score)}
-        row |= {
-            f"{level:.0%}": float(np.mean(np.abs(score[:, n]) < float(ndtri(0.5 + level / 2))))
-            for level in (0.5, 0.9, 0.95)
-        }
+        for level in (0.5, 0.9, 0.95):
+            row[f"{level:.0%}"] = float(np.mean(np.abs(score[:, n]) < float(ndtri(0.5 + level / 2))))
         rows.append(row | {"mean of scores": float(score[:, n].mean()), "sd of scores": float(score[:, n].std())})
     table("intervals that hold the truth", rows)
     return {"coverage": rows, "not near": sets - len(score), "particles": particles, "scores": score.round(3)}
@@ -156,8 +148,14 @@ def main():
         x = simulated(truth, 3, 8 if options.quick else 24, 20.0, 0.1, 0.002, jax.random.key(1))
         results["space"] = [fitted("3D, 0.1 s, tumbles of 0.15 s", truth, Tracks(x, 0.1), 1, options.particles, 9)]
     if options.part in (None, "calibration"):
-        results["calibration"] = calibrated(50 if options.quick else 400, min(options.particles, 100))
-    save(options, "track_filter" + (f"_{options.part}" if options.part else ""), results)
+
+        def tell(outcome):  # after each batch: what has been counted is not lost
+            results["calibration"] = outcome
+            save(options, "track_filter_calibration", results)
+
+        calibrated(40 if options.quick else 400, options.particles, tell)
+    else:
+        save(options, f"track_filter_{options.part or 'all'}", results)
 
 
 if __name__ == "__main__":

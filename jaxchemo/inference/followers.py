@@ -56,6 +56,12 @@ class Followers(eqx.Module):
         u, pace = jnp.stack(mean.headings, axis=1), _pace(mean)
         sideways = (across * pace**2)[:, None, None] * (jnp.eye(d) - u[:, :, None] * u[:, None, :])
         xx, xv, vv = self.covariance[:, :d, :d], self.covariance[:, :d, d:], self.covariance[:, d:, d:]
+        if d > 1:
+            # A direction that is not certain makes the way along its mean uncertain, by the variance of a cosine.
+            spread = (jnp.trace(vv, axis1=1, axis2=2) - _along(self.covariance, u) + (d - 1) * across) ** 2 / (
+                2 * (d - 1)
+            )
+            xx = xx + ((reach**2 * spread / pace**2)[:, None, None]) * (u[:, :, None] * u[:, None, :])
         h, k, far = reach[:, None, None], kept[:, None, None], (runs * speed * dt)[:, None, None]
         xx = xx + h * (xv + jnp.swapaxes(xv, 1, 2)) + h**2 * vv + far**2 / 3 * sideways
         xv = k * (xv + h * vv) + far / 2 * sideways
