@@ -69,7 +69,7 @@ def fitted(name, truth, tracks, substeps, particles, seed):
     return row
 
 
-def calibrated(sets, particles, tell, batch=40):
+def calibrated(sets, particles, substeps, tell, batch=20):
     """Where truths lie in the normal approximations of fits to sets of 12 tracks of 4 s, 20 frames each."""
     priors = {"speed": LogNormal(20.0, 1.2), "rate": LogNormal(1.0, 1.4), "diffusion": LogNormal(0.1, 1.4)}
     names, k = tuple(priors), len(priors)
@@ -86,7 +86,9 @@ def calibrated(sets, particles, tell, batch=40):
     @eqx.filter_jit
     def estimates(x, z, keys):
         def one(x, z, key):
-            return estimated(TrackPosterior(priors, build, Tracks(x, 0.2), num_particles=particles, substeps=1), z, key)
+            return estimated(
+                TrackPosterior(priors, build, Tracks(x, 0.2), num_particles=particles, substeps=substeps), z, key
+            )
 
         return jax.lax.map(lambda each: one(*each), (x, z, keys), batch_size=10)
 
@@ -116,10 +118,10 @@ def calibrated(sets, particles, tell, batch=40):
         near = np.max(np.abs(last) / std, axis=1) < 1
         print(f"  last steps {np.quantile(np.max(np.abs(last) / std, axis=1), [0.5, 0.9, 1.0]).round(2)}", flush=True)
         ranks.append(((truth - z) / std)[near])
-        tell(covered(names, np.concatenate(ranks), first + batch, particles))
+        tell(covered(names, np.concatenate(ranks), first + batch) | {"particles": particles, "substeps": substeps})
 
 
-def covered(names, score, sets, particles):
+def covered(names, score, sets):
     rows = []
     for n, name in enumerate(names):
         row = {"unknown": name, "sets": len(score)}
@@ -127,20 +129,22 @@ def covered(names, score, sets, particles):
             row[f"{level:.0%}"] = float(np.mean(np.abs(score[:, n]) < float(ndtri(0.5 + level / 2))))
         rows.append(row | {"mean of scores": float(score[:, n].mean()), "sd of scores": float(score[:, n].std())})
     table("intervals that hold the truth", rows)
-    return {"coverage": rows, "not near": sets - len(score), "particles": particles, "scores": score.round(3)}
+    return {"coverage": rows, "not near": sets - len(score), "scores": score.round(3)}
 
 
 def main():
     arguments = parser(__doc__)
     arguments.add_argument("--part", choices=("table", "space", "calibration"), help="only this one")
     arguments.add_argument("--particles", type=int, default=200)
+    arguments.add_argument("--substeps", type=int, default=2, help="of a frame of 0.2 s")
+    arguments.add_argument("--sets", type=int, default=400, help="of the calibration")
     options = arguments.parse_args()
     results = {}
     if options.part in (None, "table"):
         truth = {"speed": 20.0, "rate": 1.0, "diffusion": 0.062, "noise": NOISE}
         count, rows = (8, []) if options.quick else (48, [])
         full = Tracks(simulated(truth, 2, count, 20.0, 0.1, 0.01, jax.random.key(0)), 0.1)
-        for thin, substeps in ((2, 1), (5, 2), (1, 1)):
+        for thin, substeps in ((2, 2), (5, 5), (1, 1)):
             rows.append(fitted(f"2D, {0.1 * thin:.1f} s", truth, full.thinned(thin), substeps, options.particles, thin))
         results["table"] = rows
     if options.part in (None, "space"):
@@ -153,7 +157,7 @@ def main():
             results["calibration"] = outcome
             save(options, "track_filter_calibration", results)
 
-        calibrated(40 if options.quick else 400, options.particles, tell)
+        calibrated(40 if options.quick else options.sets, options.particles, options.substeps, tell)
     else:
         save(options, f"track_filter_{options.part or 'all'}", results)
 

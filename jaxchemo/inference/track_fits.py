@@ -102,6 +102,15 @@ class TrackFit:
       deviations of the posterior].
     - `steps`: the length of each step of the search [standard deviations of the posterior].
     - `converged`, `reason`: whether it is a maximum, and why the search ended.
+
+    >>> def build(numbers):
+    ...     return jc.models.RunAndTumble(numbers["speed"], 0.1), 0.5
+    >>> tracks = jc.inference.Tracks(2.0 * jnp.arange(10.0)[None, :, None] * jnp.array([1.0, 0.0]), dt=0.1)
+    >>> priors = {"speed": jc.inference.LogNormal(19.0, 1.1)}
+    >>> posterior = jc.inference.TrackPosterior(priors, build, tracks, num_particles=50, substeps=1)
+    >>> best = jc.inference.fit_tracks(posterior, key=jax.random.key(0), progress=False)
+    >>> best.converged, bool(abs(best.parameters["speed"] - 20) < 1)
+    (True, True)
     """
 
     posterior: TrackPosterior
