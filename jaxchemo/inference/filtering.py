@@ -37,8 +37,8 @@ def track_log_likelihood(
 ) -> Float[Array, " p"]:
     """Logarithm of the density of each track's positions after the first: runs, tumbles and directions are not seen.
 
-    By a particle filter. Each particle draws when a swimmer tumbles and about whereto it turns, by the laws of the model
-    and more often towards where it was seen next, which its weight makes good; about such a path position, direction
+    By a particle filter. Each particle draws when a swimmer tumbles and about whereto it turns, by the laws of the
+    model and more often towards where it was seen next, which its weight makes good; about such a path position, direction
     and speed are a Gaussian, followed as by an extended Kalman filter. A turn takes place at any moment of a step, and
     there is at most one in it. In one dimension without tumbles that is exact; elsewhere the Gaussians are an
     approximation, good where directions are known to a few tenths of a radian. For 16 tracks of 100 frames (0.1 s,
@@ -61,8 +61,8 @@ def track_log_likelihood(
 
     **Returns:** a number for each of the `p` tracks [logarithm of 1 / length^(d times frames)].
 
-    **Raises:** `ValueError` or `TypeError` for swimmers that cannot be followed: in a box, each with numbers of its own,
-    or with turns that have no density.
+    **Raises:** `ValueError` or `TypeError` for swimmers that cannot be followed: in a box, each with numbers of its
+    own, or with turns that have no density.
 
     **Source:** Doucet, de Freitas, Murphy and Russell (2000); weights with derivatives: Scibior and Wood (2021),
     arXiv 2106.10314.

@@ -45,8 +45,8 @@ class TrackPosterior(AbstractUnknowns):
     ...     return jc.models.RunAndTumble(numbers["speed"], 1.0), 0.5
     >>> tracks = jc.inference.Tracks(2.0 * jnp.arange(10.0)[None, :, None] * jnp.array([1.0, 0.0]), dt=0.1)
     >>> posterior = jc.inference.TrackPosterior({"speed": jc.inference.LogNormal(20.0, 1.5)}, build, tracks)
-    >>> posterior.scores(jnp.zeros(1), jax.random.key(0))[1].shape  # of each frame of each track, in z
-    (1, 9, 1)
+    >>> posterior.labels, float(posterior.whitened({"speed": 20.0})[0])
+    (('speed',), 0.0)
     """
 
     names: tuple[str, ...] = eqx.field(static=True)

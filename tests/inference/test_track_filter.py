@@ -70,19 +70,19 @@ def test_the_score_is_the_slope_of_the_log_likelihood():
             20.0 * jnp.exp(z[0]), jnp.exp(z[1]), jc.models.Persistent(0.33), rotational_diffusion=0.062 * jnp.exp(z[2])
         )
 
-    tracks = simulated(build(jnp.zeros(3)), 2, 4, 3.0, 0.2)
+    tracks = simulated(build(jnp.zeros(3)), 2, 4, 2.0, 0.2)
 
     def total(z, key):
         return jnp.sum(track_log_likelihood(build(z), tracks, NOISE * jnp.exp(z[3]), 200, key=key))
 
     at = jnp.array([0.002, 0.1, 0.2, 0.05])
-    keys = jax.random.split(jax.random.key(0), 48)
+    keys = jax.random.split(jax.random.key(0), 24)
     scores = jax.jit(lambda: jax.lax.map(lambda key: jax.jacfwd(total)(at, key), keys))()
     value = jax.jit(lambda z: jax.lax.map(lambda key: total(z, key), keys))
     for n, h in enumerate((0.004, 0.3, 0.3, 0.05)):
         apart = jnp.zeros(4).at[n].set(h)
         slopes = (value(at + apart) - value(at - apart)) / (2 * h)
-        error = float(jnp.hypot(jnp.std(slopes), jnp.std(scores[:, n]))) / 48**0.5
+        error = float(jnp.hypot(jnp.std(slopes), jnp.std(scores[:, n]))) / 24**0.5
         assert float(jnp.mean(scores[:, n])) == pytest.approx(float(jnp.mean(slopes)), abs=4 * error)
         assert 4 * error < 6 * float(jnp.std(scores[:, n])) + 2  # that the comparison says something
 
@@ -107,9 +107,9 @@ def test_a_fit_finds_the_numbers_of_swimmers():
         turning = jc.models.Persistent(0.33)
         return jc.models.RunAndTumble(n["speed"], n["rate"], turning, rotational_diffusion=n["diffusion"]), NOISE
 
-    tracks = simulated(build(truth)[0], 2, 10, 8.0, 0.2, seed=3)
+    tracks = simulated(build(truth)[0], 2, 8, 6.0, 0.2, seed=3)
     priors = {"speed": LogNormal(21.0, 1.1), "rate": LogNormal(1.4, 2.0), "diffusion": LogNormal(0.09, 2.0)}
-    posterior = TrackPosterior(priors, build, tracks, num_particles=60, substeps=1)
+    posterior = TrackPosterior(priors, build, tracks, num_particles=50, substeps=1)
     best = fit_tracks(posterior, key=jax.random.key(0), progress=False)
     assert best.converged, best.reason
     known = laplace(best)
