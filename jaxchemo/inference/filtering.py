@@ -38,12 +38,12 @@ def track_log_likelihood(
     """Logarithm of the density of each track's positions after the first: runs, tumbles and directions are not seen.
 
     By a particle filter. Each particle draws when a swimmer tumbles and about whereto it turns, by the laws of the
-    model and more often towards where it was seen next, which its weight makes good; about such a path position, direction
-    and speed are a Gaussian, followed as by an extended Kalman filter. A turn takes place at any moment of a step, and
-    there is at most one in it. In one dimension without tumbles that is exact; elsewhere the Gaussians are an
+    model and more often towards where it was seen next, which its weight makes good; about such a path position,
+    direction and speed are a Gaussian, followed as by an extended Kalman filter. A turn takes place at any moment of a
+    step, and there is at most one in it. In one dimension without tumbles that is exact; elsewhere the Gaussians are an
     approximation, good where directions are known to a few tenths of a radian. For 16 tracks of 100 frames (0.1 s,
     speed 20 um/s, one tumble a second, error 0.5 um) the standard deviation of one estimate was 0.5 a track with 200
-    particles, and 0.3 with 1,000.
+    particles, and 0.3 with 1,000; of swimmers drawn without Gaussians, it was 0.75 with 4,000.
 
     Its derivative, in forward mode (`jax.jvp`, `jax.jacfwd`), is the particles' estimate of Fisher's score; with one
     `key` for all parameters differences of values are less noisy. Rates that depend on the place, a signal or a memory
@@ -87,7 +87,7 @@ def increments(
     substeps: int = 1,
     batch: int = 16,
 ) -> Float[Array, "p t"]:
-    """The logarithm of the density of each frame after those before it, zero where nothing was seen."""
+    """The logarithm of the density of each frame after those before it; zero, but for chance, where it was not seen."""
     problem = posed(swimmers, tracks.ndim)
     noise = _checks.positive("noise", noise)
     _checks.natural("num_particles", num_particles, at_least=2)

@@ -73,7 +73,7 @@ class TrackPosterior(AbstractUnknowns):
         jax.eval_shape(self.log_likelihoods, jnp.zeros(self.size), jax.random.key(0))
 
     def log_likelihoods(self, z: Float[Array, " k"], key: PRNGKeyArray) -> Float[Array, "p t"]:
-        """Log density of each frame of each track after those before it, zero where it was not seen."""
+        """Log density of each frame of each track after those before it."""
         swimmers, noise = self.build(self.parameters(z))
         return increments(swimmers, self.tracks, noise, self.num_particles, key=key, substeps=self.substeps)
 
@@ -149,6 +149,11 @@ def fit_tracks(
     longer than a standard deviation of the prior. Two sets of random numbers give the scores of a step, and only
     products of one with the other count, so that the noise of the filter adds nothing to the information. Where a step
     is short, scores by further random numbers are averaged.
+
+    **Not calibrated:** in simulated sets of 12 tracks (2D, 20 frames of 0.2 s, error 0.5 um) 90% intervals held the
+    truth in about 98% for the speed, 79% for the tumble rate and 76% for rotational diffusion (70 sets, 60 particles,
+    1 substep): fits found rates too high and diffusion too low, by 0.5 to 0.7 standard deviations, also with more
+    particles or substeps. Take intervals of these two as too narrow.
 
     Warns (`UserWarning`) if the particles leave an error of more than half a standard deviation: more of them would do.
     The filter's own error, of too few particles and too long substeps, is foretold by `filter_shift`.

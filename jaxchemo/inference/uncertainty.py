@@ -145,7 +145,7 @@ def laplace(fit: Fit | TrackFit, curvature: Curvature = gauss_newton) -> Laplace
 
     **Arguments:**
 
-    - `fit`: converged.
+    - `fit`: converged; of a `TrackFit` intervals are not calibrated, as `fit_tracks` says.
     - `curvature`: its inverse is the covariance. Default `gauss_newton`; `full_hessian` has the curvature of the
       prediction too, which matters where residuals are large or the posterior is wide.
 
