@@ -105,7 +105,8 @@ class TrackFit:
 
     >>> def build(numbers):
     ...     return jc.models.RunAndTumble(numbers["speed"], 0.1), 0.5
-    >>> tracks = jc.inference.Tracks(2.0 * jnp.arange(10.0)[None, :, None] * jnp.array([1.0, 0.0]), dt=0.1)
+    >>> line = 2.0 * jnp.arange(10.0)[None, :, None] * jnp.array([1.0, 0.0])
+    >>> tracks = jc.inference.Tracks(line + 0.5 * jax.random.normal(jax.random.key(0), (8, 10, 2)), dt=0.1)
     >>> priors = {"speed": jc.inference.LogNormal(19.0, 1.1)}
     >>> posterior = jc.inference.TrackPosterior(priors, build, tracks, num_particles=50, substeps=1)
     >>> best = jc.inference.fit_tracks(posterior, key=jax.random.key(0), progress=False)
@@ -312,8 +313,10 @@ def _fitted(posterior: TrackPosterior, z: Array, each: Sequence[Estimate], steps
     best, covariance, root, noise = _newton(z, each)
     error = dict(zip(posterior.labels, (noise / np.sqrt(np.diag(covariance))).tolist(), strict=True))
     value = float(np.mean([part.value for part in each]))
-    reason = "nothing more is to be gained"
-    out = TrackFit(posterior, jnp.asarray(best, z.dtype), root, value, error, steps, True, reason)
+    # Where scores of a few tracks happen to be small, so is the information by their products, and steps are too long.
+    near = np.max(np.abs(best - np.asarray(z, float)) / np.sqrt(np.diag(covariance))) < NEAR
+    reason = "nothing more is to be gained" if near else "the last step was still long: tracks are few, or particles"
+    out = TrackFit(posterior, jnp.asarray(best, z.dtype), root, value, error, steps, bool(near), reason)
     if max(error.values()) > 0.5:
         warnings.warn(f"{out!r}: more particles would do.", stacklevel=3)
     return out
