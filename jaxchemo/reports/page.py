@@ -206,7 +206,7 @@ def _of_the_grid(fit: Fit, assay: Assay) -> Iterable[str]:
     each = ", ".join(f"{label} {value:+.2g}" for label, value in shift.relative.items())
     yield _paragraph(
         "One run on a grid of twice the cells foretells by how much the grid has shifted the fit, in standard "
-        f"deviations of its error bars: {each}."
+        f"deviations of its error bars: {each}; the combination that is shifted most, {shift.worst:.2g}."
     )
     corrected = ", ".join(f"{name} = {number(value)}" for name, value in shift.corrected.items())
     if shift.worst > 0.5:
