@@ -156,9 +156,9 @@ class Corrected(Shown):
 
     >>> def build(parameters):
     ...     model = jc.models.Model({"u": jc.models.Species(parameters["mobility"])})
-    ...     return jc.Problem(model, jc.Grid.box(0.0, 1.0, 8), jc.initial.gaussian(mass=1.0, center=0.5, std=0.1))
+    ...     return jc.Problem(model, jc.Grid.box(0.0, 1.0, 16), jc.initial.gaussian(mass=1.0, center=0.5, std=0.1))
     >>> fields = jc.inference.Simulation(
-    ...     build, jc.FiniteVolume(), ts=(0.1,), observe=lambda shown: shown.density, dt=0.05
+    ...     build, jc.FiniteVolume(), ts=(0.1,), observe=lambda shown: shown.density, dt=0.01
     ... )
     >>> particles = jc.inference.ParticleSimulation(fields, jc.ParticleField(100), key=jax.random.key(0))
     >>> at = {"mobility": 0.1}
