@@ -139,7 +139,7 @@ def test_bad_input_is_refused():
         fit_particles(posterior)
 
 
-# --- whole fits, on a problem whose particles follow the food that they eat --------------------------------------------
+# --- whole fits, on a problem whose particles follow the food that they eat ----------------------------------------
 
 TRUTH, PRIORS = (
     {"mobility": 0.1, "sensitivity": 1.0},
