@@ -68,8 +68,9 @@ class Along:
         self.every, self.fv = round(TIMES[0] / dt), jc.FiniteVolume()
 
     def path(self, unknown, key):
-        settings = dict(t1=TIMES[-1], dt=self.dt, saveat=jc.SaveAt(ts=TIMES, fn=self.seen), adjoint=jc.Forward())
-        return jc.solve(self.build(unknown), self.method, **settings, key=key, throw=False).ys
+        saveat, problem = jc.SaveAt(ts=TIMES, fn=self.seen), self.build(unknown)
+        run = {"t1": TIMES[-1], "dt": self.dt, "key": key, "throw": False}
+        return jc.solve(problem, self.method, **run, saveat=saveat, adjoint=jc.Forward()).ys
 
     def law(self, key) -> np.ndarray:
         """Derivatives by the tangent of the density about what particles hold."""

@@ -125,7 +125,7 @@ def test_advice_is_for_what_is_worst():
 
 def test_bad_input_is_refused():
     with pytest.raises(TypeError, match=r"`method` is FiniteVolume\(.* has no noise"):
-        particles(jc.FiniteVolume())
+        particles(jc.FiniteVolume())  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="`simulation` must be a Simulation on a grid"):
         ParticleSimulation(free, jc.ParticleField(64), key=KEY)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="`num_runs` must be at least 2, got 1"):
