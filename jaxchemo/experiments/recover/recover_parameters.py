@@ -125,6 +125,7 @@ class RecoverParameters(Experiment[Recovery]):
     - `slack`: how far above the lowest cost the optimisers are compared; 0.005 is a tenth of an error bar.
     - `max_steps`: of each optimiser.
     - `num_particles`, `num_runs`: of the particles, in each run, and runs that are averaged.
+    - `particle_dt`: their time step [time], which need not be as short as that of a grid.
 
     **Raises:** `ValueError` or `TypeError` naming the option at fault.
 
@@ -158,6 +159,7 @@ class RecoverParameters(Experiment[Recovery]):
     max_steps: int = option(50, whole(), "of each optimiser")
     num_particles: int = option(20_000, whole(), "number of particles, in each run of theirs")
     num_runs: int = option(8, whole(2), "runs of the particles that are averaged")
+    particle_dt: float = option(0.005, positive, "time step of the particles", "time")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -298,7 +300,8 @@ class RecoverParameters(Experiment[Recovery]):
     def _by_particles(self, posterior: Posterior, best: Fit, key: Array) -> tuple[Fit, SamplingNoise]:
         """What particles say about the same pictures, and what their noise does to it."""
         method = ParticleField(self.num_particles, increments=Antithetic())
-        predict = ParticleSimulation(self.pictures(1), method, key=key, num_runs=self.num_runs)
+        settings = {"key": key, "num_runs": self.num_runs, "dt": self.particle_dt}
+        predict = ParticleSimulation(self.pictures(1), method, **settings)
         alike = eqx.tree_at(lambda each: each.predict, posterior, predict)
         found = fit_particles(alike, best.parameters, max_steps=self.max_steps, progress=False)
         return found, sampling_noise(found)
