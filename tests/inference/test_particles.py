@@ -30,7 +30,7 @@ GRID = jc.Grid.box(0.0, 1.0, 16)
 
 def free(unknown):
     model = jc.models.Model({"u": jc.models.Species(unknown["mobility"])})
-    return jc.Problem(model, GRID, jc.initial.gaussian(mass=1.0, center=0.4, std=0.15))
+    return jc.Problem(model, GRID, jc.initial.gaussian(mass=1.0, center=0.4, std=0.12))
 
 
 SEEN = {"ts": (0.05, 0.1), "observe": Bins.even(GRID, 4)}
@@ -42,6 +42,7 @@ def particles(method=jc.ParticleField(64), num_runs=3, **settings):
     return ParticleSimulation(FIELDS, method, key=KEY, num_runs=num_runs, **settings)
 
 
+@pytest.mark.slow
 def test_the_value_is_the_mean_of_runs_and_its_error_is_theirs():
     predicted, result = particles()(AT)
     settings = {"t1": 0.1, "dt": 0.01, "saveat": jc.SaveAt(ts=SEEN["ts"], fn=SEEN["observe"])}
@@ -53,17 +54,27 @@ def test_the_value_is_the_mean_of_runs_and_its_error_is_theirs():
     assert np.std(runs, axis=0).max() > 0.05  # so that a mean is not any one of them
 
 
-@pytest.mark.parametrize("derivative", [jax.jacfwd, jax.jacrev, lambda f: jax.jacfwd(jax.jacrev(f))])
-def test_derivatives_are_those_of_the_grid_in_every_mode(derivative):
-    of_both, of_grid = (derivative(lambda p, s=s: jnp.sum(s(p)[0] ** 2)) for s in (particles(), FIELDS))
-    # Of the sum of squares the outer factor is the particles' own.
-    linear = [derivative(lambda p, s=s: jnp.sum(jnp.arange(8.0) * s(p)[0].ravel())) for s in (particles(), FIELDS)]
-    both, grid = (np.ravel(jax.tree.leaves(jax.jit(each)(AT))[0]) for each in linear)
-    np.testing.assert_allclose(both, grid, rtol=1e-9)
-    assert abs(both[0]) > 0.1
-    assert not np.allclose(*(jax.tree.leaves(each(AT))[0] for each in (of_both, of_grid)), rtol=1e-3)
+def test_its_derivative_is_that_of_the_grid_and_its_value_is_not():
+    def along(predict):
+        return jax.jvp(lambda p: predict(p)[0], (AT,), ({"mobility": jnp.ones(())},))
+
+    (value, slope), (of_grid, slope_of_grid) = jax.jit(lambda: (along(particles()), along(FIELDS)))()
+    np.testing.assert_allclose(slope, slope_of_grid, rtol=1e-9, atol=1e-12)
+    assert np.abs(slope).max() > 1 and np.abs(value - of_grid).max() > 0.01
 
 
+@pytest.mark.slow
+def test_derivatives_are_those_of_the_grid_in_reverse_mode_and_to_second_order():
+    weights = jnp.arange(8.0)
+    for derivative in (jax.grad, jax.hessian, lambda f: jax.grad(lambda p: jax.grad(f)(p)["mobility"])):
+        both, grid = (
+            jax.tree.leaves(jax.jit(derivative(lambda p, s=s: weights @ s(p)[0].ravel()))(AT))[0]
+            for s in (particles(), FIELDS)
+        )
+        assert float(both) == pytest.approx(float(grid), rel=1e-9) and abs(float(grid)) > 0.1
+
+
+@pytest.mark.slow
 def test_paired_increments_have_less_noise():
     normal, paired = (
         particles(jc.ParticleField(64, increments=each), 8).error(AT) for each in (jc.Normal(), jc.Antithetic())
@@ -71,6 +82,7 @@ def test_paired_increments_have_less_noise():
     assert np.linalg.norm(paired) < 0.7 * np.linalg.norm(normal)
 
 
+@pytest.mark.slow
 def test_about_a_point_it_is_the_particles_there_and_moves_with_the_grid():
     about = particles().about(AT)
     np.testing.assert_allclose(about(AT)[0], particles()(AT)[0], rtol=1e-9)
@@ -78,6 +90,7 @@ def test_about_a_point_it_is_the_particles_there_and_moves_with_the_grid():
     np.testing.assert_allclose(about(off)[0] - about(AT)[0], FIELDS(off)[0] - FIELDS(AT)[0], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_go_well_speaks_for_all():
     fast = {"mobility": jnp.array(1.0)}  # the grid's step is too long for it, that of particles is not
     assert bool(particles()(fast)[1] == jc.RESULTS.unstable_step)

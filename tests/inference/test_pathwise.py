@@ -22,7 +22,7 @@ def spread(parameters, key):
     return jnp.mean(x**2)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_free_particles_have_the_derivative_of_their_law(reverse):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
