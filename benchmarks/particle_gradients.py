@@ -149,6 +149,22 @@ def at_each(slopes: list[np.ndarray], reference: np.ndarray, column: int) -> lis
     ]
 
 
+def resolution(shift, choices: list[tuple[int, int, float]], num_keys: int) -> list[dict]:
+    """How the values of particles shift a fit, by their number, their cells and their step."""
+    rows = []
+    for num_particles, cells, dt in choices:
+        runs = Along(jc.ParticleField(num_particles, increments=jc.Antithetic()), cells, dt)
+        seen = jax.jit(lambda key, runs=runs: runs.path({n: jnp.asarray(v) for n, v in TRUTH.items()}, key))
+        shifts = np.stack([shift(_flat(seen(key))) for key in jax.random.split(jax.random.key(11), num_keys)])
+        row = {"particles": num_particles, "cells": cells, "dt": dt}
+        for k, name in enumerate(TRUTH):
+            row[f"shift of {name}"] = float(shifts[:, k].mean())
+            row[f"its standard error, {name}"] = float(shifts[:, k].std(ddof=1) / np.sqrt(num_keys))
+        rows.append(row)
+    table("Antithetic increments: shift of a fit by particles [posterior standard deviations]", rows)
+    return rows
+
+
 def main() -> None:
     options = arguments(__doc__)
     cells, dt, num_keys = (64, 0.005, 4) if options.quick else (128, 0.0025, 8)
@@ -171,6 +187,8 @@ def main() -> None:
     for row, (value, _) in zip(by_grid, grids, strict=True):
         row |= {f"shift of {name}": float(v) for name, v in zip(TRUTH, shift(value), strict=True)}
     table("The same, and the shift of a fit by the grid [posterior standard deviations]", by_grid)
+    choices = [(16_000, 128, 0.005), (16_000, 128, 0.0025), (16_000, 128, 0.00125), (64_000, 256, 0.00125)]
+    steps = resolution(shift, [(4_000, 64, 0.005)] if options.quick else choices, num_keys)
     methods = [(n, jc.Normal()) for n in ((1_000, 4_000) if options.quick else (1_000, 4_000, 16_000, 64_000))]
     methods += [] if options.quick else [(16_000, jc.Antithetic()), (64_000, jc.Antithetic())]
     derivatives, values = [], []
@@ -220,7 +238,7 @@ def main() -> None:
         table(f"{num_particles} particles: relative errors of derivatives", derivatives[-5:])
         table("Shift of a fit by particles with the grid's derivatives [posterior standard deviations]", values[-1:])
     settings = {"cells": cells, "dt": dt, "keys": num_keys, "bins": BINS, "times": TIMES, "noise": NOISE_OF_DATA}
-    results = {"settings": settings, "grids": by_grid}
+    results = {"settings": settings, "grids": by_grid, "resolution": steps}
     save(options, "particle_gradients", results | {"derivatives": derivatives, "values": values})
 
 
