@@ -32,9 +32,9 @@ class ParticleSimulation(Shown):
     Derivatives along the paths of particles that act on one another grow with every step, and say nothing where
     particles are few: see `pathwise`. The grid's are those of the density that particles sample, without noise; where
     values differ, by noise, by how a method smooths, or by too few particles, the value is that of the particles. Keys
-    are fixed, so that a prediction is a function: but a rough one, which a search asks at every trial. `fit_particles`
-    asks the particles a few times only, and searches on a smooth function between. What shows as one simulation of a fit
-    is `num_runs` runs.
+    are fixed, so that a prediction is a function: but a rough one, and `fit` may find no rest on it. `fit_particles`
+    asks the particles a few times only, and searches on a smooth function between. What counts as one simulation of a
+    fit is `num_runs` runs.
 
     **Arguments:**
 
