@@ -22,7 +22,23 @@ def spread(parameters, key):
     return jnp.mean(x**2)
 
 
-@pytest.mark.parametrize("reverse", [False, pytest.param(True, marks=pytest.mark.slow)])
+def walk(parameters, key):
+    """The mean square of free walkers after ten steps to t = 0.5."""
+    steps = jax.random.normal(key, (10, 256))
+    return jnp.mean((jnp.sqrt(2 * parameters["mobility"] * 0.05) * steps.sum(0)) ** 2)
+
+
+def test_free_walkers_have_the_derivative_of_their_law():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = pathwise(walk, {"mobility": 0.2}, key=KEY)
+    error = float(found.error["mobility"])
+    assert 0 < error < 0.1
+    assert float(found.derivative["mobility"]) == pytest.approx(2 * 0.5, abs=4 * error)  # of 2 D t
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reverse", [False, True])
 def test_free_particles_have_the_derivative_of_their_law(reverse):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

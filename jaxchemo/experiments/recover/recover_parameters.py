@@ -126,7 +126,7 @@ class RecoverParameters(Experiment[Recovery]):
     - `max_steps`: of each optimiser.
     - `num_particles`, `num_runs`: of the particles, in each run, and runs that are averaged.
     - `particle_dt`: their time step [time]. Their scheme is of first order in it: on 128^2 cells steps of 0.005, 0.0025
-      and 0.00125 shifted mobility by -1.6, -1.0 and -0.8 standard deviations, all else equal.
+      and 0.00125 shifted mobility by -1.5, -1.0 and -0.8 standard deviations, all else equal.
 
     **Raises:** `ValueError` or `TypeError` naming the option at fault.
 
