@@ -227,7 +227,7 @@ def multistart(
 ) -> Multistart:
     """The best of several fits, from starts that are drawn from the priors, all at once.
 
-    Warns (`UserWarning`) where no two of them agree: there may be a better one then.
+    Warns (`UserWarning`) where no two of them agree: there may be a better one then; and of particles as `fit` does.
 
     **Arguments:**
 
@@ -253,6 +253,7 @@ def multistart(
     outcome = Multistart(tuple(fits), lost)
     if outcome.agree < 2:
         warnings.warn(f"No two starts agree: {outcome!r}", stacklevel=2)
+    warn_if_loud(noise_of(posterior, outcome.best.z, outcome.best.jacobian))
     return outcome
 
 

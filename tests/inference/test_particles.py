@@ -130,9 +130,14 @@ class Linear(eqx.Module):
     simulation: object
 
 
+def test_it_reads_as_what_it_is_made_of():
+    assert repr(particles()).startswith("ParticleSimulation(simulation=Simulation(build=free, method=FiniteVolume(")
+    assert ", key=key, num_runs=3, dt=0.01, build=free, " in repr(particles())
+
+
 def test_advice_is_for_what_is_worst():
     noise = SamplingNoise(ratio=0.1, relative={"a": 0.4, "b": 0.2}, num_runs=8)
-    assert noise.worst == 0.4 and noise.enough == 32
+    assert noise.worst == 0.4 and noise.enough == 32  # for 0.2
     assert np.isnan(SamplingNoise(ratio=0.1, relative={"a": float("nan")}, num_runs=8).worst)
 
 
