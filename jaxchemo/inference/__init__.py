@@ -28,6 +28,13 @@ from jaxchemo.inference.observations import AtPoints as AtPoints
 from jaxchemo.inference.observations import Bins as Bins
 from jaxchemo.inference.observations import Front as Front
 from jaxchemo.inference.observations import Moments as Moments
+from jaxchemo.inference.particle_fits import fit_particles as fit_particles
+from jaxchemo.inference.particle_fits import sampling_noise as sampling_noise
+from jaxchemo.inference.particles import Corrected as Corrected
+from jaxchemo.inference.particles import ParticleSimulation as ParticleSimulation
+from jaxchemo.inference.particles import SamplingNoise as SamplingNoise
+from jaxchemo.inference.pathwise import Pathwise as Pathwise
+from jaxchemo.inference.pathwise import pathwise as pathwise
 from jaxchemo.inference.posterior import Posterior as Posterior
 from jaxchemo.inference.posterior import Prediction as Prediction
 from jaxchemo.inference.priors import AbstractPrior as AbstractPrior

@@ -132,7 +132,8 @@ def test_a_command_line_that_cannot_be_read(argv, capsys):
 
 @pytest.mark.slow
 def test_recover_parameters(tmp_path, capsys):
-    assert main(["run", "recover-parameters", "--seed", "2", "--out", str(tmp_path)]) == 0
+    few = ["--num-particles", "4000", "--num-runs", "4", "--particle-dt", "0.005"]
+    assert main(["run", "recover-parameters", "--seed", "2", "--out", str(tmp_path), *few]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     for parameter in summary["recovered"].values():
         low, high = parameter["interval"]
