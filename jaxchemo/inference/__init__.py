@@ -49,6 +49,8 @@ from jaxchemo.inference.tables import Parameters as Parameters
 from jaxchemo.inference.tables import read_measurements as read_measurements
 from jaxchemo.inference.tables import read_observables as read_observables
 from jaxchemo.inference.tables import read_parameters as read_parameters
+from jaxchemo.inference.track_data import Tracks as Tracks
+from jaxchemo.inference.track_data import read_tracks as read_tracks
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
 from jaxchemo.inference.tracks import log_likelihood as log_likelihood
