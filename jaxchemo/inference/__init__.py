@@ -18,6 +18,10 @@ from jaxchemo.inference.low_rank import FieldLaplace as FieldLaplace
 from jaxchemo.inference.low_rank import centred as centred
 from jaxchemo.inference.low_rank import corrected as corrected
 from jaxchemo.inference.low_rank import laplace_field as laplace_field
+from jaxchemo.inference.matched import Match as Match
+from jaxchemo.inference.matched import Surrogate as Surrogate
+from jaxchemo.inference.matched import calibrate_match as calibrate_match
+from jaxchemo.inference.matched import match as match
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
 from jaxchemo.inference.noise import Gaussian as Gaussian
 from jaxchemo.inference.noise import NegativeBinomial as NegativeBinomial
@@ -43,6 +47,10 @@ from jaxchemo.inference.sampling import Samples as Samples
 from jaxchemo.inference.sampling import sample as sample
 from jaxchemo.inference.sanity import doubts as doubts
 from jaxchemo.inference.simulation import Simulation as Simulation
+from jaxchemo.inference.smoothing import AbstractSmoothing as AbstractSmoothing
+from jaxchemo.inference.smoothing import MovingAverage as MovingAverage
+from jaxchemo.inference.smoothing import TrendFilter as TrendFilter
+from jaxchemo.inference.smoothing import Unsmoothed as Unsmoothed
 from jaxchemo.inference.tables import Measurements as Measurements
 from jaxchemo.inference.tables import Observable as Observable
 from jaxchemo.inference.tables import Parameters as Parameters
@@ -51,6 +59,8 @@ from jaxchemo.inference.tables import read_observables as read_observables
 from jaxchemo.inference.tables import read_parameters as read_parameters
 from jaxchemo.inference.track_data import Tracks as Tracks
 from jaxchemo.inference.track_data import read_tracks as read_tracks
+from jaxchemo.inference.track_rows import Rows as Rows
+from jaxchemo.inference.track_summaries import TrackSummaries as TrackSummaries
 from jaxchemo.inference.tracks import Score as Score
 from jaxchemo.inference.tracks import fisher_information as fisher_information
 from jaxchemo.inference.tracks import log_likelihood as log_likelihood
