@@ -32,7 +32,9 @@ from jaxchemo.inference.uncertainty import Laplace
 from jaxchemo.results import RESULTS
 
 WIDTH = 2.0  # of a cloud of simulations, in standard deviations of what is known
-INSIDE = 3.0  # a guess farther out in its cloud is an extrapolation [standard deviations of the cloud]
+INSIDE = 1.5  # a guess farther out in its cloud is an extrapolation [root mean square of the cloud's own w]
+LEASH = 1.0  # of the next guess in a cloud [standard deviations of the cloud]
+SHRINK, HELD = 0.3, 0.7  # by which a cloud may become narrower, and if its guess is at the end of the leash
 STILL = 1.0  # a round that moves the guess by less is the last [standard deviations of what is known]
 
 
@@ -75,13 +77,26 @@ class Surrogate(eqx.Module):
     whitening: Float[Array, "m m"]
 
     def __call__(self, parameters: Mapping[str, Any], adjoint: Any = None) -> tuple[Float[Array, " m"], RESULTS]:
+        return self.coefficients @ _features(self.within(parameters)), RESULTS.successful
+
+    def within(self, parameters: Mapping[str, Any]) -> Float[Array, " p"]:
+        """w: where in the cloud parameters are, in its standard deviations."""
         z = [jnp.ravel(prior.whitened(parameters[n])) for n, prior in zip(self.names, self.priors, strict=True)]
-        w = jnp.linalg.solve(self.scale, jnp.concatenate(z) - self.centre)
-        return self.coefficients @ _features(w), RESULTS.successful
+        return jnp.linalg.solve(self.scale, jnp.concatenate(z) - self.centre)
 
     def whitened(self, summaries: Float[Array, "*n m"]) -> Float[Array, "*n m"]:
         """Summaries of data as what it predicts."""
         return (summaries - self.constant) @ self.whitening.T
+
+
+class _Leashed(eqx.Module):
+    """The same, and where in its cloud it is, as numbers that should be 0."""
+
+    law: Surrogate
+
+    def __call__(self, parameters: Mapping[str, Any], adjoint: Any = None) -> tuple[Float[Array, " m_and_p"], RESULTS]:
+        predicted, result = self.law(parameters)
+        return jnp.concatenate([predicted, self.law.within(parameters) / LEASH]), result
 
 
 def _features(w: Array) -> Array:
@@ -234,12 +249,14 @@ def match(
     p = len(kinds)
     count = 1 + p + p * (p + 1) // 2
     _checks.natural("n", n, at_least=3 * count + target.size)
-    centre, spread = (np.zeros(p), np.eye(p)) if start is None else (np.asarray(part, float) for part in start)
-    found, used, lost = None, 0, 0
+    centre, root = np.zeros(p), np.eye(p)
+    if start is not None:
+        centre, root = np.asarray(start[0], float), _root(WIDTH**2 * np.asarray(start[1], float))
+    found, settled, used, lost = None, False, 0, 0
     with bar(progress, max_rounds * n, "match") as show:
         show(0, "compiling")
         for turn in range(max_rounds):
-            cloud = _Cloud(kinds, centre, _root(spread if found is None else WIDTH**2 * spread))
+            cloud = _Cloud(kinds, centre, root)
             w, made = cloud.simulated(simulate, n, batch, jax.random.fold_in(key, turn), show, turn * n)
             used, lost = used + n, lost + n - len(w)
             if len(w) < 2 * count + target.size:
@@ -249,25 +266,25 @@ def match(
                 )
             law = cloud.law(w, made, size)
             posterior = Posterior(kinds, law, law.whitened(jnp.asarray(target, float)), Gaussian(1.0))
+            # Beyond its cloud the quadratic law is nothing: a leash keeps the next guess near it.
+            leashed = Posterior(kinds, _Leashed(law), jnp.concatenate([posterior.data, jnp.zeros(p)]), Gaussian(1.0))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = fit(posterior, posterior.parameters(law.centre), progress=False)
-            known = _known(found)
-            z = np.asarray(found.z, float)
-            out = float(np.linalg.norm(np.linalg.solve(cloud.root, z - cloud.centre)))
-            reach = INSIDE * np.sqrt(p)
-            moved = float(np.max(np.abs(z - centre) / np.sqrt(np.diag(known))))
-            if out > reach:  # no farther than the law was learnt
-                z = centre + (z - centre) * reach / out
-            settled = turn > 0 and out <= reach and moved < STILL
-            centre, spread = z, _inside(known)
+                held = fit(leashed, posterior.parameters(law.centre), progress=False)
+                found = fit(posterior, held.parameters, progress=False)
+            jacobian, z = held.jacobian[:-p], np.asarray(held.z, float)
+            out = cloud.distance(found.z)
+            moved = float(np.max(np.abs(z - centre) / np.sqrt(np.diag(_known(jacobian)))))
+            settled = turn > 0 and out <= INSIDE and moved < STILL
             if settled:
                 break
+            root = cloud.next_root(_known(jacobian), SHRINK if cloud.distance(z) < 1 else HELD)
+            centre = z
     assert found is not None
     reason = "the last round moved it by less than what is known" if settled else f"`max_rounds`, {max_rounds}, were not enough"
     if not found.converged:
         settled, reason = False, found.reason
-    z_cov = jnp.asarray(known, found.z.dtype)
+    z_cov = jnp.asarray(_known(found.jacobian), found.z.dtype)
     return Match(found, Laplace(found.posterior, found.z, z_cov), target, labels, settled, reason, used, lost)
 
 
@@ -370,14 +387,28 @@ class _Cloud:
         good = np.isfinite(summaries).all(axis=1)
         return w[:n][good], summaries[good]
 
+    def distance(self, z: ArrayLike) -> float:
+        """Of a point from the centre, 1 for a usual one of the cloud."""
+        w = np.linalg.solve(self.root, np.asarray(z, float) - self.centre)
+        return float(np.linalg.norm(w) / np.sqrt(w.size))
+
+    def next_root(self, known: np.ndarray, shrink: float) -> np.ndarray:
+        """Of a cloud as wide as `WIDTH` times what is known, along no direction narrower than a share of this one."""
+        inverse = np.linalg.inv(self.root)
+        values, vectors = np.linalg.eigh(inverse @ (WIDTH**2 * known) @ inverse.T)
+        wide = self.root @ vectors * np.sqrt(np.maximum(values, shrink**2))
+        return _root(wide @ wide.T)
+
     def law(self, w: np.ndarray, summaries: np.ndarray, size: float) -> Surrogate:
         design = np.concatenate([np.ones((len(w), 1)), np.asarray(_features(jnp.asarray(w)), float)], axis=1)
         coefficients, *_ = np.linalg.lstsq(design, summaries, rcond=None)
         left = summaries - design @ coefficients
         freedom = len(w) - design.shape[1]
         covariance = left.T @ left / freedom
-        # Of the data, and of the law where it is used, averaged over the cloud.
-        covariance = covariance * (size + design.shape[1] / len(w))
+        # Of the data, and of the law where it will be used: within what is known, in the middle of the cloud.
+        middle = np.concatenate([np.ones((len(w), 1)), np.asarray(_features(jnp.asarray(w / WIDTH)), float)], axis=1)
+        leverage = np.mean(np.sum(middle @ np.linalg.pinv(design.T @ design) * middle, axis=1))
+        covariance = covariance * (size + leverage)
         # The inverse of a covariance of few simulations is too large.
         covariance = covariance * freedom / max(freedom - summaries.shape[1] - 1, 1)
         whitening = np.linalg.inv(np.linalg.cholesky(covariance))
@@ -398,9 +429,5 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(np.minimum(values, 1.0))
 
 
-def _inside(covariance: np.ndarray) -> np.ndarray:
-    return 0.5 * (covariance + covariance.T)
-
-
-def _known(found: Fit) -> np.ndarray:
-    return np.linalg.inv(np.eye(len(found.z)) + found.jacobian.T @ found.jacobian)
+def _known(jacobian: np.ndarray) -> np.ndarray:
+    return np.linalg.inv(np.eye(jacobian.shape[1]) + jacobian.T @ jacobian)

@@ -9,7 +9,8 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from jaxchemo import _checks
 from jaxchemo._show import Shown
 
-SWEEPS = 30  # of the alternating search; the objective is then within 0.3% of its minimum
+SWEEPS = 20  # of the alternating search; the objective is then within 0.3% of its minimum
+RELAXED = 1.7  # how far each sweep goes beyond its own step
 STIFFNESS = 3.0  # of its coupling, over the strength: 1 takes four times the sweeps
 
 
@@ -77,7 +78,8 @@ class TrendFilter(AbstractSmoothing):
         def sweep(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
             kinks, dual = state
             bent = inside * jnp.diff(solve(positions + adjoint(kinks - dual)), 2, axis=0)
-            total = bent + dual
+            # Relaxed beyond the step itself, which takes about half as many sweeps (Eckstein and Bertsekas 1992).
+            total = RELAXED * bent + (1 - RELAXED) * kinks + dual
             kinks = jnp.sign(total) * jnp.maximum(jnp.abs(total) - strength / coupling, 0)
             return kinks, total - kinks
 

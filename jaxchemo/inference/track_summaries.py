@@ -55,13 +55,18 @@ class TrackSummaries:
     apart: tuple[int, ...]
     dt: float
 
-    def __init__(self, tracks: Tracks, thinned: int = 1, rows: Rows | None = None):
+    def __init__(
+        self, tracks: Tracks, thinned: int = 1, rows: Rows | None = None, apart: tuple[int, ...] | None = None
+    ):
         _checks.instance("tracks", tracks, Tracks, "Tracks, as read_tracks gives them")
         self.thinned = _checks.natural("thinned", thinned)
         self.rows = Rows.of(tracks) if rows is None else rows
         self.dt = float(tracks.dt)
         self.ndim = tracks.ndim
         self.lag = self.thinned * max(1, round(LAG / (self.thinned * self.dt)))
+        if apart is not None:
+            self.apart = apart
+            return
         counted = {m: int(self._both(m).sum()) for m in APART}
         self.apart = tuple(m for m in APART if counted[m] >= FEWEST)
         if self.apart[:2] != APART[:2]:
