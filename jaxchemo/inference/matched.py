@@ -7,6 +7,7 @@ that law gives a better guess, about which simulations are drawn anew, nearer to
 """
 
 import dataclasses
+import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ from jaxchemo.results import RESULTS
 
 WIDTH = 2.0  # of a cloud of simulations, in standard deviations of what is known
 INSIDE = 1.5  # a guess farther out in its cloud is an extrapolation [root mean square of the cloud's own w]
+SHRUNK = 0.3  # share of the weights' covariance that is without correlations
+DOUBTFUL = 0.01  # of a misfit so improbable the model does not describe the data: intervals are widened
 LEASH = 1.0  # of the next guess in a cloud [standard deviations of the cloud]
 SHRINK, HELD = 0.3, 0.7  # by which a cloud may become narrower, and if its guess is at the end of the leash
 STILL = 1.0  # a round that moves the guess by less is the last [standard deviations of what is known]
@@ -60,10 +63,11 @@ class Surrogate(eqx.Module):
     - `centre`, `scale`: of the cloud of simulations, `z = centre + scale w`, `(p,)` and `(p, p)`.
     - `constant`: summaries at the centre `(m,)`.
     - `coefficients`: of `w` and of its products, whitened `(m, p + p (p + 1) / 2)`.
-    - `whitening`: `(m, m)`, from the summaries of data to numbers of variance 1 about what is predicted.
+    - `whitening`: `(m, m)`, from the summaries of data to numbers that are weighted alike.
+    - `covariance`: of these about what is predicted, `(m, m)`.
 
     >>> prior, one = jc.inference.Normal(0.0, 1.0), jnp.ones(1)
-    >>> law = jc.inference.Surrogate(("x",), (prior,), 0 * one, jnp.eye(1), one, jnp.array([[2.0, 1.0]]), jnp.eye(1))
+    >>> law = jc.inference.Surrogate(("x",), (prior,), 0 * one, jnp.eye(1), one, jnp.array([[2.0, 1.0]]), jnp.eye(1), jnp.eye(1))
     >>> law({"x": 3.0})[0].tolist(), law.whitened(jnp.array([5.0])).tolist()  # 2 * 3 + 3^2; 5 - 1
     ([15.0], [4.0])
     """
@@ -75,6 +79,7 @@ class Surrogate(eqx.Module):
     constant: Float[Array, " m"]
     coefficients: Float[Array, "m k"]
     whitening: Float[Array, "m m"]
+    covariance: Float[Array, "m m"]
 
     def __call__(self, parameters: Mapping[str, Any], adjoint: Any = None) -> tuple[Float[Array, " m"], RESULTS]:
         return self.coefficients @ _features(self.within(parameters)), RESULTS.successful
@@ -159,28 +164,42 @@ class Match:
 
     @property
     def chi_square(self) -> float:
-        """Squared whitened residuals."""
-        r = np.asarray(self.fit.residuals, float)
-        return float(r @ r)
+        """Squared residuals over what is expected if the model is right: about 1, within `2 / freedom` squared."""
+        return float(np.sum(np.square(np.asarray(self.fit.residuals, float)))) / self.expected_square
+
+    @property
+    def expected_square(self) -> float:
+        """Of the residuals, if the model is right."""
+        return self._expected[0]
 
     @property
     def freedom(self) -> float:
-        """What `chi_square` is about if the model is right: summaries, less directions of parameters that they see."""
-        seen = np.linalg.eigvalsh(self.fit.jacobian.T @ self.fit.jacobian)
-        return len(self.data) - float(np.sum(seen / (1 + seen)))
+        """Number of independent residuals whose mean square scatters like theirs (Satterthwaite 1946)."""
+        return self._expected[1]
 
     @property
     def p_value(self) -> float:
-        """Probability of a misfit as large if the model is right, by chi-square."""
-        return float(stats.chi2.sf(self.chi_square, self.freedom))
+        """Probability of a misfit as large if the model is right."""
+        return float(stats.chi2.sf(self.chi_square * self.freedom, self.freedom))
+
+    @property
+    def widened(self) -> float:
+        """By which intervals are wider as the model does not describe the data; 1 where it may."""
+        return math.sqrt(max(self.chi_square, 1.0)) if self.p_value < DOUBTFUL else 1.0
+
+    @property
+    def _expected(self) -> tuple[float, float]:
+        return _expected(self.fit.jacobian, np.asarray(self.surrogate.covariance, float))
 
     def __repr__(self) -> str:
         ends = self.interval()
         lines = [f"{n}: {number(v)}, 90% {number(ends[n][0])} to {number(ends[n][1])}" for n, v in self.parameters.items()]
         lines.append(
-            f"chi-square {self.chi_square:.1f} where {self.freedom:.1f} is expected, p = {self.p_value:.2g}; "
-            f"{self.simulations} simulations; {self.reason}"
+            f"misfit {self.chi_square:.2f} times the expected one, p = {self.p_value:.2g}; {self.simulations} "
+            f"simulations; {self.reason}"
         )
+        if self.widened > 1:
+            lines.append(f"The model does not describe the data: intervals were widened {self.widened:.2g} times.")
         return "\n  ".join(["Match", *lines])
 
 
@@ -202,8 +221,9 @@ def match(
 
     Each round draws `n` sets of parameters about the guess, as wide as twice what is known, and at most as the priors;
     regresses their summaries on z, up to squares; and takes the covariance of what is left as that of the data: it has
-    the noise of a data set, and what the quadratic law lacks. Weights are its inverse, less by the share that comes of
-    few simulations (Hartlap, Simon and Schneider 2007); the covariance of the law itself is added.
+    the noise of a data set, and what the quadratic law lacks; that of the law itself is added. Weights are the inverse
+    of this covariance with its correlations reduced, and error bars those of such weights (the sandwich of Huber 1967).
+    Where the misfit says that the model does not describe the data, they are widened by its root (Birge 1932).
 
     **Arguments:**
 
@@ -284,8 +304,9 @@ def match(
     reason = "the last round moved it by less than what is known" if settled else f"`max_rounds`, {max_rounds}, were not enough"
     if not found.converged:
         settled, reason = False, found.reason
-    z_cov = jnp.asarray(_known(found.jacobian), found.z.dtype)
-    return Match(found, Laplace(found.posterior, found.z, z_cov), target, labels, settled, reason, used, lost)
+    made = Match(found, Laplace(found.posterior, found.z, jnp.eye(p)), target, labels, settled, reason, used, lost)
+    covariance = _sandwich(found.jacobian, made.widened**2 * np.asarray(made.surrogate.covariance, float))
+    return dataclasses.replace(made, known=Laplace(found.posterior, found.z, jnp.asarray(covariance, float)))
 
 
 def calibrate_match(
@@ -331,8 +352,8 @@ def calibrate_match(
     if not good.any():
         raise ValueError(f"No fit converged: {reasons[0]}")
     apart, jacobians = (truths - z)[good], jacobians[good]
-    precision = np.eye(z.shape[1]) + np.einsum("nmi,nmj->nij", jacobians, jacobians)
-    std = np.sqrt(np.diagonal(np.linalg.inv(precision), axis1=1, axis2=2))
+    covariances = _sandwich(jacobians, np.asarray(law.covariance, float))
+    precision, std = np.linalg.inv(covariances), np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     distance = np.einsum("ni,nij,nj->n", apart, precision, apart)
     ranks, joint = stats.norm.cdf(apart / std), stats.chi2.cdf(distance, z.shape[1])
     failed = dict(Counter(filter(None, reasons)))
@@ -409,9 +430,9 @@ class _Cloud:
         middle = np.concatenate([np.ones((len(w), 1)), np.asarray(_features(jnp.asarray(w / WIDTH)), float)], axis=1)
         leverage = np.mean(np.sum(middle @ np.linalg.pinv(design.T @ design) * middle, axis=1))
         covariance = covariance * (size + leverage)
-        # The inverse of a covariance of few simulations is too large.
-        covariance = covariance * freedom / max(freedom - summaries.shape[1] - 1, 1)
-        whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+        # Weights are not the best ones: those make most of tiny differences of summaries, where models err first.
+        shrunk = (1 - SHRUNK) * covariance + SHRUNK * np.diag(np.diag(covariance))
+        whitening = np.linalg.inv(np.linalg.cholesky(shrunk))
         return Surrogate(
             tuple(self.priors),
             tuple(self.priors.values()),
@@ -420,6 +441,7 @@ class _Cloud:
             jnp.asarray(coefficients[0], float),
             jnp.asarray(whitening @ coefficients[1:].T, float),
             jnp.asarray(whitening, float),
+            jnp.asarray(whitening @ covariance @ whitening.T, float),
         )
 
 
@@ -430,4 +452,19 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 
 def _known(jacobian: np.ndarray) -> np.ndarray:
-    return np.linalg.inv(np.eye(jacobian.shape[1]) + jacobian.T @ jacobian)
+    return np.linalg.inv(np.eye(jacobian.shape[-1]) + np.swapaxes(jacobian, -1, -2) @ jacobian)
+
+
+def _sandwich(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Covariance of z of a fit with weights that are not the inverse of the covariance of the residuals."""
+    flat, across = _known(jacobian), np.swapaxes(jacobian, -1, -2)
+    return flat @ (np.eye(jacobian.shape[-1]) + across @ covariance @ jacobian) @ flat
+
+
+def _expected(jacobian: np.ndarray, covariance: np.ndarray) -> tuple[float, float]:
+    """Expected square of residuals after a fit, and how many independent ones would scatter alike."""
+    left = np.eye(len(jacobian)) - jacobian @ _known(jacobian) @ jacobian.T
+    # What the prior leaves of a truth drawn from it counts as well.
+    after = left @ (covariance + jacobian @ jacobian.T) @ left
+    mean = float(np.trace(after))
+    return mean, mean**2 / float(np.sum(after**2))

@@ -32,12 +32,12 @@ def swimmers(p: Mapping[str, Array], key: PRNGKeyArray, count: int, step: float)
     def every(values: Array) -> Float[Array, " swimmers"]:
         return jnp.repeat(values, count)
 
-    speeds, rates = jax.random.split(key)
+    speeds, rates, diffusions = jax.random.split(key, 3)
     return RunAndTumble(
         each("speed", speeds),
         _lasting(each("tumble_rate", rates), step),
         Persistent(every(p["persistence"])),
-        rotational_diffusion=every(p["rotational_diffusion"]),
+        rotational_diffusion=each("rotational_diffusion", diffusions),
         tumble_duration=1 / _lasting(1 / every(p["tumble_duration"]), step),
     )
 

@@ -14,7 +14,7 @@ from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.inference.calibration import Calibration
 from jaxchemo.inference.matched import Match, Simulator, calibrate_match, match
-from jaxchemo.inference.priors import AbstractPrior, LogNormal, Uniform
+from jaxchemo.inference.priors import AbstractPrior, LogNormal, Normal
 from jaxchemo.inference.swimming_tracks import SMOOTHINGS, simulated_tracks
 from jaxchemo.inference.track_data import Tracks
 from jaxchemo.inference.track_rows import Rows
@@ -28,6 +28,7 @@ UNITS = {
     "tumble_duration": "s",
     "persistence": "",
     "rotational_diffusion": "1/s",
+    "rotational_diffusion_spread": "",
     "error": "um",
     "error_z": "um",
     "smoothing": "",
@@ -206,11 +207,12 @@ def _priors(named: Mapping[str, float], ndim: int, smoothing: str) -> dict[str, 
     priors: dict[str, AbstractPrior] = {
         "speed": LogNormal(1.1 * speed, 1.4),
         "speed_spread": LogNormal(0.3, 1.8),
-        "tumble_rate": LogNormal(1.0, 2.5),
-        "tumble_rate_spread": LogNormal(0.5, 1.8),
-        "tumble_duration": LogNormal(0.15, 2.0),
-        "persistence": Uniform(-0.9, 0.98),
-        "rotational_diffusion": LogNormal(0.1, 2.5),
+        "tumble_rate": LogNormal(1.0, 2.0),
+        "tumble_rate_spread": LogNormal(0.5, 1.6),
+        "tumble_duration": LogNormal(0.15, 1.7),
+        "persistence": Normal(0.33, 0.2),
+        "rotational_diffusion": LogNormal(0.1, 2.0),
+        "rotational_diffusion_spread": LogNormal(0.5, 1.6),
         "error": LogNormal(error, 2.5),
     }
     if ndim == 3:

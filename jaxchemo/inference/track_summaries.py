@@ -17,7 +17,7 @@ from jaxchemo.inference.track_rows import Rows
 from jaxchemo.inference.track_data import Tracks
 
 LAG = 4 / 15  # over which displacements are taken [s]
-APART = 1, 2, 4, 8  # lags between displacements that are compared
+APART = 1, 2, 4  # lags between displacements that are compared
 TURNS = 45.0, 90.0, 135.0  # degrees
 SLOW = 0.25, 0.5, 0.75  # of the mean speed of a track
 FEWEST = 100  # pairs of which a number is made
@@ -131,13 +131,9 @@ class TrackSummaries:
         for axes, label in ((slice(0, 2), "xy"), (slice(2, 3), "z"))[: self.ndim - 1]:
             part = a[..., axes]
             add(f"kink {label}", jnp.mean(part**2, axis=-1), near)
-            if one == 1:
+            if one == 1 and label == "xy":
                 size = jnp.sqrt(jnp.sum(jnp.where(near[..., None], part**2, 0)) / (near.sum() * part.shape[-1]))
                 add(f"straight {label}", jnp.mean(1.0 * (jnp.abs(part) < 0.1 * size), axis=-1), near)
-                for shift in (1, 2, 4):
-                    follow = self.rows.pairs(2 + shift)
-                    n = len(follow)
-                    add(f"kinks {shift} {label}", jnp.mean(part[:n] * part[shift : shift + n], axis=-1), follow)
         return _Parts(made)
 
     def combined(self, parts: "_Parts", weight: Float[Array, " p"] | None = None) -> dict[str, Array]:
@@ -168,8 +164,6 @@ class TrackSummaries:
                 out[name] = mean(name)
             elif name.startswith("straight"):
                 out[name] = mean(name)
-            elif name.startswith("kinks"):
-                out[name] = mean(name) / mean(f"kink {name.split()[-1]}")
         out["log bend"] = jnp.log(mean("bend") / square)
         if self.ndim == 3:
             out["log bend z"] = jnp.log(mean("bend z") / mean("bend"))
