@@ -59,6 +59,8 @@ from jaxchemo.inference.tables import read_observables as read_observables
 from jaxchemo.inference.tables import read_parameters as read_parameters
 from jaxchemo.inference.track_data import Tracks as Tracks
 from jaxchemo.inference.track_data import read_tracks as read_tracks
+from jaxchemo.inference.track_fits import TrackFit as TrackFit
+from jaxchemo.inference.track_fits import fit_tracks as fit_tracks
 from jaxchemo.inference.track_rows import Rows as Rows
 from jaxchemo.inference.track_summaries import TrackSummaries as TrackSummaries
 from jaxchemo.inference.tracks import Score as Score

@@ -48,8 +48,8 @@ class TrackFit:
     - `found`: the `Match`.
     - `smoothing`: what tracks are assumed to have passed through: `'none'`, `'trend'` or `'average'`.
     - `notes`: what was assumed, in sentences.
-    - `summaries`, `simulate`: of the tracks, and of simulated ones.
-
+    - `summaries`, `simulator`: of the tracks, and of simulated ones.
+    - `moving`: the tracks without axes along which nothing moves.
     """
 
     tracks: Tracks
@@ -58,7 +58,8 @@ class TrackFit:
     smoothing: str
     notes: tuple[str, ...]
     summaries: TrackSummaries
-    simulated: "TrackSimulator"
+    simulator: "TrackSimulator"
+    moving: Tracks
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -71,7 +72,7 @@ class TrackFit:
 
     def calibrate(self, n: int = 400, *, key: PRNGKeyArray, progress: bool | str = True) -> Calibration:
         """How often intervals hold the truth of simulated tracks, as `calibrate_match`."""
-        return calibrate_match(self.found, self.simulated, n, key=key, progress=progress)[0]
+        return calibrate_match(self.found, self.simulator, n, key=key, progress=progress)[0]
 
     def __repr__(self) -> str:
         return f"TrackFit of {self.tracks!r}\n  {self.found!r}"
@@ -165,13 +166,13 @@ def fit_tracks(
         start=start,
         progress=progress,
     )
-    return TrackFit(tracks, thinned, found, smoothing, tuple(notes), measured, simulator)
+    return TrackFit(tracks, thinned, found, smoothing, tuple(notes), measured, simulator, moving)
 
 
 def _moving(tracks: Tracks) -> tuple[Tracks, list[str]]:
     """Without axes along which nothing moves."""
     x, seen = np.asarray(tracks.positions, float), np.asarray(tracks.seen)
-    steps = np.diff(x, axis=1)[seen[1:] if False else (seen[:, 1:] & seen[:, :-1])]
+    steps = np.diff(x, axis=1)[seen[:, 1:] & seen[:, :-1]]
     size = np.std(steps, axis=0)
     moves = size > 1e-3 * size.max()
     if moves.sum() < 2:

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from jaxchemo.inference.track_data import Tracks
 
@@ -76,3 +76,10 @@ class Rows:
         """Positions of tracks in this order; zeros where there is none."""
         values = jnp.asarray(positions)[np.maximum(self.track, 0), self.frame]
         return jnp.where((self.track != NOTHING)[..., None], values, 0)
+
+    def tracks(self, x: Float[ArrayLike, "t r d"], dt: float) -> Tracks:
+        """Tracks of positions in this order, frames `dt` apart: what `taken` undoes."""
+        there, values = self.track != NOTHING, np.asarray(x, float)
+        positions = np.full((self.num_tracks, self.num_frames, values.shape[-1]), np.nan)
+        positions[self.track[there], self.frame[there]] = values[there]
+        return Tracks(positions, dt)
