@@ -37,6 +37,7 @@ INSIDE = 1.5  # a guess farther out in its cloud is an extrapolation [root mean 
 SHRUNK = 0.3  # share of the weights' covariance that is without correlations
 DOUBTFUL = 0.01  # of a misfit so improbable the model does not describe the data: intervals are widened
 LEASH = 1.0  # of the next guess in a cloud [standard deviations of the cloud]
+NARROWED = 2.0  # a cloud that would have to become narrower than by this is not the last
 SHRINK, HELD = 0.3, 0.7  # by which a cloud may become narrower, and if its guess is at the end of the leash
 STILL = 1.0  # a round that moves the guess by less is the last [standard deviations of what is known]
 
@@ -64,10 +65,11 @@ class Surrogate(eqx.Module):
     - `constant`: summaries at the centre `(m,)`.
     - `coefficients`: of `w` and of its products, whitened `(m, p + p (p + 1) / 2)`.
     - `whitening`: `(m, m)`, from the summaries of data to numbers that are weighted alike.
-    - `covariance`: of these about what is predicted, `(m, m)`.
+    - `covariance`: of these about what is predicted, `(m, m)`; `relative`: that of a simulated data set over it.
 
     >>> prior, one = jc.inference.Normal(0.0, 1.0), jnp.ones(1)
-    >>> law = jc.inference.Surrogate(("x",), (prior,), 0 * one, jnp.eye(1), one, jnp.array([[2.0, 1.0]]), jnp.eye(1), jnp.eye(1))
+    >>> eye, coefficients = jnp.eye(1), jnp.array([[2.0, 1.0]])
+    >>> law = jc.inference.Surrogate(("x",), (prior,), 0 * one, eye, one, coefficients, eye, eye, one[0])
     >>> law({"x": 3.0})[0].tolist(), law.whitened(jnp.array([5.0])).tolist()  # 2 * 3 + 3^2; 5 - 1
     ([15.0], [4.0])
     """
@@ -80,6 +82,7 @@ class Surrogate(eqx.Module):
     coefficients: Float[Array, "m k"]
     whitening: Float[Array, "m m"]
     covariance: Float[Array, "m m"]
+    relative: Float[Array, ""]
 
     def __call__(self, parameters: Mapping[str, Any], adjoint: Any = None) -> tuple[Float[Array, " m"], RESULTS]:
         return self.coefficients @ _features(self.within(parameters)), RESULTS.successful
@@ -294,12 +297,15 @@ def match(
                 found = fit(posterior, held.parameters, progress=False)
             jacobian, z = held.jacobian[:-p], np.asarray(held.z, float)
             out = cloud.distance(found.z)
-            moved = float(np.max(np.abs(z - centre) / np.sqrt(np.diag(_known(jacobian)))))
-            settled = turn > 0 and out <= INSIDE and moved < STILL
+            # Where the model does not describe the data, as much less is known.
+            known = _sandwich(jacobian, np.asarray(law.covariance, float) * max(1.0, _excess(held, jacobian, law)))
+            moved = float(np.max(np.abs(z - centre) / np.sqrt(np.diag(known))))
+            closer = cloud.next_root(known, SHRINK if cloud.distance(z) < 1 else HELD)
+            narrowed = np.linalg.norm(np.linalg.solve(closer, cloud.root), 2)
+            settled = turn > 0 and out <= INSIDE and moved < STILL and narrowed < NARROWED
             if settled:
                 break
-            root = cloud.next_root(_known(jacobian), SHRINK if cloud.distance(z) < 1 else HELD)
-            centre = z
+            centre, root = z, closer
     assert found is not None
     reason = "the last round moved it by less than what is known" if settled else f"`max_rounds`, {max_rounds}, were not enough"
     if not found.converged:
@@ -324,8 +330,8 @@ def calibrate_match(
 
     **Arguments:**
 
-    - `found`: whose error bars are tried. If `size` of the match was not 1, they are those for data as large as a
-      simulated set, which are narrower or wider.
+    - `found`: whose error bars are tried: those for data as large as a simulated set, where `size` of the match was
+      not 1, and not widened.
     - `simulate`, `batch`, `progress`: as `match`.
     - `n`: data sets. Default 400: coverage of 90% is then known to 1.5%.
     - `key`: random key.
@@ -340,7 +346,7 @@ def calibrate_match(
     cloud = _Cloud(
         dict(zip(law.names, law.priors, strict=True)),
         np.asarray(found.fit.z, float),
-        np.linalg.cholesky(np.asarray(found.known.covariance, float)),
+        np.linalg.cholesky(np.asarray(found.known.covariance, float)) / found.widened,
     )
     with bar(progress, n, "calibrate") as show:
         show(0, "compiling")
@@ -352,7 +358,7 @@ def calibrate_match(
     if not good.any():
         raise ValueError(f"No fit converged: {reasons[0]}")
     apart, jacobians = (truths - z)[good], jacobians[good]
-    covariances = _sandwich(jacobians, np.asarray(law.covariance, float))
+    covariances = _sandwich(jacobians, float(law.relative) * np.asarray(law.covariance, float))
     precision, std = np.linalg.inv(covariances), np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     distance = np.einsum("ni,nij,nj->n", apart, precision, apart)
     ranks, joint = stats.norm.cdf(apart / std), stats.chi2.cdf(distance, z.shape[1])
@@ -442,6 +448,7 @@ class _Cloud:
             jnp.asarray(whitening @ coefficients[1:].T, float),
             jnp.asarray(whitening, float),
             jnp.asarray(whitening @ covariance @ whitening.T, float),
+            jnp.asarray((1 + leverage) / (size + leverage), float),
         )
 
 
@@ -459,6 +466,12 @@ def _sandwich(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Covariance of z of a fit with weights that are not the inverse of the covariance of the residuals."""
     flat, across = _known(jacobian), np.swapaxes(jacobian, -1, -2)
     return flat @ (np.eye(jacobian.shape[-1]) + across @ covariance @ jacobian) @ flat
+
+
+def _excess(held: Fit, jacobian: np.ndarray, law: Surrogate) -> float:
+    """Mean square of the residuals of summaries, over the expected one."""
+    r = np.asarray(held.residuals, float)[: len(jacobian)]
+    return float(r @ r) / _expected(jacobian, np.asarray(law.covariance, float))[0]
 
 
 def _expected(jacobian: np.ndarray, covariance: np.ndarray) -> tuple[float, float]:

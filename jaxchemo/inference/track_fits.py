@@ -34,7 +34,6 @@ UNITS = {
     "smoothing": "",
 }
 NUISANCE = "error", "error_z", "smoothing"  # how tracks were seen, not how cells swim
-FRAMES = 30_000  # of simulated tracks in a data set, about
 KINKED = 0.25  # of straight stretches: more are there only if velocities were made piecewise constant
 
 
@@ -107,6 +106,7 @@ def fit_tracks(
     smoothing: str | None = None,
     near: TrackFit | None = None,
     n: int = 300,
+    frames: int = 15_000,
     max_rounds: int = 8,
     progress: bool | str = True,
 ) -> TrackFit:
@@ -127,6 +127,7 @@ def fit_tracks(
       out as none.
     - `near`: of the same tracks with all frames: where a fit of thinned ones begins, and what it takes over of errors
       and smoothing, which thinned tracks do not show.
+    - `frames`: of the simulated tracks of a data set, about. Default 15,000.
     - `n`, `max_rounds`, `progress`: as `match`.
 
     **Returns:** a `TrackFit`.
@@ -147,7 +148,7 @@ def fit_tracks(
         smoothing = near.smoothing
     if smoothing is None:
         smoothing = "trend" if named.get("straight xy", 0.0) > KINKED else "average"
-    rows, size = _as_many(moving, measured.rows)
+    rows, size = _as_many(moving, _checks.natural("frames", frames, at_least=1000))
     simulator = TrackSimulator(TrackSummaries(moving, thinned, rows, measured.apart), smoothing)
     priors = _priors(named, moving.ndim, smoothing)
     start = None
@@ -186,16 +187,16 @@ def _moving(tracks: Tracks) -> tuple[Tracks, list[str]]:
     return Tracks(x[..., moves], float(tracks.dt), seen), notes
 
 
-def _as_many(tracks: Tracks, rows: Rows) -> tuple[Rows, float]:
-    """Rows of about `FRAMES` frames as those of the tracks, and how many times as many as these they are."""
+def _as_many(tracks: Tracks, wanted: int) -> tuple[Rows, float]:
+    """Rows of about so many frames, as those of the tracks, and how many times as many as these they are."""
     frames = [np.flatnonzero(row) for row in np.asarray(tracks.seen)]
     total = sum(map(len, frames))
-    if total > 1.5 * FRAMES:
-        every = math.ceil(total / FRAMES)
+    if total > 1.5 * wanted:
+        every = round(total / wanted)
         order = sorted(range(len(frames)), key=lambda k: len(frames[k]))
         chosen = [frames[k] for k in sorted(order[every // 2 :: every])]
     else:
-        chosen = frames * max(1, round(FRAMES / total))
+        chosen = frames * max(1, round(wanted / total))
     some = Rows.of_frames(chosen)
     return some, sum(map(len, chosen)) / total
 

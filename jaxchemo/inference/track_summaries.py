@@ -160,9 +160,7 @@ class TrackSummaries:
         for name in parts.made:
             if name.startswith("product"):
                 out[name] = mean(name) / square
-            elif name.startswith(("slower", "cosine", "squared", "turn")):
-                out[name] = mean(name)
-            elif name.startswith("straight"):
+            elif name.startswith(("slower", "cosine", "squared", "turn", "straight")):
                 out[name] = mean(name)
         out["log bend"] = jnp.log(mean("bend") / square)
         if self.ndim == 3:
