@@ -94,7 +94,9 @@ def looks(fit: TrackFit, x: np.ndarray, rows: Any) -> dict[str, np.ndarray]:
     for m in (1, 4):
         here = rows.pairs(m * lag)
         far = np.linalg.norm(x[m * lag :] - x[: -m * lag], axis=-1)[here]
-        made[f"displacement over {m * lag * fit.summaries.dt:.2f} s"] = np.histogram(far / scale, m * np.linspace(0, 2, 21))[0]
+        made[f"displacement over {m * lag * fit.summaries.dt:.2f} s"] = np.histogram(
+            far / scale, m * np.linspace(0, 2, 21)
+        )[0]
     return {name: counts / max(counts.sum(), 1) for name, counts in made.items()}
 
 
@@ -106,7 +108,9 @@ def predictive(fit: TrackFit, moving: Tracks, sets: int, key: jax.Array) -> dict
     simulate, made = jax.jit(fit.simulator.tracks), []
     for k in range(0, sets, 10):
         part = {name: values[k : k + 10] for name, values in numbers.items()}
-        made += [looks(fit, x, fit.simulator.summaries.rows) for x in np.asarray(simulate(part, jax.random.fold_in(runs, k)))]
+        made += [
+            looks(fit, x, fit.simulator.summaries.rows) for x in np.asarray(simulate(part, jax.random.fold_in(runs, k)))
+        ]
     out = {}
     for name, data in measured.items():
         low, middle, high = np.quantile([each[name] for each in made], [0.05, 0.5, 0.95], axis=0)
@@ -164,20 +168,33 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         except ValueError as error:
             print(f"Every {k} frames: {error}", flush=True)
     rules = {k: threshold_rate(tracks.thinned(k)) for k in fits}
-    tables: dict[str, Any] = {"all frames": shown(fits[1]), "thinned": invariance(fits, rules), "moved by thinning": moved(fits)}
+    tables: dict[str, Any] = {
+        "all frames": shown(fits[1]),
+        "thinned": invariance(fits, rules),
+        "moved by thinning": moved(fits),
+    }
     for title, rows in tables.items():
         _report.table(f"{path.name}, {title}", rows)
-    out: dict[str, Any] = {"tracks": repr(tracks), "notes": fits[1].notes, "cpu s": time.process_time() - clock, **tables}
+    out: dict[str, Any] = {
+        "tracks": repr(tracks),
+        "notes": fits[1].notes,
+        "cpu s": time.process_time() - clock,
+        **tables,
+    }
     out["misfit"] = fits[1].found.misfit
     checks = predictive(fits[1], fits[1].moving, 20 if options.quick else 60, jax.random.key(1))
-    rows = [{"distribution": name, "bins in 90% band": c["inside"], "total variation": c["distance"]} for name, c in checks.items()]
+    rows = [
+        {"distribution": name, "bins in 90% band": c["inside"], "total variation": c["distance"]}
+        for name, c in checks.items()
+    ]
     _report.table(f"{path.name}, measured beside simulated", rows)
     out["predictive"] = checks
     figure(checks, fits, rules, options.out / f"cell_tracks.{path.stem}.png")
     out["recovered"] = recovered(fits[1], 1 if options.quick else options.recoveries, n)
     calibration = fits[1].calibrate(50 if options.quick else options.sets, key=jax.random.key(2))
     print(repr(calibration), flush=True)
-    out["calibration"] = {str(level): calibration.coverage(level) for level in (0.5, 0.9)} | {"failed": calibration.failed, "sets": len(calibration.ranks)}
+    covered = {f"{100 * level:g}%": calibration.coverage(level) for level in (0.5, 0.9)}
+    out["calibration"] = {**covered, "failed": calibration.failed, "sets": len(calibration.ranks)}
     for note in fits[1].notes:
         print(note)
     found = fits[1].found

@@ -19,7 +19,6 @@ from jaxchemo.inference.low_rank import centred as centred
 from jaxchemo.inference.low_rank import corrected as corrected
 from jaxchemo.inference.low_rank import laplace_field as laplace_field
 from jaxchemo.inference.matched import Match as Match
-from jaxchemo.inference.matched import Surrogate as Surrogate
 from jaxchemo.inference.matched import calibrate_match as calibrate_match
 from jaxchemo.inference.matched import match as match
 from jaxchemo.inference.noise import AbstractNoise as AbstractNoise
@@ -51,6 +50,7 @@ from jaxchemo.inference.smoothing import AbstractSmoothing as AbstractSmoothing
 from jaxchemo.inference.smoothing import MovingAverage as MovingAverage
 from jaxchemo.inference.smoothing import TrendFilter as TrendFilter
 from jaxchemo.inference.smoothing import Unsmoothed as Unsmoothed
+from jaxchemo.inference.surrogates import Surrogate as Surrogate
 from jaxchemo.inference.tables import Measurements as Measurements
 from jaxchemo.inference.tables import Observable as Observable
 from jaxchemo.inference.tables import Parameters as Parameters

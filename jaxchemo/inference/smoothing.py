@@ -1,4 +1,4 @@
-"""What was done to tracks before they were given away: the smoothing that simulated tracks must pass through as well."""
+"""What was done to tracks before they were published: the smoothing that simulated ones must pass through as well."""
 
 import abc
 
@@ -42,7 +42,7 @@ class Unsmoothed(AbstractSmoothing):
 
 
 class TrendFilter(AbstractSmoothing):
-    """The line of few kinks: minimises `|x - y|^2 / 2 + strength |second difference of x|_1`, y being what was measured.
+    """The line of few kinks: minimises `|x - y|^2 / 2 + strength |second difference of x|_1`, y being the positions.
 
     The velocity along each axis is then constant over stretches of frames, and the axes change at different frames.
 

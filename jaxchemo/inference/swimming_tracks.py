@@ -65,7 +65,9 @@ def simulated_tracks(
     problem = Problem(model, FreeSpace(ndim), start)
     save = SaveAt(every=steps, fn=lambda snapshot: snapshot.positions)
     t1 = max(rows.num_frames - 1, 1) * dt
-    run = solve(problem, Agents(sets * count), t1=t1, dt=dt / steps, key=moving, saveat=save, adjoint=Forward(), throw=False)
+    run = solve(
+        problem, Agents(sets * count), t1=t1, dt=dt / steps, key=moving, saveat=save, adjoint=Forward(), throw=False
+    )
     x = run.ys.reshape(-1, sets, count, ndim)[rows.frame, :, jnp.maximum(rows.track, 0)]  # (t, r, n, d)
     noise = jnp.stack([p["error"], p["error"], p.get("error_z", p["error"])][:ndim], axis=-1)
     x = x + noise * jax.random.normal(errors, x.shape)

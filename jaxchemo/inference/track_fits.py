@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.inference.calibration import Calibration
-from jaxchemo.inference.matched import Match, Simulator, calibrate_match, match
+from jaxchemo.inference.matched import Match, calibrate_match, match
 from jaxchemo.inference.priors import AbstractPrior, LogNormal, Normal
 from jaxchemo.inference.swimming_tracks import SMOOTHINGS, simulated_tracks
 from jaxchemo.inference.track_data import Tracks
@@ -119,7 +118,7 @@ def fit_tracks(
 
     **Arguments:**
 
-    - `tracks`: in 2D or 3D; [um] and [s], which the priors are meant for. An axis along which nothing moves is left out.
+    - `tracks`: in 2D or 3D; [um] and [s], for which the priors are meant. An axis without movement is left out.
     - `key`: random key.
     - `thinned`: use every so many frames. Default 1: all.
     - `smoothing`: `'none'`, `'trend'` (a `TrendFilter`) or `'average'` (a `MovingAverage`), of unknown strength.

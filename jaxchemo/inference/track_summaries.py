@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxchemo import _checks
-from jaxchemo.inference.track_rows import Rows
 from jaxchemo.inference.track_data import Tracks
+from jaxchemo.inference.track_rows import Rows
 
 LAG = 4 / 15  # over which displacements are taken [s]
 APART = 1, 2, 4  # lags between displacements that are compared
@@ -71,8 +71,8 @@ class TrackSummaries:
         self.apart = tuple(m for m in APART if counted[m] >= FEWEST)
         if self.apart[:2] != APART[:2]:
             raise ValueError(
-                f"`tracks` are too short, or too few: {counted[2]} pairs of displacements over {self.lag} frames can be "
-                f"compared, {FEWEST} are needed."
+                f"`tracks` are too short, or too few: {counted[2]} pairs of displacements over {self.lag} frames can "
+                f"be compared, {FEWEST} are needed."
             )
 
     def _both(self, m: int) -> np.ndarray:

@@ -61,8 +61,10 @@ def test_nothing_is_learnt_from_summaries_that_do_not_change():
 
 def test_a_larger_data_set_says_more():
     data = gamma(truth(1.7, 4.0), jax.random.key(5))[0]
-    common = dict(key=jax.random.key(0), n=150, batch=50, progress=False)
-    one, four = (match(PRIORS, jax.jit(gamma), data, size=size, **common) for size in (1.0, 0.25))
+    one, four = (
+        match(PRIORS, jax.jit(gamma), data, size=size, key=jax.random.key(0), n=150, batch=50, progress=False)
+        for size in (1.0, 0.25)
+    )
     assert np.asarray(four.known.std / one.known.std) == pytest.approx(0.5, rel=0.15)
 
 
