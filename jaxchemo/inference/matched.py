@@ -55,6 +55,7 @@ class Match:
 
     - `fit`: of the last quadratic law; `known`: what is known by it, of z.
     - `data`: summaries `(m,)`, and their `names`.
+    - `widened`: by which error bars are wider as the model does not describe the data; 1 where it may.
     - `settled`: whether the last round changed no more than is known; `reason` says why it ended.
     - `simulations`: used in all rounds, each of one data set.
     - `lost`: how many of them gave summaries that are not finite, and were left out.
@@ -72,6 +73,7 @@ class Match:
     known: Laplace
     data: Float[np.ndarray, " m"]
     names: tuple[str, ...]
+    widened: float
     settled: bool
     reason: str
     simulations: int
@@ -95,39 +97,36 @@ class Match:
 
     @property
     def misfit(self) -> dict[str, float]:
-        """By name, how far each summary of the data is above what was fitted, in its standard deviations."""
+        """By name, how far each summary of the data is above what was fitted, in standard deviations, not widened."""
         root = np.linalg.inv(np.asarray(self.surrogate.whitening, float))
         apart = -root @ np.asarray(self.fit.residuals, float)
-        return dict(zip(self.names, (apart / np.linalg.norm(root, axis=1)).tolist(), strict=True))
+        std = np.sqrt(np.diag(root @ np.asarray(self.surrogate.covariance, float) @ root.T)) / self.widened
+        return dict(zip(self.names, (apart / std).tolist(), strict=True))
+
+    @property
+    def square(self) -> float:
+        """Of the whitened residuals, not widened."""
+        return self.widened**2 * float(np.sum(np.square(np.asarray(self.fit.residuals, float))))
+
+    @property
+    def expected(self) -> tuple[float, float]:
+        """What `square` is in the mean if the model is right, and how many independent residuals would scatter so.
+
+        **Source:** Satterthwaite (1946).
+        """
+        jacobian = self.widened * self.fit.jacobian
+        return expected(jacobian, np.asarray(self.surrogate.covariance, float))
 
     @property
     def chi_square(self) -> float:
-        """Squared residuals over what is expected if the model is right: about 1, within `2 / freedom` squared."""
-        return float(np.sum(np.square(np.asarray(self.fit.residuals, float)))) / self.expected_square
-
-    @property
-    def expected_square(self) -> float:
-        """Of the residuals, if the model is right."""
-        return self._expected[0]
-
-    @property
-    def freedom(self) -> float:
-        """Number of independent residuals whose mean square scatters like theirs (Satterthwaite 1946)."""
-        return self._expected[1]
+        """Squared residuals over what is expected if the model is right: then about 1."""
+        return self.square / self.expected[0]
 
     @property
     def p_value(self) -> float:
         """Probability of a misfit as large if the model is right."""
-        return float(stats.chi2.sf(self.chi_square * self.freedom, self.freedom))
-
-    @property
-    def widened(self) -> float:
-        """By which intervals are wider as the model does not describe the data; 1 where it may."""
-        return math.sqrt(max(self.chi_square, 1.0)) if self.p_value < DOUBTFUL else 1.0
-
-    @property
-    def _expected(self) -> tuple[float, float]:
-        return expected(self.fit.jacobian, np.asarray(self.surrogate.covariance, float))
+        freedom = self.expected[1]
+        return float(stats.chi2.sf(self.chi_square * freedom, freedom))
 
     def __repr__(self) -> str:
         ends = self.interval()
@@ -226,18 +225,18 @@ def match(
                     f"{n - len(w)} of {n} simulations gave summaries that are not finite, too many for a fit: narrower "
                     "`priors`, or other summaries, would do."
                 )
-            law = cloud.law(w, made, size)
-            posterior = Posterior(kinds, law, law.whitened(jnp.asarray(target, float)), Gaussian(1.0))
-            # Beyond its cloud the quadratic law is nothing: a leash keeps the next guess near it.
-            leashed = Posterior(kinds, Leashed(law), jnp.concatenate([posterior.data, jnp.zeros(p)]), Gaussian(1.0))
+            law, widened = cloud.law(w, made, size), 1.0
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                held = fit(leashed, posterior.parameters(law.centre), progress=False)
-                found = fit(posterior, held.parameters, progress=False)
+                held, found = _fits(kinds, law, target)
+                if (excess := _excess(found, law)) is not None:
+                    # Where the model does not describe the data, they say as much less: also beside the priors.
+                    widened = math.sqrt(excess)
+                    law = law.widened(widened)
+                    held, found = _fits(kinds, law, target)
             jacobian, z = held.jacobian[:-p], np.asarray(held.z, float)
             out = cloud.distance(found.z)
-            # Where the model does not describe the data, as much less is known.
-            spread = sandwich(jacobian, np.asarray(law.covariance, float) * max(1.0, _excess(held, jacobian, law)))
+            spread = sandwich(jacobian, np.asarray(law.covariance, float))
             moved = float(np.max(np.abs(z - centre) / np.sqrt(np.diag(spread))))
             closer = cloud.next_root(spread, SHRINK if cloud.distance(z) < 1 else HELD)
             narrowed = np.linalg.norm(np.linalg.solve(closer, cloud.root), 2)
@@ -253,9 +252,26 @@ def match(
     )
     if not found.converged:
         settled, reason = False, found.reason
-    made = Match(found, Laplace(found.posterior, found.z, jnp.eye(p)), target, labels, settled, reason, used, lost)
-    covariance = sandwich(found.jacobian, made.widened**2 * np.asarray(made.surrogate.covariance, float))
-    return dataclasses.replace(made, known=Laplace(found.posterior, found.z, jnp.asarray(covariance, float)))
+    covariance = jnp.asarray(sandwich(found.jacobian, np.asarray(law.covariance, float)), float)
+    known_z = Laplace(found.posterior, found.z, covariance)
+    return Match(found, known_z, target, labels, widened, settled, reason, used, lost)
+
+
+def _fits(priors: Mapping[str, AbstractPrior], law: Surrogate, target: np.ndarray) -> tuple[Fit, Fit]:
+    """By the quadratic law: kept near the middle of its cloud, beyond which it is nothing; and from there on free."""
+    posterior = Posterior(priors, law, law.whitened(jnp.asarray(target, float)), Gaussian(1.0))
+    data = jnp.concatenate([posterior.data, jnp.zeros(posterior.size)])
+    leashed = Posterior(priors, Leashed(law), data, Gaussian(1.0))
+    held = fit(leashed, posterior.parameters(law.centre), progress=False)
+    return held, fit(posterior, held.parameters, progress=False)
+
+
+def _excess(found: Fit, law: Surrogate) -> float | None:
+    """Mean square of the residuals over the expected one, where it is too large for a model that is right."""
+    mean, freedom = expected(found.jacobian, np.asarray(law.covariance, float))
+    r = np.asarray(found.residuals, float)
+    excess = float(r @ r) / mean
+    return excess if stats.chi2.sf(excess * freedom, freedom) < DOUBTFUL else None
 
 
 def calibrate_match(
@@ -285,7 +301,8 @@ def calibrate_match(
     """
     _checks.instance("found", found, Match, "a Match")
     _checks.natural("n", n)
-    law, posterior = found.surrogate, found.fit.posterior
+    law = found.surrogate.widened(1 / found.widened)
+    posterior = eqx.tree_at(lambda each: each.predict, found.fit.posterior, law)
     cloud = Cloud(
         dict(zip(law.names, law.priors, strict=True)),
         np.asarray(found.fit.z, float),
@@ -335,9 +352,3 @@ def _minimised(posterior: Posterior, data: Array) -> tuple[Array, Array, Array, 
         return search.z, search.residuals, search.jacobian, search.end
 
     return jax.vmap(one)(data)
-
-
-def _excess(held: Fit, jacobian: np.ndarray, law: Surrogate) -> float:
-    """Mean square of the residuals of summaries, over the expected one."""
-    r = np.asarray(held.residuals, float)[: len(jacobian)]
-    return float(r @ r) / expected(jacobian, np.asarray(law.covariance, float))[0]

@@ -66,6 +66,8 @@ class TrendFilter(AbstractSmoothing):
         self.strength = _checks.non_negative("strength", strength, arrays=True)
 
     def smoothed(self, positions, joined):
+        if len(positions) < 3:
+            return positions
         inside = (joined[1:] & joined[:-1]).astype(positions.dtype)
         # Without any strength the weight would be 0/0; at this one nothing changes but rounding.
         strength = jnp.maximum(self.strength, 1e-6).astype(positions.dtype)

@@ -63,6 +63,11 @@ class Surrogate(eqx.Module):
     def __call__(self, parameters: Mapping[str, Any], adjoint: Any = None) -> tuple[Float[Array, " m"], RESULTS]:
         return self.coefficients @ features(self.within(parameters)), RESULTS.successful
 
+    def widened(self, factor: float) -> "Surrogate":
+        """The same where data scatter so many times as much."""
+        parts = self.coefficients / factor, self.whitening / factor
+        return eqx.tree_at(lambda law: (law.coefficients, law.whitening), self, parts)
+
     def within(self, parameters: Mapping[str, Any]) -> Float[Array, " p"]:
         """w: where in the cloud parameters are, in its standard deviations."""
         z = [jnp.ravel(prior.whitened(parameters[n])) for n, prior in zip(self.names, self.priors, strict=True)]

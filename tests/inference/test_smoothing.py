@@ -5,13 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis.strategies import floats, integers
+from hypothesis.strategies import floats
 from scipy.optimize import minimize
 
 from jaxchemo.inference import MovingAverage, TrendFilter, Unsmoothed
 
 NOISY = np.random.default_rng(0).normal(size=(24, 3)).cumsum(axis=0)
 ALL = jnp.ones((23, 3), bool)
+trend = jax.jit(lambda x, strength: TrendFilter(strength).smoothed(x, ALL))
+average = jax.jit(lambda x, width: MovingAverage(width).smoothed(x, ALL))
 
 
 def test_trend_filter_is_at_the_minimum_of_its_objective():
@@ -36,13 +38,12 @@ def test_trend_filter_is_at_the_minimum_of_its_objective():
 @given(slope=floats(-3, 3), strength=floats(0, 5), start=floats(-10, 10))
 def test_a_straight_run_stays_as_it_is(slope, strength, start):
     line = start + slope * jnp.arange(24.0)[:, None] * jnp.ones(3)
-    for smoothing in (TrendFilter(strength), Unsmoothed()):
-        assert smoothing.smoothed(line, ALL) == pytest.approx(np.asarray(line), abs=1e-6)
-    assert MovingAverage(strength).smoothed(line, ALL)[10:14] == pytest.approx(np.asarray(line)[10:14], abs=1e-6)
+    assert Unsmoothed().smoothed(line, ALL) == pytest.approx(np.asarray(line))
+    assert trend(line, strength) == pytest.approx(np.asarray(line), abs=1e-6)
+    assert average(line, strength)[10:14] == pytest.approx(np.asarray(line)[10:14], abs=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
-@given(cut=integers(2, 20))
+@pytest.mark.parametrize("cut", [2, 9])
 def test_tracks_in_one_lane_are_smoothed_as_if_they_were_alone(cut):
     joined = jnp.ones(23, bool).at[cut - 1].set(False)
     for smoothing in (TrendFilter(0.3), MovingAverage(1.5)):
