@@ -173,7 +173,7 @@ def _moving(tracks: Tracks) -> tuple[Tracks, list[str]]:
     """Without axes along which nothing moves."""
     x, seen = np.asarray(tracks.positions, float), np.asarray(tracks.seen)
     steps = np.diff(x, axis=1)[seen[:, 1:] & seen[:, :-1]]
-    size = np.std(steps, axis=0)
+    size = np.sqrt(np.mean(steps**2, axis=0))
     moves = size > 1e-3 * size.max()
     if moves.sum() < 2:
         raise ValueError("`tracks` must move along two or three axes.")

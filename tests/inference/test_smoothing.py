@@ -12,8 +12,8 @@ from jaxchemo.inference import MovingAverage, TrendFilter, Unsmoothed
 
 NOISY = np.random.default_rng(0).normal(size=(24, 3)).cumsum(axis=0)
 ALL = jnp.ones((23, 3), bool)
-trend = jax.jit(lambda x, strength: TrendFilter(strength).smoothed(x, ALL))
-average = jax.jit(lambda x, width: MovingAverage(width).smoothed(x, ALL))
+trend = jax.jit(lambda x, strength, joined=ALL: TrendFilter(strength).smoothed(x, joined))
+average = jax.jit(lambda x, width, joined=ALL: MovingAverage(width).smoothed(x, joined))
 
 
 def test_trend_filter_is_at_the_minimum_of_its_objective():
@@ -25,7 +25,7 @@ def test_trend_filter_is_at_the_minimum_of_its_objective():
 
     best = minimize(dual, np.zeros(22), bounds=[(-strength, strength)] * 22, method="L-BFGS-B", options={"ftol": 1e-14})
     exact = y - np.convolve(best.x, [1, -2, 1])
-    ours = TrendFilter(strength).smoothed(jnp.asarray(NOISY), ALL)[:, 0]
+    ours = trend(NOISY, strength)[:, 0]
 
     def objective(x: np.ndarray) -> float:
         return 0.5 * float(np.sum((x - y) ** 2)) + strength * float(np.sum(np.abs(np.diff(x, 2))))
@@ -45,21 +45,21 @@ def test_a_straight_run_stays_as_it_is(slope, strength, start):
 
 @pytest.mark.parametrize("cut", [2, 9])
 def test_tracks_in_one_lane_are_smoothed_as_if_they_were_alone(cut):
-    joined = jnp.ones(23, bool).at[cut - 1].set(False)
-    for smoothing in (TrendFilter(0.3), MovingAverage(1.5)):
-        both = smoothing.smoothed(jnp.asarray(NOISY[:, 0]), joined)
-        for part in (slice(0, cut), slice(cut, None)):
-            alone = jnp.asarray(NOISY[part, 0])
-            assert both[part] == pytest.approx(
-                np.asarray(smoothing.smoothed(alone, jnp.ones(len(alone) - 1, bool))), abs=1e-9
-            )
+    first, rest = slice(0, cut), slice(cut, None)
+    lanes = np.repeat(NOISY[:, :1], 3, axis=1)
+    lanes[rest, 1], lanes[first, 2] = 7.0, -5.0  # other neighbours
+    joined = ALL.at[cut - 1].set(False)
+    for smooth in (trend, average):
+        both, before, after = smooth(lanes, 1.5, joined).T
+        assert both[first] == pytest.approx(np.asarray(before[first]), abs=1e-9)
+        assert both[rest] == pytest.approx(np.asarray(after[rest]), abs=1e-9)
 
 
 def test_each_lane_has_its_own_strength():
     strengths = jnp.array([0.0, 0.3, 3.0])
-    for kind in (TrendFilter, MovingAverage):
-        together = kind(strengths).smoothed(jnp.asarray(NOISY), ALL)
-        alone = [kind(s).smoothed(jnp.asarray(NOISY[:, k]), ALL[:, k]) for k, s in enumerate(strengths)]
+    for smooth in (trend, average):
+        together = smooth(NOISY, strengths)
+        alone = [smooth(NOISY, jnp.full(3, s))[:, k] for k, s in enumerate(strengths)]
         assert together == pytest.approx(np.stack(alone, axis=1), abs=1e-9)
         rough = jnp.sum(jnp.abs(jnp.diff(together, 2, axis=0)), axis=0)
         assert rough[1] < rough[0]
@@ -68,7 +68,7 @@ def test_each_lane_has_its_own_strength():
 
 def test_smoothing_has_a_derivative_in_its_strength():
     def rough(strength):
-        return jnp.sum(TrendFilter(strength).smoothed(jnp.asarray(NOISY), ALL) ** 2)
+        return jnp.sum(trend(NOISY, strength) ** 2)
 
     step = 1e-5
     differences = (rough(0.3 + step) - rough(0.3 - step)) / (2 * step)
