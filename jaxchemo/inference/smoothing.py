@@ -102,7 +102,7 @@ class MovingAverage(AbstractSmoothing):
 
     >>> jumping = jnp.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
     >>> [round(float(x), 2) for x in jc.inference.MovingAverage(2.0).smoothed(jumping, jnp.ones(5, bool))[2:4]]
-    [0.48, 0.52]
+    [0.49, 0.51]
     """
 
     width: Float[Array, "..."]

@@ -48,6 +48,12 @@ class TrackFit:
     - `notes`: what was assumed, in sentences.
     - `summaries`, `simulator`: of the tracks, and of simulated ones.
     - `moving`: the tracks without axes along which nothing moves.
+
+    >>> x = np.cumsum(np.random.default_rng(0).normal(size=(20, 50, 2)), axis=1)  # no swimmers at all
+    >>> tracks, few = jc.inference.Tracks(x, dt=1 / 15), {"n": 250, "frames": 1000, "max_rounds": 1}
+    >>> made = jc.inference.fit_tracks(tracks, key=jax.random.key(0), progress=False, **few)
+    >>> made.smoothing, made.found.settled
+    ('average', False)
     """
 
     tracks: Tracks
