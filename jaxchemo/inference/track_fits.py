@@ -218,8 +218,8 @@ def _priors(named: Mapping[str, float], ndim: int, smoothing: str) -> dict[str, 
     # Errors of independent frames have second differences of 6 times their variance, less what smoothing took.
     jitter = math.sqrt(math.exp(named["log kink xy"]) / 6)
     error = jitter * (1.0 if smoothing == "none" else 2.5)
-    # E. coli (Berg and Brown 1972), and wide. The turn is the narrowest: where the model does not describe the data, few
-    # large turns and many small ones are hard to tell from one another.
+    # E. coli (Berg and Brown 1972), and wide. The turn is the narrowest: where the model does not describe the data,
+    # few large turns and many small ones are hard to tell from one another.
     priors: dict[str, AbstractPrior] = {
         "speed": LogNormal(1.1 * speed, 1.4),
         "speed_spread": LogNormal(0.3, 1.8),

@@ -24,10 +24,14 @@ FEWEST = 100  # pairs of which a number is made
 
 
 class Sums(NamedTuple):
-    """Sums over each track, `(p, k)`: of what is averaged, and of how many pairs it is; `plain` counts as they are."""
+    """By name, sums over each track `(p,)` of what is averaged, and how many pairs it has.
 
-    total: Float[Array, "p k"]
-    count: Float[Array, "p k"]
+    >>> from jaxchemo.inference.track_summaries import Sums
+    >>> Sums({"speed": (jnp.array([30.0]), jnp.array([2.0]))}).made["speed"][0].tolist()
+    [30.0]
+    """
+
+    made: dict[str, tuple[Array, Array]]
 
 
 class TrackSummaries:
@@ -37,6 +41,8 @@ class TrackSummaries:
 
     - `tracks`: in which frames each is seen, and the time between them.
     - `thinned`: take every so many frames. Default 1: all.
+    - `rows`, `apart`: where frames are, and which displacements are compared, of other tracks to be like these. Default:
+      those of `tracks` themselves.
 
     **Raises:** `ValueError` or `TypeError` if tracks are so short that fewer than `FEWEST` pairs of displacements can
     be compared, or for bad input.
@@ -85,7 +91,7 @@ class TrackSummaries:
         gap = self.rows.frame[shift : len(first)] - self.rows.frame[: len(first) - shift]
         return first[:-shift] & first[shift:] & between & (gap == shift)
 
-    def sums(self, x: Float[Array, "t r d"]) -> "_Parts":
+    def sums(self, x: Float[Array, "t r d"]) -> Sums:
         """Of each track, from positions in rows [length]."""
         track, count = jnp.maximum(self.rows.track, 0), self.rows.num_tracks
         made: dict[str, tuple[Array, Array]] = {}
@@ -134,9 +140,9 @@ class TrackSummaries:
             if one == 1 and label == "xy":
                 size = jnp.sqrt(jnp.sum(jnp.where(near[..., None], part**2, 0)) / (near.sum() * part.shape[-1]))
                 add(f"straight {label}", jnp.mean(1.0 * (jnp.abs(part) < 0.1 * size), axis=-1), near)
-        return _Parts(made)
+        return Sums(made)
 
-    def combined(self, parts: "_Parts", weight: Float[Array, " p"] | None = None) -> dict[str, Array]:
+    def combined(self, parts: Sums, weight: Float[Array, " p"] | None = None) -> dict[str, Array]:
         """The numbers, by name; `weight` says how often each track counts. Default: once."""
         w = jnp.ones(self.rows.num_tracks) if weight is None else weight
 
@@ -181,7 +187,3 @@ class TrackSummaries:
     def __call__(self, x: Float[Array, "t r d"], weight: Float[Array, " p"] | None = None) -> Float[Array, " k"]:
         """From positions in rows [length] to the numbers."""
         return jnp.stack([*self.combined(self.sums(x), weight).values()])
-
-
-class _Parts(NamedTuple):
-    made: dict[str, tuple[Array, Array]]

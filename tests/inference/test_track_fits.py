@@ -32,8 +32,8 @@ def simulator(count: int, frames: int, ndim: int = 3, smoothing: str = "trend", 
     return TrackSimulator(TrackSummaries(tracks, thinned), smoothing)
 
 
-def made(sim: TrackSimulator, seed: int = 0, **changed: float) -> Tracks:
-    one = {name: jnp.array([value]) for name, value in (TRUTH | changed).items()}
+def made(sim: TrackSimulator, changed: dict[str, float] | None = None, seed: int = 0) -> Tracks:
+    one = {name: jnp.array([value]) for name, value in (TRUTH | (changed or {})).items()}
     x = np.asarray(jax.jit(sim.tracks)(one, jax.random.key(seed)))[0]
     return sim.summaries.rows.tracks(x, DT)
 
@@ -41,7 +41,7 @@ def made(sim: TrackSimulator, seed: int = 0, **changed: float) -> Tracks:
 def test_simulated_tracks_swim_as_fast_and_scatter_as_much_as_they_should():
     sim = simulator(40, 60, smoothing="none")
     still = {"tumble_rate": 1e-4, "rotational_diffusion": 1e-6, "speed_spread": 1e-3}
-    tracks = made(sim, **still)
+    tracks = made(sim, still)
     x, seen = np.asarray(tracks.positions), np.asarray(tracks.seen)
     # Runs are straight: second differences are of the errors alone, six times their variance.
     bent = np.diff(x, 2, axis=1)[seen[:, 2:]]
