@@ -41,8 +41,8 @@ class TrackSummaries:
 
     - `tracks`: in which frames each is seen, and the time between them.
     - `thinned`: take every so many frames. Default 1: all.
-    - `rows`, `apart`: where frames are, and which displacements are compared, of other tracks to be like these. Default:
-      those of `tracks` themselves.
+    - `rows`, `apart`: where frames are, and which displacements are compared, of simulated tracks. Default: those of
+      `tracks` themselves.
 
     **Raises:** `ValueError` or `TypeError` if tracks are so short that fewer than `FEWEST` pairs of displacements can
     be compared, or for bad input.
