@@ -11,9 +11,10 @@ many more of them; and turning angles and displacements of simulated tracks are 
 """
 
 import argparse
+import dataclasses
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxchemo.inference import TrackFit, Tracks, fit_tracks, read_tracks
+from jaxchemo.inference import TrackCheck, TrackFit, Tracks, check_tracks, fit_tracks, read_tracks
 from jaxchemo.inference.track_fits import UNITS
 
 THINNED = 1, 2, 3, 4
 TURN = 35.0  # degrees from frame to frame: more is a tumble by the threshold rule
 CELLS = "speed", "tumble_rate", "tumble_duration", "rotational_diffusion"
-EDGES = np.linspace(-1, 1, 21)  # of cosines
 
 
 def threshold_rate(tracks: Tracks) -> float:
@@ -82,45 +82,7 @@ def moved(fits: Mapping[int, TrackFit]) -> list[dict[str, Any]]:
     return rows
 
 
-def looks(fit: TrackFit, x: np.ndarray, rows: Any) -> dict[str, np.ndarray]:
-    """Distributions of a set of tracks: cosines of turns, and lengths of displacements."""
-    lag = fit.summaries.lag
-    scale = float(fit.parameters["speed"]) * lag * fit.summaries.dt
-    d = x[lag:] - x[:-lag]
-    length = np.maximum(np.linalg.norm(d, axis=-1), 1e-9)
-    both = rows.pairs(2 * lag)
-    cosine = np.sum(d[lag:] * d[:-lag], axis=-1) / (length[lag:] * length[:-lag])
-    made = {"cosine of turns": np.histogram(cosine[both[: len(cosine)]], EDGES)[0]}
-    for m in (1, 4):
-        here = rows.pairs(m * lag)
-        far = np.linalg.norm(x[m * lag :] - x[: -m * lag], axis=-1)[here]
-        made[f"displacement over {m * lag * fit.summaries.dt:.2f} s"] = np.histogram(
-            far / scale, m * np.linspace(0, 2, 21)
-        )[0]
-    return {name: counts / max(counts.sum(), 1) for name, counts in made.items()}
-
-
-def predictive(fit: TrackFit, moving: Tracks, sets: int, key: jax.Array) -> dict[str, Any]:
-    """Distributions of measured tracks, and the band of simulated ones of numbers as likely as the fit says."""
-    measured = looks(fit, np.asarray(fit.summaries.rows.taken(moving.positions)), fit.summaries.rows)
-    draws, runs = jax.random.split(key)
-    numbers = fit.found.known.sample(draws, sets)
-    simulate, made = jax.jit(fit.simulator.tracks), []
-    for k in range(0, sets, 10):
-        part = {name: values[k : k + 10] for name, values in numbers.items()}
-        made += [
-            looks(fit, x, fit.simulator.summaries.rows) for x in np.asarray(simulate(part, jax.random.fold_in(runs, k)))
-        ]
-    out = {}
-    for name, data in measured.items():
-        low, middle, high = np.quantile([each[name] for each in made], [0.05, 0.5, 0.95], axis=0)
-        inside = float(np.mean((data >= low) & (data <= high)))
-        distance = 0.5 * float(np.abs(data - middle).sum())
-        out[name] = {"data": data, "low": low, "middle": middle, "high": high, "inside": inside, "distance": distance}
-    return out
-
-
-def figure(checks: Mapping[str, Any], fits: Mapping[int, TrackFit], rules: Mapping[int, float], path: Path) -> None:
+def figure(checks: Sequence[TrackCheck], fits: Mapping[int, TrackFit], rules: Mapping[int, float], path: Path) -> None:
     """Tumble rate and duration by thinning, and the distributions."""
     import matplotlib
 
@@ -137,17 +99,10 @@ def figure(checks: Mapping[str, Any], fits: Mapping[int, TrackFit], rules: Mappi
             panel.legend(fontsize="small")
         panel.set(xlabel="every so many frames", ylabel=f"{name.replace('_', ' ')} [{UNITS[name]}]", xticks=list(fits))
         panel.set_ylim(bottom=0)
-    for panel, (name, check) in zip(panels[1], checks.items(), strict=True):
-        at = np.arange(len(check["data"]))
-        panel.fill_between(at, check["low"], check["high"], alpha=0.4, step="mid", label="simulated, 90%")
-        panel.step(at, check["data"], "k", where="mid", label="measured")
-        ticks = at[::5]
-        if "cosine" in name:
-            panel.set(xticks=[*(ticks - 0.5), 19.5], xticklabels=[f"{c:.1f}" for c in EDGES[::5]], xlabel="cosine")
-        else:
-            panel.set(xticks=[*(ticks - 0.5), 19.5], xticklabels=["0", "0.5", "1", "1.5", "2"])
-            panel.set(xlabel="over that of a straight run at the mean speed")
-        panel.set(title=name, ylabel="share")
+    for panel, check in zip(panels[1], checks, strict=True):
+        panel.stairs(check.upper, check.edges, baseline=check.lower, fill=True, alpha=0.4, label="simulated, 90%")
+        panel.stairs(check.measured, check.edges, color="k", label="measured")
+        panel.set(title=check.name, xlabel=check.label, ylabel="share")
     panels[1, 0].legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn.savefig(path, dpi=120)
@@ -182,13 +137,10 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         **tables,
     }
     out["misfit"] = fits[1].found.misfit
-    checks = predictive(fits[1], fits[1].moving, 20 if options.quick else 60, jax.random.key(1))
-    rows = [
-        {"distribution": name, "bins in 90% band": c["inside"], "total variation": c["distance"]}
-        for name, c in checks.items()
-    ]
+    checks = check_tracks(fits[1], 20 if options.quick else 60, key=jax.random.key(1))
+    rows = [{"distribution": c.name, "bins in 90% band": c.inside, "elsewhere": c.distance} for c in checks]
     _report.table(f"{path.name}, measured beside simulated", rows)
-    out["predictive"] = checks
+    out["predictive"] = [dataclasses.asdict(check) for check in checks]
     figure(checks, fits, rules, options.out / f"cell_tracks.{path.stem}.png")
     out |= recovered(fits[1], 1 if options.quick else options.recoveries, n, 50 if options.quick else options.sets)
     for note in fits[1].notes:

@@ -57,6 +57,8 @@ from jaxchemo.inference.tables import Parameters as Parameters
 from jaxchemo.inference.tables import read_measurements as read_measurements
 from jaxchemo.inference.tables import read_observables as read_observables
 from jaxchemo.inference.tables import read_parameters as read_parameters
+from jaxchemo.inference.track_checks import TrackCheck as TrackCheck
+from jaxchemo.inference.track_checks import check_tracks as check_tracks
 from jaxchemo.inference.track_data import Tracks as Tracks
 from jaxchemo.inference.track_data import read_tracks as read_tracks
 from jaxchemo.inference.track_fits import TrackFit as TrackFit
