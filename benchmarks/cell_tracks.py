@@ -103,6 +103,8 @@ def figure(checks: Sequence[TrackCheck], fits: Mapping[int, TrackFit], rules: Ma
         panel.stairs(check.upper, check.edges, baseline=check.lower, fill=True, alpha=0.4, label="simulated, 90%")
         panel.stairs(check.measured, check.edges, color="k", label="measured")
         panel.set(title=check.name, xlabel=check.label, ylabel="share")
+        if check.edges[0] < 0:  # of cosines nearly all are near 1
+            panel.set_yscale("log")
     panels[1, 0].legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn.savefig(path, dpi=120)

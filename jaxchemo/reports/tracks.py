@@ -73,6 +73,8 @@ def drawn(checks: Sequence[TrackCheck]) -> Figure:
         panel.stairs(check.upper, check.edges, baseline=check.lower, fill=True, alpha=0.4, label="simulated, 90%")
         panel.stairs(check.measured, check.edges, color="k", label="measured")
         panel.set(title=check.name, xlabel=check.label, ylabel="share")
+        if check.edges[0] < 0:  # of cosines nearly all are near 1
+            panel.set_yscale("log")
         panel.legend(fontsize="small")
     return made
 
