@@ -99,6 +99,6 @@ def _distributions(x: np.ndarray, rows: Rows, lag: int, unit: float) -> list[tup
     made = [(np.linspace(-1, 1, BINS + 1), cosine[both])]
     for m in (1, 4):
         far = np.linalg.norm(x[m * lag :] - x[: -m * lag], axis=-1)
-        made.append((np.linspace(0, 2, BINS + 1), far[rows.pairs(m * lag)] / (unit * m * lag)))
+        made.append((np.linspace(0, 2.5, BINS + 1), far[rows.pairs(m * lag)] / (unit * m * lag)))
     counts = [(edges, np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]) for edges, values in made]
     return [(edges, each / max(each.sum(), 1)) for edges, each in counts]

@@ -38,6 +38,7 @@ def made(sim: TrackSimulator, changed: dict[str, float] | None = None, seed: int
     return sim.summaries.rows.tracks(x, DT)
 
 
+@pytest.mark.slow
 def test_simulated_tracks_swim_as_fast_and_scatter_as_much_as_they_should():
     sim = simulator(40, 60, smoothing="none")
     still = {"tumble_rate": 1e-4, "rotational_diffusion": 1e-6, "speed_spread": 1e-3}
@@ -62,6 +63,7 @@ def test_summaries_are_invariant_under_rotation_about_z():
     assert both[1] == pytest.approx(both[0], rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_weights_of_tracks_count_as_copies_of_them():
     tracks = Tracks(np.random.default_rng(1).normal(size=(20, 60, 2)).cumsum(axis=1), DT)
     s = TrackSummaries(tracks)
@@ -87,8 +89,8 @@ def test_thinned_tracks_have_the_same_lag(thinned):
 
 @pytest.mark.slow
 def test_numbers_of_swimmers_come_back():
-    tracks = made(simulator(80, 120), seed=3)
-    found = fit_tracks(tracks, key=jax.random.key(0), n=300, frames=6000, progress=False)
+    tracks = made(simulator(50, 120), seed=3)
+    found = fit_tracks(tracks, key=jax.random.key(0), n=270, frames=3000, progress=False)
     assert found.smoothing == "trend"
     assert found.found.widened == 1
     z = found.found.fit.posterior.whitened(TRUTH) - found.found.fit.z

@@ -8,7 +8,7 @@ from jaxchemo.inference import Rows, Tracks
 from jaxchemo.inference.track_rows import NOTHING
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(lengths=lists(integers(2, 12), min_size=1, max_size=8))
 def test_every_frame_is_in_the_rows_once(lengths):
     tracks = Tracks.of([np.arange(2.0 * n).reshape(n, 2) + 100 * k for k, n in enumerate(lengths)], dt=0.1)
