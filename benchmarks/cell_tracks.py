@@ -115,7 +115,7 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """All that is said of one file."""
     tracks = read_tracks(path, missing=True)
     print(f"{path.name}: {tracks!r}", flush=True)
-    n, key = (200, jax.random.key(0)) if options.quick else (options.n, jax.random.key(0))
+    n, key = 280 if options.quick else options.n, jax.random.key(0)
     clock = time.process_time()
     fits = {1: fit_tracks(tracks, key=key, n=n)}
     print(repr(fits[1]), flush=True)

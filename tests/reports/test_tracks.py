@@ -16,8 +16,8 @@ from jaxchemo.reports.tracks import warnings_of
 def found():
     """Of random walks, which no swimmer makes."""
     x = np.cumsum(np.random.default_rng(0).normal(size=(20, 50, 2)), axis=1)
-    few = {"n": 250, "frames": 1000, "max_rounds": 1}
-    return fit_tracks(Tracks(x, 1 / 15), key=jax.random.key(0), progress=False, **few)
+    tracks = Tracks(x, 1 / 15)
+    return fit_tracks(tracks, key=jax.random.key(0), n=250, frames=1000, max_rounds=1, progress=False)
 
 
 @pytest.mark.slow
