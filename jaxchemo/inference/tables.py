@@ -131,7 +131,7 @@ def read_measurements(path: str | Path, *, missing: bool = False) -> Measurement
     >>> jc.inference.read_measurements(file.name).values.tolist()
     [10.0, 8.0]
     """
-    table = _Table(path, _MEASUREMENTS, ("time", "x", "value"))
+    table = Table(path, _MEASUREMENTS, ("time", "x", "value"))
     axes = [axis for axis in ("x", "y", "z") if axis in table.columns]
     if axes == ["x", "z"]:
         raise ValueError(f"{table.path}: there is a column 'z', and no column 'y'.")
@@ -169,7 +169,7 @@ def read_parameters(path: str | Path) -> Parameters:
     >>> jc.inference.read_parameters(file.name)
     Parameters(priors={'mobility': LogNormal(median=0.1, factor=2)}, fixed={'decay': 0.5}, units={})
     """
-    table = _Table(path, _PARAMETERS, ("name",))
+    table = Table(path, _PARAMETERS, ("name",))
     priors: dict[str, AbstractPrior] = {}
     fixed: dict[str, float] = {}
     units: dict[str, str] = {}
@@ -207,7 +207,7 @@ def read_observables(path: str | Path) -> dict[str, Observable]:
     >>> jc.inference.read_observables(file.name)
     {'cells': Observable(of='rho', noise='poisson', number=2500.0, unit='')}
     """
-    table = _Table(path, _OBSERVABLES, ("observable",))
+    table = Table(path, _OBSERVABLES, ("observable",))
     made: dict[str, Observable] = {}
     for row, name in enumerate(table.texts("observable")):
         if name in made:
@@ -223,7 +223,7 @@ def read_observables(path: str | Path) -> dict[str, Observable]:
     return made
 
 
-def _prior(table: "_Table", row: int) -> AbstractPrior:
+def _prior(table: "Table", row: int) -> AbstractPrior:
     kind = table.text(row, "prior").lower().replace("_", "").replace("-", "")
     if not kind:
         numbers = {"lognormal": ("median", "factor"), "normal": ("mean", "std"), "uniform": ("lower", "upper")}
@@ -252,7 +252,7 @@ def _prior(table: "_Table", row: int) -> AbstractPrior:
     raise table.error(row, "prior", f"is {kind!r}: lognormal, normal and uniform are known")
 
 
-class _Table:
+class Table:
     """The rows of a CSV file, and where each number stands in it."""
 
     def __init__(self, path: str | Path, names: Mapping[str, str], needed: tuple[str, ...]):
