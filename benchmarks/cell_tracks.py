@@ -23,8 +23,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxchemo.inference import TrackCheck, TrackFit, Tracks, check_tracks, fit_tracks, read_tracks
-from jaxchemo.inference.track_fits import UNITS
+from jaxchemo.inference import TrackCheck, TrackMatch, Tracks, check_tracks, match_tracks, read_tracks
+from jaxchemo.inference.track_matches import UNITS
 
 THINNED = 1, 2, 3, 4
 TURN = 35.0  # degrees from frame to frame: more is a tumble by the threshold rule
@@ -44,7 +44,7 @@ def threshold_rate(tracks: Tracks) -> float:
     return float(onsets.sum() / ((both & ~turns).sum() * float(tracks.dt)))
 
 
-def shown(fit: TrackFit, truth: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def shown(fit: TrackMatch, truth: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """A row for each number: value, interval, and truth where it is known."""
     ends, rows = fit.interval(0.9), []
     for name, value in fit.parameters.items():
@@ -56,7 +56,7 @@ def shown(fit: TrackFit, truth: Mapping[str, Any] | None = None) -> list[dict[st
     return rows
 
 
-def invariance(fits: Mapping[int, TrackFit], rules: Mapping[int, float]) -> list[dict[str, Any]]:
+def invariance(fits: Mapping[int, TrackMatch], rules: Mapping[int, float]) -> list[dict[str, Any]]:
     """A row for each thinning: the numbers of the cells, with half their 90% intervals."""
     rows = []
     for k, fit in fits.items():
@@ -70,7 +70,7 @@ def invariance(fits: Mapping[int, TrackFit], rules: Mapping[int, float]) -> list
     return rows
 
 
-def moved(fits: Mapping[int, TrackFit]) -> list[dict[str, Any]]:
+def moved(fits: Mapping[int, TrackMatch]) -> list[dict[str, Any]]:
     """By how much thinning moves each number, in standard deviations of what all frames say."""
     first, rows = fits[1].found, []
     posterior = first.fit.posterior
@@ -82,7 +82,9 @@ def moved(fits: Mapping[int, TrackFit]) -> list[dict[str, Any]]:
     return rows
 
 
-def figure(checks: Sequence[TrackCheck], fits: Mapping[int, TrackFit], rules: Mapping[int, float], path: Path) -> None:
+def figure(
+    checks: Sequence[TrackCheck], fits: Mapping[int, TrackMatch], rules: Mapping[int, float], path: Path
+) -> None:
     """Tumble rate and duration by thinning, and the distributions."""
     import matplotlib
 
@@ -117,11 +119,11 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     print(f"{path.name}: {tracks!r}", flush=True)
     n, key = 280 if options.quick else options.n, jax.random.key(0)
     clock = time.process_time()
-    fits = {1: fit_tracks(tracks, key=key, n=n)}
+    fits = {1: match_tracks(tracks, key=key, n=n)}
     print(repr(fits[1]), flush=True)
     for k in THINNED[1:]:
         try:
-            fits[k] = fit_tracks(tracks, key=jax.random.fold_in(key, k), thinned=k, near=fits[1], n=n, max_rounds=2)
+            fits[k] = match_tracks(tracks, key=jax.random.fold_in(key, k), thinned=k, near=fits[1], n=n, max_rounds=2)
         except ValueError as error:
             print(f"Every {k} frames: {error}", flush=True)
     rules = {k: threshold_rate(tracks.thinned(k)) for k in fits}
@@ -159,14 +161,14 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     return out
 
 
-def recovered(fit: TrackFit, times: int, n: int, sets: int) -> dict[str, Any]:
+def recovered(fit: TrackMatch, times: int, n: int, sets: int) -> dict[str, Any]:
     """Simulated tracks of the fitted numbers, smoothed alike, and fitted from the priors; then many by the same law."""
     rows, out = [], {}
     for k in range(times):
         one = {name: jnp.asarray(value)[None] for name, value in fit.parameters.items()}
         x = np.asarray(jax.jit(fit.simulator.tracks)(one, jax.random.key(100 + k)))[0]
         made = fit.simulator.summaries.rows.tracks(x, float(fit.tracks.dt))
-        again = fit_tracks(made, key=jax.random.key(200 + k), smoothing=fit.smoothing, n=n)
+        again = match_tracks(made, key=jax.random.key(200 + k), smoothing=fit.smoothing, n=n)
         rows += [{"set": k} | row for row in shown(again, fit.parameters)]
         print(f"set {k}: misfit {again.found.chi_square:.2f}, settled {again.found.settled}", flush=True)
         if k == 0:

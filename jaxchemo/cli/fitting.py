@@ -51,7 +51,7 @@ def _fit_tracks(place: Place, given: Options) -> None:
     command, key = _command(place, given), jax.random.key(0)
     with results(place, given, dict) as made, refusing(place):
         console = begin(place, made, f"swimmers fitted to {given['measurements']}")
-        found = inference.fit_tracks(inference.read_tracks(given["measurements"], missing=given["missing"]), key=key)
+        found = inference.match_tracks(inference.read_tracks(given["measurements"], missing=given["missing"]), key=key)
         console.print(repr(found), highlight=False)
         calibration = found.calibrate(100, key=jax.random.fold_in(key, 1))
         page = made.new / "report.html"

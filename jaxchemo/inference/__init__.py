@@ -68,8 +68,8 @@ from jaxchemo.inference.track_checks import TrackCheck as TrackCheck
 from jaxchemo.inference.track_checks import check_tracks as check_tracks
 from jaxchemo.inference.track_data import Tracks as Tracks
 from jaxchemo.inference.track_data import read_tracks as read_tracks
-from jaxchemo.inference.track_fits import TrackFit as TrackFit
-from jaxchemo.inference.track_fits import fit_tracks as fit_tracks
+from jaxchemo.inference.track_matches import TrackMatch as TrackMatch
+from jaxchemo.inference.track_matches import match_tracks as match_tracks
 from jaxchemo.inference.track_rows import Rows as Rows
 from jaxchemo.inference.track_summaries import TrackSummaries as TrackSummaries
 from jaxchemo.inference.tracks import Score as Score

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from jaxchemo import _checks
-from jaxchemo.inference.track_fits import TrackFit
+from jaxchemo.inference.track_matches import TrackMatch
 from jaxchemo.inference.track_rows import Rows
 
 BINS = 20
@@ -55,7 +55,7 @@ class TrackCheck:
         )
 
 
-def check_tracks(fit: TrackFit, sets: int = 60, *, key: PRNGKeyArray) -> tuple[TrackCheck, ...]:
+def check_tracks(fit: TrackMatch, sets: int = 60, *, key: PRNGKeyArray) -> tuple[TrackCheck, ...]:
     """Turning angles, and displacements over two times, of measured tracks and of simulated ones.
 
     **Arguments:**
@@ -68,7 +68,7 @@ def check_tracks(fit: TrackFit, sets: int = 60, *, key: PRNGKeyArray) -> tuple[T
 
     **Raises:** `ValueError` or `TypeError` for bad input.
     """
-    _checks.instance("fit", fit, TrackFit, "a TrackFit, of fit_tracks")
+    _checks.instance("fit", fit, TrackMatch, "a TrackMatch, of match_tracks")
     _checks.natural("sets", sets, at_least=10)
     draws, runs = jax.random.split(_checks.random_key("key", key))
     s, scale = fit.summaries, float(fit.parameters["speed"])

@@ -9,15 +9,15 @@ from matplotlib.figure import Figure
 
 from jaxchemo import _checks
 from jaxchemo._show import number
-from jaxchemo.inference import Calibration, TrackCheck, TrackFit, check_tracks
-from jaxchemo.inference.track_fits import UNITS
+from jaxchemo.inference import Calibration, TrackCheck, TrackMatch, check_tracks
+from jaxchemo.inference.track_matches import UNITS
 from jaxchemo.reports.html import bullets, document, figure, paragraph, table, text
 
 FAR = 2.0  # standard deviations by which a summary is off that the page names
 
 
 def report_tracks(
-    fit: TrackFit,
+    fit: TrackMatch,
     path: str | Path,
     *,
     calibration: Calibration | None = None,
@@ -28,16 +28,16 @@ def report_tracks(
 
     **Arguments:**
 
-    - `fit`: by `jc.inference.fit_tracks`.
+    - `fit`: by `jc.inference.match_tracks`.
     - `path`: file to write.
     - `calibration`: of the intervals, by `fit.calibrate`. Default: the page says that there is none.
     - `title`: of the page; `command`: that repeats it. Default: none is shown.
 
     **Returns:** the path.
 
-    **Raises:** `TypeError` for what is no `TrackFit`; `OSError` if the file cannot be written.
+    **Raises:** `TypeError` for what is no `TrackMatch`; `OSError` if the file cannot be written.
     """
-    _checks.instance("fit", fit, TrackFit, "a TrackFit, of jc.inference.fit_tracks(tracks, key=key)")
+    _checks.instance("fit", fit, TrackMatch, "a TrackMatch, of jc.inference.match_tracks(tracks, key=key)")
     body = [f"<h1>{text(title)}</h1>", paragraph(repr(fit.tracks))]
     body += [paragraph(sentence, "warning") for sentence in warnings_of(fit)]
     body += ["<h2>The cells</h2>", _numbers(fit)]
@@ -52,7 +52,7 @@ def report_tracks(
     return path
 
 
-def warnings_of(fit: TrackFit) -> list[str]:
+def warnings_of(fit: TrackMatch) -> list[str]:
     """What a reader must know before any number, in sentences."""
     found, said = fit.found, []
     if not found.settled:
@@ -79,7 +79,7 @@ def drawn(checks: Sequence[TrackCheck]) -> Figure:
     return made
 
 
-def _numbers(fit: TrackFit) -> str:
+def _numbers(fit: TrackMatch) -> str:
     ends, posterior = fit.interval(0.9), fit.found.fit.posterior
     rows = [
         (name, number(fit.parameters[name]), " to ".join(map(number, ends[name])), repr(prior), UNITS[name])
@@ -88,7 +88,7 @@ def _numbers(fit: TrackFit) -> str:
     return table(("number", "value", "90% interval", "prior", "unit"), rows)
 
 
-def _misfit(fit: TrackFit) -> list[str]:
+def _misfit(fit: TrackMatch) -> list[str]:
     far = {name: off for name, off in fit.found.misfit.items() if abs(off) > FAR}
     if not far:
         return [paragraph(f"All of {len(fit.found.names)} summaries are within {FAR:g} of their standard deviations.")]
@@ -96,7 +96,7 @@ def _misfit(fit: TrackFit) -> list[str]:
     return [paragraph(words), table(("summary", "measured above fitted"), [(k, f"{v:+.1f}") for k, v in far.items()])]
 
 
-def _calibrated(fit: TrackFit, calibration: Calibration | None) -> list[str]:
+def _calibrated(fit: TrackMatch, calibration: Calibration | None) -> list[str]:
     if calibration is None:
         return [paragraph("They were not tried on simulated tracks.", "warning")]
     covered = calibration.coverage(0.9)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxchemo.inference import Tracks, fit_tracks
+from jaxchemo.inference import Tracks, match_tracks
 from jaxchemo.reports import report_tracks
 from jaxchemo.reports.tracks import warnings_of
 
@@ -17,7 +17,7 @@ def found():
     """Of random walks, which no swimmer makes."""
     x = np.cumsum(np.random.default_rng(0).normal(size=(20, 50, 2)), axis=1)
     tracks = Tracks(x, 1 / 15)
-    return fit_tracks(tracks, key=jax.random.key(0), n=250, frames=1000, max_rounds=1, progress=False)
+    return match_tracks(tracks, key=jax.random.key(0), n=250, frames=1000, max_rounds=1, progress=False)
 
 
 @pytest.mark.slow

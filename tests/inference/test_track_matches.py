@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxchemo.inference import Tracks, TrackSummaries, fit_tracks
-from jaxchemo.inference.track_fits import TrackSimulator
+from jaxchemo.inference import Tracks, TrackSummaries, match_tracks
+from jaxchemo.inference.track_matches import TrackSimulator
 
 TRUTH = {
     "speed": 20.0,
@@ -90,7 +90,7 @@ def test_thinned_tracks_have_the_same_lag(thinned):
 @pytest.mark.slow
 def test_numbers_of_swimmers_come_back():
     tracks = made(simulator(50, 120), seed=3)
-    found = fit_tracks(tracks, key=jax.random.key(0), n=270, frames=3000, progress=False)
+    found = match_tracks(tracks, key=jax.random.key(0), n=270, frames=3000, progress=False)
     assert found.smoothing == "trend"
     assert found.found.widened == 1
     z = found.found.fit.posterior.whitened(TRUTH) - found.found.fit.z
@@ -109,9 +109,9 @@ def test_numbers_of_swimmers_come_back():
 )
 def test_tracks_that_say_nothing_are_refused(tracks, message):
     with pytest.raises(ValueError, match=message):
-        fit_tracks(tracks, key=jax.random.key(0), progress=False)
+        match_tracks(tracks, key=jax.random.key(0), progress=False)
 
 
 def test_an_unknown_smoothing_is_refused():
     with pytest.raises(ValueError, match="`smoothing` must be one of 'none', 'trend' and 'average', got 'median'"):
-        fit_tracks(Tracks(np.ones((2, 9, 2)), DT), key=jax.random.key(0), smoothing="median")
+        match_tracks(Tracks(np.ones((2, 9, 2)), DT), key=jax.random.key(0), smoothing="median")

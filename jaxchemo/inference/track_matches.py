@@ -37,7 +37,7 @@ KINKED = 0.25  # of straight stretches: more are there only if velocities were m
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class TrackFit:
+class TrackMatch:
     """Swimmers' numbers, and what was assumed of their tracks.
 
     **Fields:**
@@ -51,7 +51,7 @@ class TrackFit:
 
     >>> x = np.cumsum(np.random.default_rng(0).normal(size=(20, 50, 2)), axis=1)  # no swimmers at all
     >>> tracks, few = jc.inference.Tracks(x, dt=1 / 15), {"n": 250, "frames": 1000, "max_rounds": 1}
-    >>> made = jc.inference.fit_tracks(tracks, key=jax.random.key(0), progress=False, **few)
+    >>> made = jc.inference.match_tracks(tracks, key=jax.random.key(0), progress=False, **few)
     >>> made.smoothing, made.found.settled
     ('average', False)
     """
@@ -79,7 +79,7 @@ class TrackFit:
         return calibrate_match(self.found, self.simulator, n, key=key, progress=progress)[0]
 
     def __repr__(self) -> str:
-        return f"TrackFit of {self.tracks!r}\n  {self.found!r}"
+        return f"TrackMatch of {self.tracks!r}\n  {self.found!r}"
 
 
 class TrackSimulator:
@@ -103,19 +103,19 @@ class TrackSimulator:
         return self.compiled(dict(parameters), key)
 
 
-def fit_tracks(
+def match_tracks(
     tracks: Tracks,
     *,
     key: PRNGKeyArray,
     thinned: int = 1,
     priors: Mapping[str, AbstractPrior] | None = None,
     smoothing: str | None = None,
-    near: TrackFit | None = None,
+    near: TrackMatch | None = None,
     n: int = 300,
     frames: int = 15_000,
     max_rounds: int = 8,
     progress: bool | str = True,
-) -> TrackFit:
+) -> TrackMatch:
     """Numbers of swimmers whose simulated tracks look as these do: by simulated moments, see `match`.
 
     Cells run at speeds and tumble at rates that differ between them, log-normally, of which `speed` and `tumble_rate`
@@ -138,7 +138,7 @@ def fit_tracks(
     - `frames`: of the simulated tracks of a data set, about. Default 15,000.
     - `n`, `max_rounds`, `progress`: as `match`.
 
-    **Returns:** a `TrackFit`.
+    **Returns:** a `TrackMatch`.
 
     **Raises:** `ValueError` or `TypeError` for bad input, tracks too short or too few, and where nothing moves.
     """
@@ -179,7 +179,7 @@ def fit_tracks(
         start=start,
         progress=progress,
     )
-    return TrackFit(tracks, thinned, found, smoothing, tuple(notes), measured, simulator, moving)
+    return TrackMatch(tracks, thinned, found, smoothing, tuple(notes), measured, simulator, moving)
 
 
 def _moving(tracks: Tracks) -> tuple[Tracks, list[str]]:
@@ -242,7 +242,7 @@ def _priors(named: Mapping[str, float], ndim: int, smoothing: str) -> dict[str, 
 
 
 def _taken_over(
-    priors: dict[str, AbstractPrior], near: TrackFit
+    priors: dict[str, AbstractPrior], near: TrackMatch
 ) -> tuple[dict[str, AbstractPrior], tuple[np.ndarray, np.ndarray]]:
     """Priors with what is known of errors and smoothing, and where to start: z and its covariance."""
     ends = near.interval(0.6827)
@@ -263,7 +263,7 @@ def _slope(new: AbstractPrior, old: AbstractPrior, value: Any) -> float:
     return float(jax.grad(lambda z: new.whitened(old.value(z)))(z))
 
 
-def _said(smoothing: str, tracks: Tracks, near: TrackFit | None) -> list[str]:
+def _said(smoothing: str, tracks: Tracks, near: TrackMatch | None) -> list[str]:
     through = {
         "none": "no smoothing",
         "trend": "a trend filter of unknown strength, which makes velocities piecewise constant as these are",
