@@ -18,7 +18,7 @@ from _report import parser, save, table
 from jax.scipy.special import ndtri
 
 import jaxchemo as jc
-from jaxchemo.inference import LogNormal, TrackPosterior, Tracks, fit_tracks, laplace
+from jaxchemo.inference import LogNormal, TrackPosterior, Tracks, fit_tracks
 from jaxchemo.inference.track_fits import estimated
 
 NOISE = 0.5  # um
@@ -55,7 +55,8 @@ def fitted(name, truth, tracks, substeps, particles, seed):
     fit = fit_tracks(posterior, start, key=jax.random.key(seed), progress=False)
     row = {"tracks": name, "particles": particles, "substeps": substeps, "converged": fit.converged}
     if fit.converged:
-        std = np.asarray(laplace(fit).std) * math.log(2.0)
+        precision = np.eye(len(truth)) + fit.jacobian.T @ fit.jacobian
+        std = np.sqrt(np.diag(np.linalg.inv(precision))) * math.log(2.0)
         for n, (key, value) in enumerate(truth.items()):
             at = float(fit.parameters[key])
             row |= {

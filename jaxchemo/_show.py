@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -39,6 +41,8 @@ def called(function: Any, otherwise: str = "f") -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return "key"
     if isinstance(value, Array | np.ndarray):
         return number(value)
     if isinstance(value, dict):

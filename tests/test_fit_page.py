@@ -7,6 +7,8 @@ import jax
 import numpy as np
 import pytest
 
+from jaxchemo.inference import laplace
+
 PAGE = Path(__file__).parent.parent / "docs" / "fit.md"
 
 
@@ -31,4 +33,18 @@ def test_its_code_runs_and_finds_the_truth(capsys):
     inside = (names["low"] < names["hidden"]) & (names["hidden"] < names["high"])
     assert float(inside.mean()) > 0.6
     assert np.linalg.norm(names["seen"].parameters["food"] - names["hidden"]) < 0.1 * np.linalg.norm(names["hidden"])
+    # Particles, and the derivatives of many of them in few cells, which are those of their density.
+    followed = names["followed"]
+    eaters = followed.posterior.whitened({"mobility": 0.1, "sensitivity": 1.0})
+    assert followed.converged and np.all(np.abs(followed.z - eaters) < 4 * laplace(followed).std)
+    places = np.linspace(-2, 2, 17)[:-1] + 0.125
+
+    def place(sensitivity):
+        seen, _ = names["eating"](128)({"mobility": 0.1, "sensitivity": sensitivity})
+        return seen[-1] @ places * 0.25
+
+    with jax.enable_x64(False):
+        expected = jax.jacfwd(jax.jit(place))(1.0)
+    assert names["slope"].noise == ()
+    assert float(names["slope"].derivative["sensitivity"]) == pytest.approx(float(expected), rel=0.05)
     assert "known to" in capsys.readouterr().out

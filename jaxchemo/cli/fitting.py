@@ -1,10 +1,11 @@
-"""The command `fit`: from a table of measurements to a report."""
+"""The command `fit`: from a table of measurements, or of tracks, to a report."""
 
 import shlex
 import warnings
+from pathlib import Path
 
 from jaxchemo.cli.commands import begin, refusing, say_where
-from jaxchemo.cli.errors import Failed
+from jaxchemo.cli.errors import Failed, Refused
 from jaxchemo.cli.folder import Options, Place, results
 from jaxchemo.cli.laws import find_law
 from jaxchemo.cli.limits import check_memory, need
@@ -21,8 +22,59 @@ def fit(place: Place, given: Options) -> None:
     need("rich", "matplotlib")
     import jax
 
+    if given["model"] is None:
+        if not _of_tracks(given["measurements"]):
+            raise Refused("the following arguments are required: --model (only tables of tracks go without)")
+        _fit_tracks(place, given)
+        return
     with jax.enable_x64(True):  # rounding of single precision is of the size of what ends a search
         _fit(place, given)
+
+
+def _of_tracks(table: Path) -> bool:
+    """Whether the columns are those of tracks."""
+    try:
+        with table.open(encoding="utf-8-sig") as file:
+            columns = {name.strip() for name in file.readline().split(",")}
+    except (OSError, UnicodeDecodeError):
+        return False
+    return {"track", "x_um", "y_um"} <= columns or {"track_id", "x", "y"} <= columns
+
+
+def _fit_tracks(place: Place, given: Options) -> None:
+    """From a table of tracks to the numbers of the cells, and a page about them."""
+    import jax
+
+    from jaxchemo import inference, reports
+    from jaxchemo.experiments.outcome import surroundings
+
+    command, key = _command(place, given), jax.random.key(0)
+    with results(place, given, dict) as made, refusing(place):
+        console = begin(place, made, f"swimmers fitted to {given['measurements']}")
+        found = inference.match_tracks(inference.read_tracks(given["measurements"], missing=given["missing"]), key=key)
+        console.print(repr(found), highlight=False)
+        calibration = found.calibrate(100, key=jax.random.fold_in(key, 1))
+        page = made.new / "report.html"
+        reports.report_tracks(found, page, calibration=calibration, title=f"{place.name}: swimmers", command=command)
+        intervals = found.interval(0.9)
+        made.summarise(
+            {
+                "parameters": {name: float(value) for name, value in found.parameters.items()},
+                "intervals": {name: [float(end) for end in ends] for name, ends in intervals.items()},
+                "misfit": found.found.chi_square,
+                "p_value": found.found.p_value,
+                "widened": found.found.widened,
+                "settled": found.found.settled,
+                "reason": found.found.reason,
+                "held": calibration.coverage(0.9),
+                "notes": list(found.notes),
+                "command": command,
+                **surroundings(),
+            }
+        )
+    say_where(console, place)
+    if not found.found.settled:
+        raise Failed(f"the search has not settled, as {found.found.reason}; the report has what there is.")
 
 
 def _fit(place: Place, given: Options) -> None:

@@ -80,10 +80,17 @@ _EPOCHS: Declared = (
     {"metavar": "INT", "read": only(whole(1)), "help": "how long (default: the network's)"},
 )
 _FIT: list[Declared] = [
-    ("measurements", {"metavar": "MEASUREMENTS", "read": path, "help": "CSV file: time, x [, y, z], value, ..."}),
+    (
+        "measurements",
+        {
+            "metavar": "MEASUREMENTS",
+            "read": path,
+            "help": "CSV file: time, x [, y, z], value, ...; or track, time_s, x_um, y_um [, z_um]",
+        },
+    ),
     (
         "--model",
-        {"metavar": "NAME", "read": text, "required": True, "help": "a named model, of those below"},
+        {"metavar": "NAME", "read": text, "help": "a named model, of those below; not for tracks"},
     ),
     ("--parameters", {"metavar": "FILE", "read": path, "help": "CSV file: name, prior, ... (default: wide priors)"}),
     ("--observables", {"metavar": "FILE", "read": path, "help": "CSV file: observable, of, noise, number"}),

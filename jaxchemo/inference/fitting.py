@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from jaxchemo import _checks
 from jaxchemo._progress import bar
 from jaxchemo._show import number
+from jaxchemo.inference.particles import noise_of, warn_if_loud
 from jaxchemo.inference.posterior import Posterior
 from jaxchemo.inference.search import ENDS, Search, advance, begin, sentence
 
@@ -130,6 +131,7 @@ def fit(
 
     A trial whose run does not go well (an unstable step, NaN, a collapse), or whose cost is no lower, is refused, and
     the next is nearer. A search that ends beside a refused point, or far out in a prior, is not converged, and says so.
+    Warns (`UserWarning`) where particles predict whose noise is not small beside that of the data.
 
     **Arguments:**
 
@@ -147,6 +149,16 @@ def fit(
     """
     _checks.instance("posterior", posterior, Posterior, "a Posterior")
     z = jnp.zeros(posterior.size) if start is None else posterior.whitened(start)
+    found = fitted(posterior, z, max_steps, tolerance, progress)
+    warn_if_loud(noise_of(posterior, found.z, found.jacobian))
+    return found
+
+
+def fitted(posterior: Posterior, z: Float[Array, " p"], max_steps: int, tolerance: float, progress: bool | str) -> Fit:
+    """A search from one start.
+
+    **Raises:** as `fit`.
+    """
     (found,) = _fits(posterior, z[None], max_steps, tolerance, progress)
     if isinstance(found, Fit):
         return found
@@ -215,7 +227,7 @@ def multistart(
 ) -> Multistart:
     """The best of several fits, from starts that are drawn from the priors, all at once.
 
-    Warns (`UserWarning`) where no two of them agree: there may be a better one then.
+    Warns (`UserWarning`) where no two of them agree: there may be a better one then; and of particles as `fit` does.
 
     **Arguments:**
 
@@ -241,6 +253,7 @@ def multistart(
     outcome = Multistart(tuple(fits), lost)
     if outcome.agree < 2:
         warnings.warn(f"No two starts agree: {outcome!r}", stacklevel=2)
+    warn_if_loud(noise_of(posterior, outcome.best.z, outcome.best.jacobian))
     return outcome
 
 

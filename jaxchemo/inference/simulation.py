@@ -67,7 +67,8 @@ class Simulation(Shown):
         if self.method.stochastic:
             raise TypeError(
                 f"`method` is {self.method!r}, whose noise would be fitted with the data, and whose derivatives are "
-                "noise. FiniteVolume() solves for the density that particles sample."
+                "noise. FiniteVolume() solves for the density that particles sample; "
+                "ParticleSimulation(simulation, method, key=...) predicts by particles with derivatives of the grid."
             )
         self.t0 = _checks.constant(_checks.real, "t0", t0)
         self.ts = tuple(_checks.constant(_checks.real, "ts", t) for t in ts)

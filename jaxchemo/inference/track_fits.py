@@ -90,7 +90,7 @@ class TrackPosterior(AbstractUnknowns):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class TrackFit:
-    """The most probable numbers of swimmers, given their tracks; `laplace(fit)` has their intervals.
+    """The most probable numbers of swimmers, given their tracks. There are no intervals yet, as `fit_tracks` says why.
 
     **Fields:**
 
@@ -151,10 +151,11 @@ def fit_tracks(
     products of one with the other count, so that the noise of the filter adds nothing to the information. Where a step
     is short, scores by further random numbers are averaged.
 
-    **Not calibrated:** of simulated sets of 12 tracks (2D, 20 frames of 0.2 s, error 0.5 um), 90% intervals held the
-    truth in 95% for the speed, 82% for the tumble rate and 84% for rotational diffusion (141 sets whose search had
-    ended, 60 particles, 2 substeps): fits found rates too high by 0.5 and diffusion too low by 0.4 standard deviations
-    in the mean, and no less with 200 particles. Take intervals of these two as too narrow.
+    **It gives no intervals**, and `laplace` refuses it, as those by this information are not calibrated: of simulated
+    sets of 12 tracks (2D, 20 frames of 0.2 s, error 0.5 um), 90% intervals held the truth in 95% for the speed, 82% for
+    the tumble rate and 84% for rotational diffusion (141 sets whose search had ended, 60 particles, 2 substeps): fits
+    found rates too high by 0.5 and diffusion too low by 0.4 standard deviations in the mean, and no less with 200
+    particles. `match_tracks` has intervals.
 
     Warns (`UserWarning`) if the particles leave an error of more than half a standard deviation: more of them would do.
     The filter's own error, of too few particles and too long substeps, is foretold by `filter_shift`.
@@ -167,7 +168,7 @@ def fit_tracks(
     - `max_steps`: before it gives up. Default 20.
     - `progress`: whether to show a bar, or its text. Default `True`.
 
-    **Returns:** a `TrackFit`, as `laplace` and `identify` take it.
+    **Returns:** a `TrackFit`.
 
     **Raises:** `ValueError` or `TypeError` for bad input, and where the filter fails at the start.
     """

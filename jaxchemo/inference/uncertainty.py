@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import equinox as eqx
 import jax
@@ -15,7 +15,6 @@ from jaxchemo import _checks
 from jaxchemo._show import number
 from jaxchemo.inference.fitting import Fit
 from jaxchemo.inference.posterior import Posterior
-from jaxchemo.inference.track_fits import TrackFit, TrackPosterior
 from jaxchemo.integrate import Forward
 
 
@@ -40,7 +39,7 @@ class Laplace:
     [1.956, 2.044]
     """
 
-    posterior: Posterior | TrackPosterior
+    posterior: Posterior
     z: Float[Array, " p"]
     covariance: Float[Array, "p p"]
 
@@ -98,12 +97,12 @@ class Curvature(Protocol):
     """
 
     def __call__(
-        self, posterior: Any, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+        self, posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
     ) -> Float[Array | np.ndarray, "p p"]: ...
 
 
 def gauss_newton(
-    posterior: Any, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+    posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
 ) -> Float[Array | np.ndarray, "p p"]:
     """`I + J^T J`: always positive definite, and needs no further simulation.
 
@@ -115,7 +114,7 @@ def gauss_newton(
 
 
 def full_hessian(
-    posterior: Any, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
+    posterior: Posterior, z: Float[Array, " p"], jacobian: Float[Array | np.ndarray, "n p"]
 ) -> Float[Array, "p p"]:
     """All second derivatives, forward over forward: with those of the residuals, which bend a wide posterior.
 
@@ -140,12 +139,12 @@ def _hessian(posterior: Posterior, z: Array) -> Array:
     return jax.jacfwd(jax.jacfwd(cost))(z)
 
 
-def laplace(fit: Fit | TrackFit, curvature: Curvature = gauss_newton) -> Laplace:
+def laplace(fit: Fit, curvature: Curvature = gauss_newton) -> Laplace:
     """The normal approximation about the result of a fit.
 
     **Arguments:**
 
-    - `fit`: converged; of a `TrackFit` intervals are not calibrated, as `fit_tracks` says.
+    - `fit`: converged.
     - `curvature`: its inverse is the covariance. Default `gauss_newton`; `full_hessian` has the curvature of the
       prediction too, which matters where residuals are large or the posterior is wide.
 
@@ -154,7 +153,7 @@ def laplace(fit: Fit | TrackFit, curvature: Curvature = gauss_newton) -> Laplace
     **Raises:** `ValueError` for a fit that has not converged, as nothing is known of its surroundings, and for a
     curvature that is not positive definite.
     """
-    _checks.instance("fit", fit, (Fit, TrackFit), "a Fit, of jc.inference.fit(posterior)")
+    _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
     _checks.function("curvature", curvature, "such as gauss_newton or full_hessian")
     if not fit.converged:
         raise ValueError(f"`fit` has not converged, as {fit.reason}: there is no maximum to approximate.")
@@ -207,7 +206,7 @@ class Direction:
         return f"{words}: known to {1 / np.sqrt(1 + self.information):.2g} of the prior"
 
 
-def identify(fit: Fit | TrackFit) -> tuple[Direction, ...]:
+def identify(fit: Fit) -> tuple[Direction, ...]:
     """Which combinations of the unknowns the data determine, the best known first.
 
     The eigenvectors of `J^T J` in standard deviations of the prior: a combination of which the data know less than the
@@ -215,7 +214,7 @@ def identify(fit: Fit | TrackFit) -> tuple[Direction, ...]:
 
     **Raises:** `TypeError` for what is no `Fit`.
     """
-    _checks.instance("fit", fit, (Fit, TrackFit), "a Fit, of jc.inference.fit(posterior)")
+    _checks.instance("fit", fit, Fit, "a Fit, of jc.inference.fit(posterior)")
     values, vectors = np.linalg.eigh(fit.jacobian.T @ fit.jacobian)
     labels = fit.posterior.labels
 

@@ -2,3 +2,4 @@
 
 from jaxchemo.plotting import _extra as _extra
 from jaxchemo.reports.page import report as report
+from jaxchemo.reports.tracks import report_tracks as report_tracks

@@ -1,8 +1,5 @@
 """One self-contained HTML page about a fit: figures, intervals, and in words what the data do not determine."""
 
-import base64
-import html
-import io
 import itertools
 import warnings
 from collections.abc import Iterable, Sequence
@@ -10,26 +7,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from matplotlib.figure import Figure
 
 from jaxchemo import _checks
 from jaxchemo._show import number
-from jaxchemo.experiments.outcome import surroundings
 from jaxchemo.inference import Assay, Fit, GridShift, Laplace, Profile, doubts, grid_shift, identify, laplace, profile
 from jaxchemo.reports import figures
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8881; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-h1 { line-height: 1.2; } h2 { margin-top: 2rem; border-bottom: 1px solid var(--line); }
-figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
-figcaption, footer { font-size: .875rem; opacity: .8; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; }
-pre { background: var(--soft); padding: .75rem; overflow-x: auto; }
-th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-.warning { border-left: 4px solid #d55e00; padding-left: .75rem; }
-@media print { body { max-width: none; } h2 { break-after: avoid; } figure { break-inside: avoid; } }
-"""
+from jaxchemo.reports.html import bullets, document, figure, paragraph, table, text
 
 
 def report(
@@ -72,29 +55,16 @@ def report(
             why = str(error)
     else:
         why = f"The search has not converged, as {fit.reason}. What follows is where it ended, without error bars."
-    body: list[str] = [f"<h1>{_text(title)}</h1>"]
+    body: list[str] = [f"<h1>{text(title)}</h1>"]
     said = [*([] if why is None else [why]), *doubts(fit)]
-    body += [_paragraph(sentence, "warning") for sentence in said]
-    body += ["<h2>Model</h2>", f"<pre>{_text(assay.model(fit.parameters).equations())}</pre>"]
+    body += [paragraph(sentence, "warning") for sentence in said]
+    body += ["<h2>Model</h2>", f"<pre>{text(assay.model(fit.parameters).equations())}</pre>"]
     body += ["<h2>Parameters</h2>", _parameters(fit, assay, known)]
-    body += ["<h2>What was assumed</h2>", _list(assay.notes)]
+    body += ["<h2>What was assumed</h2>", bullets(assay.notes)]
     if known is not None:
         body += _of_a_fit_with_error_bars(fit, assay, known, profiles, progress)
     body += ["<h2>Search</h2>", _search(fit)]
-    made = surroundings()
-    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    if command:
-        body += ["<h2>To repeat it</h2>", f"<pre>{_text(command)}</pre>"]
-    body += [f"<footer>{_text(versions)}; {_text(made['device'])}; {_text(made['precision'])}</footer>"]
-    page = "\n".join(
-        [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
-            *body,
-            "</body>\n</html>\n",
-        ]
-    )
+    page = document(title, body, command)
     path = Path(path)
     path.write_text(page, encoding="utf-8")
     return path
@@ -107,18 +77,18 @@ def _of_a_fit_with_error_bars(
     inside = _share_inside(fit, ends)
     yield "<h2>Data and fit</h2>"
     words = f"The band holds 90% of new data, by the normal approximation; {100 * inside:.0f}% of these data lie in it."
-    yield _figure(figures.data_and_fit(assay, fit, ends), words)
-    yield _figure(figures.residuals(assay, fit), "What the fit leaves, in standard deviations of the noise.")
+    yield figure(figures.data_and_fit(assay, fit, ends), words)
+    yield figure(figures.residuals(assay, fit), "What the fit leaves, in standard deviations of the noise.")
     alike = _neighbours(fit, assay)
     if alike > 0.3:
-        yield _paragraph(
+        yield paragraph(
             f"Residuals of neighbouring points correlate by {alike:.2f}, where independent noise has none: the model "
             "lacks something, or the noise is not independent, and the error bars are too narrow.",
             "warning",
         )
     yield "<h2>What the data determine</h2>"
     yield from _identified(fit, known)
-    yield _figure(figures.correlations(known), "Correlations of the unknowns after the data.")
+    yield figure(figures.correlations(known), "Correlations of the unknowns after the data.")
     if profiles:
         yield "<h2>Profiles</h2>"
         yield from _profiled(fit, progress)
@@ -134,7 +104,7 @@ def _parameters(fit: Fit, assay: Assay, known: Laplace | None) -> str:
         unit = assay.units.get(name, "")
         rows.append((name, number(fit.parameters[name]), between, repr(prior), unit))
     rows += [(name, f"{value:g}", "held", "", assay.units.get(name, "")) for name, value in assay.fixed.items()]
-    return _table(("parameter", "value", "90% interval", "prior", "unit"), rows)
+    return table(("parameter", "value", "90% interval", "prior", "unit"), rows)
 
 
 def _share_inside(fit: Fit, ends: tuple[np.ndarray, np.ndarray, np.ndarray]) -> float:
@@ -160,20 +130,20 @@ def _identified(fit: Fit, known: Laplace) -> Iterable[str]:
     unseen = [direction for direction in directions if not direction.seen]
     if unseen:
         many = "combinations" if len(unseen) > 1 else "combination"
-        yield _paragraph(
+        yield paragraph(
             f"Of {len(directions)} combinations of the unknowns these data do not determine {len(unseen)}: what is "
             f"said of the {many} below is what the prior said. Along it parameters may change together, and the fit "
             "stays as good.",
             "warning",
         )
     else:
-        yield _paragraph("All combinations of the unknowns are known better after the data than before.")
-    yield _list(str(direction) for direction in directions)
+        yield paragraph("All combinations of the unknowns are known better after the data than before.")
+    yield bullets(str(direction) for direction in directions)
     correlation = np.asarray(known.correlation, float)
     labels = fit.posterior.labels
     pairs = [(i, j) for i, j in itertools.combinations(range(len(labels)), 2) if abs(correlation[i, j]) > 0.9]
     for i, j in pairs:
-        yield _paragraph(
+        yield paragraph(
             f"{labels[i]} and {labels[j]} correlate by {correlation[i, j]:.2f}: one is hardly known without the other."
         )
 
@@ -188,11 +158,11 @@ def _profiled(fit: Fit, progress: bool | str) -> Iterable[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         each: Sequence[Profile] = profile(fit, *labels, level=0.9, progress=progress)
-    yield from (_paragraph(str(warning.message), "warning") for warning in caught)
+    yield from (paragraph(str(warning.message), "warning") for warning in caught)
     words = "The grey line is the rise at which the 90% interval ends."
-    yield _figure(figures.profiles(each), words)
+    yield figure(figures.profiles(each), words)
     rows = [(p.label, " to ".join(map(number, p.interval())), p.below or "-", p.above or "-") for p in each]
-    yield _table(("parameter", "90% interval by profile", "not followed below, as", "not followed above, as"), rows)
+    yield table(("parameter", "90% interval by profile", "not followed below, as", "not followed above, as"), rows)
 
 
 def _of_the_grid(fit: Fit, assay: Assay) -> Iterable[str]:
@@ -201,21 +171,21 @@ def _of_the_grid(fit: Fit, assay: Assay) -> Iterable[str]:
             warnings.simplefilter("ignore")  # the page says it
             shift: GridShift = grid_shift(fit, assay.finer(fit))
     except ValueError as error:
-        yield _paragraph(f"How much the grid shifts the result is not known: {error}", "warning")
+        yield paragraph(f"How much the grid shifts the result is not known: {error}", "warning")
         return
     each = ", ".join(f"{label} {value:+.2g}" for label, value in shift.relative.items())
-    yield _paragraph(
+    yield paragraph(
         "One run on a grid of twice the cells foretells by how much the grid has shifted the fit, in standard "
-        f"deviations of its error bars: {each}."
+        f"deviations of its error bars: {each}; the combination that is shifted most, {shift.worst:.2g}."
     )
     corrected = ", ".join(f"{name} = {number(value)}" for name, value in shift.corrected.items())
     if shift.worst > 0.5:
-        yield _paragraph(
+        yield paragraph(
             f"That is more than half an error bar: take a finer grid. Without the shift, to second order: {corrected}.",
             "warning",
         )
     else:
-        yield _paragraph(f"The grid is fine enough for these data. Without the shift, to second order: {corrected}.")
+        yield paragraph(f"The grid is fine enough for these data. Without the shift, to second order: {corrected}.")
 
 
 def _search(fit: Fit) -> str:
@@ -230,30 +200,4 @@ def _search(fit: Fit) -> str:
         f"Chi-square per datum: {fit.chi_square:.3g}.",
         *(f"{count} trials were refused: {reason}" for reason, count in refused.items()),
     ]
-    return _list(lines)
-
-
-def _text(words: str) -> str:
-    return html.escape(words)
-
-
-def _paragraph(words: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{_text(words)}</p>' if kind else f"<p>{_text(words)}</p>"
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{_text(line)}</li>" for line in lines) + "</ul>"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{_text(cell)}</th>" for cell in header)
-    lines = ["<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return f'<div class="wide"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
-
-
-def _figure(drawn: Figure, caption: str) -> str:
-    file = io.BytesIO()
-    drawn.savefig(file, format="png", dpi=130, bbox_inches="tight")
-    code = base64.b64encode(file.getvalue()).decode()
-    alt = _text(caption)
-    return f'<figure><img alt="{alt}" src="data:image/png;base64,{code}"><figcaption>{alt}</figcaption></figure>'
+    return bullets(lines)

@@ -130,18 +130,6 @@ def test_a_command_line_that_cannot_be_read(argv, capsys):
     assert main(argv) == 2
 
 
-@pytest.mark.slow
-def test_recover_parameters(tmp_path, capsys):
-    assert main(["run", "recover-parameters", "--seed", "2", "--out", str(tmp_path)]) == 0
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    for parameter in summary["recovered"].values():
-        low, high = parameter["interval"]
-        assert abs(parameter["corrected"] - parameter["truth"]) < 2 * (high - low)
-        assert high - low < 0.3 * parameter["truth"]
-    assert 1.5 * summary["trust_region"]["simulations"] < summary["nelder_mead"]["simulations"]
-    assert (tmp_path / "recovery.png").is_file()
-
-
 def test_help_is_quick_to_import():
     heavy = ("matplotlib", "zarr", "optimistix", "imageio")
     code = f"import sys, jaxchemo.cli; print([m for m in {heavy} if m in sys.modules])"

@@ -22,7 +22,7 @@ SMALL = {
     "one-blob": "--t1 0.1 --frames 2 --shape 20",
     "two-blobs": "--t1 0.1 --frames 2 --shape 20 --method sipf --num-particles 500",
     "annuli": "--t1 0.1 --frames 2 --shape 24 --ndim 2",
-    "recover-parameters": "--times 0.1 0.2 --shape 20 --bins 10 --dt 0.02",
+    "recover-parameters": "--times 0.1 0.2 --shape 20 --bins 10 --dt 0.02 --num-particles 500 --particle-dt 0.02",
     "recover-signal": "--times 0.2 0.4 --shape 12 --refinement 3 --dt 0.05",
     "propagation-of-chaos": (
         "--counts 100 400 --num-reference 4096 --num-seeds 2 --t1 0.1 --betas 0.6 --shape 32 --dt 0.05"

@@ -35,8 +35,8 @@ def recovery(
     - `noise`: standard deviation of the observations [mass / length^2].
     - `descents`: for each optimiser, simulations used and the cost reached.
     - `lowest`, `target`: the lowest cost, and that at which the optimisers are compared.
-    - `values`: for each parameter `value`, `interval` (of 90%), `corrected` (without the shift by the grid), `truth`,
-      `guess`, and its `unit` as text.
+    - `values`: for each parameter `value`, `interval` (of 90%), `corrected` (without the shift by the grid), those of
+      the `particles`, `truth`, `guess`, and its `unit` as text.
     """
     grid, k = box(problem, 2), len(times)
     fig = style.figure(2.35 * k + 6.2, 6.8)
@@ -82,15 +82,20 @@ def recovery(
         # The noise is the same, and positive numbers are known up to a factor.
         better, factor = known["corrected"], known["corrected"] / value
         bar |= {"fmt": "D", "color": style.COLOURS[1]}
-        ends = [[better - factor * low], [factor * high - better]]
-        ax.errorbar([0.5], [better], yerr=ends, label="without the shift by the grid", **bar)
-        spread = 1.2 * max(abs(end - known["truth"]) for end in (low, high, factor * low, factor * high))
-        ax.set(xlim=(-1, 1.5), xticks=[], ylim=(known["truth"] - spread, known["truth"] + spread))
+        lengths = [[better - factor * low], [factor * high - better]]
+        ax.errorbar([0.5], [better], yerr=lengths, label="without the shift by the grid", **bar)
+        sampled = known["particles"]["value"]
+        least, most = known["particles"]["interval"]
+        bar |= {"fmt": "s", "color": style.COLOURS[2]}
+        ax.errorbar([1.0], [sampled], yerr=[[sampled - least], [most - sampled]], label="by particles", **bar)
+        ends = (low, high, factor * low, factor * high, least, most)
+        spread = 1.2 * max(abs(end - known["truth"]) for end in ends)
+        ax.set(xlim=(-0.75, 1.75), xticks=[], ylim=(known["truth"] - spread, known["truth"] + spread))
         label = f"(truth {known['truth']:g}, guess {known['guess']:g})"
         ax.set_title(f"{name} {low:.4g} to {high:.4g}\n{label}", fontsize=9)
         ax.set_ylabel(f"{name} [{known['unit']}]", fontsize=9)
         ax.tick_params(axis="y", labelsize=8)
         ax.grid(alpha=0.25, axis="y")
     handles, names = lower.axes[0].get_legend_handles_labels()
-    lower.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    lower.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return fig

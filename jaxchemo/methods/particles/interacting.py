@@ -28,7 +28,12 @@ class InteractingParticles(AbstractFixedStep):
 
     For Keller-Segel models whose signal spreads at once (`relaxation=0`, no decay), in `FreeSpace`, with or without
     advection. The cost grows as the square of the number of particles. What is solved is the system of blobs: near
-    collapse they must be narrower than the core. Gradients are pathwise, for a fixed key.
+    collapse they must be narrower than the core.
+
+    Derivatives are those of the path of one key. Pairs are smooth over the width of a blob, so that they fare better
+    than those of `ParticleField`: of the mean square distance by sensitivity, in the plane at 12 pi of mass, one key of
+    500 particles is uncertain by 4% at t = 0.1, and by 6% (blobs of 0.3) or 17% (0.05) at t = 0.2, near collapse. Of
+    what is seen closer up, or later, `jc.inference.pathwise` says what they are worth.
 
     **Arguments:**
 

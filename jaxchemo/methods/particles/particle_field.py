@@ -42,9 +42,17 @@ class ParticleField(AbstractFixedStep):
     variant is `ParticleField(P, deposit_order=0, update=ExplicitUpdate(), interpolator=CubicSpline())`. What is solved
     is the system regularised over the width of the deposit kernel, and of the `mollifier` where one is given.
 
-    Gradients are pathwise, for a fixed key. With `deposit_order=0` the histogram has no derivative with respect to the
-    positions, so the pathwise gradient misses how particles change the signal and is biased; with `BSpline(0)` as
-    interpolator there is no taxis at all. Use order 1 or higher where gradients matter.
+    Derivatives are those of the path of one key, and `jax.grad` cannot say whether they mean anything: where particles
+    are few for the grid, neighbouring paths part at a rate that the noise sets, and derivatives grow with them. Two
+    blobs in 2D were seen in bins up to t = 0.45 on 128^2 cells, of which 1,000 to 2,500 hold 99% of them. With 1,000,
+    4,000, 16,000 and 64,000 particles the derivative of one key by mobility was off by 9e7, 260, 3 and 0.8 times its
+    size, and that by sensitivity by 1e7, 90, 0.9 and 0.2 times (medians of 8 keys); at t = 0.15 alone by 140, 4, 1.0
+    and 0.4, and by 39, 1.2, 0.35 and 0.16. `jc.inference.pathwise` averages over keys and warns where the mean is noise
+    still; `jc.inference.ParticleSimulation` has a grid's derivatives.
+
+    With `deposit_order=0` the histogram has no derivative with respect to the positions, so that along a path it is not
+    seen how particles change the signal, whatever their number; with `BSpline(0)` as interpolator there is no taxis at
+    all. Use order 1 or higher where derivatives matter.
 
     **Arguments:**
 

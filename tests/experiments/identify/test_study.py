@@ -81,7 +81,7 @@ def test_the_speed_of_a_band_determines_one_combination_its_fronts_two_and_its_p
 
 @pytest.mark.slow
 def test_the_fronts_of_a_colony_determine_what_its_speed_does_not_and_none_its_yield():
-    told = IdentifyExpansion().run(seed=3)
+    told = IdentifyExpansion(times=(2.0, 3.0, 4.0, 5.0), radius=15.0, num_shells=60, dt=30.0).run(seed=3)
     determined = [one.determined for one in told.evidence.values()]
     assert determined == sorted(determined) and determined[0] == 1 and determined[-1] == 4
     first = told.evidence["speed"].directions[0]
