@@ -206,9 +206,9 @@ BALLS = [
     ],
 ]
 BOXES = [
-    ("ch pp cc", "ch pp cc", [20, 28, 40]),
-    ("cc ch hc", "ch hh cc", [16, 24, 36]),
-    ("hh hh hh", "hh hh hh", [24, 32, 48]),
+    ("ch pp cc", "ch pp cc", [16, 22, 32]),
+    ("cc ch hc", "ch hh cc", [14, 20, 28]),
+    ("hh hh hh", "hh hh hh", [18, 24, 36]),
 ]
 
 
