@@ -9,12 +9,14 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
 WORKERS := -n 2 --dist worksteal
 NETWORKS := phks-3d phks-3d-cnn phks-2d
-# Quick tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones run code as users
-# do. Compiled programs are kept for the next run, by their content, flags and versions; `make clean` removes them.
+# Most tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones of the rooms below
+# run code as users do. Compiled programs are kept for the next run, by their content, flags and versions; `make clean`
+# removes them.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
   --xla_cpu_parallel_codegen_split_count=1"
 KEPT := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
   JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+COMPUTING := $(addprefix tests/,fields methods/grids methods/particles nn particles)
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help install demo train test test-slow test-all lint format tables bench docs notebooks clean
@@ -44,7 +46,8 @@ test: $(INSTALLED)  ## the quick tests
 	$(KEPT) $(QUICK) $(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-slow: $(INSTALLED)  ## only the slow tests
-	$(BIN)/python -m pytest $(WORKERS) -m slow
+	$(KEPT) $(QUICK) $(BIN)/python -m pytest $(WORKERS) -m slow $(addprefix --ignore=,$(COMPUTING))
+	$(BIN)/python -m pytest $(WORKERS) -m slow $(COMPUTING)
 
 test-all: $(INSTALLED)  ## every test
 	$(BIN)/python -m pytest $(WORKERS)
