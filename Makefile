@@ -16,7 +16,7 @@ QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emit
   --xla_cpu_parallel_codegen_split_count=1"
 KEPT := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
   JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
-COMPUTING := $(addprefix tests/,fields methods/grids methods/particles nn particles)
+COMPUTING := $(addprefix tests/,fields methods/grids methods/particles nn particles test_notebooks.py)
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help install demo train test test-slow test-all lint format tables bench docs notebooks clean
