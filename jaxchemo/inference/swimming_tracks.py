@@ -17,6 +17,9 @@ from jaxchemo.models import Persistent, RunAndTumble
 from jaxchemo.problem import Problem
 
 STEP = 1 / 60  # of the agents at most [s]
+MOST = (
+    0.999  # events in a step: draws from a prior that would have more stand in one run with others, and must not end it
+)
 SMOOTHINGS = {"none": Unsmoothed, "trend": TrendFilter, "average": MovingAverage}
 
 
@@ -35,17 +38,11 @@ def swimmers(p: Mapping[str, Array], key: PRNGKeyArray, count: int, step: float)
     speeds, rates, diffusions = jax.random.split(key, 3)
     return RunAndTumble(
         each("speed", speeds),
-        _lasting(each("tumble_rate", rates), step),
+        jnp.minimum(each("tumble_rate", rates), MOST / step),
         Persistent(every(p["persistence"])),
         rotational_diffusion=each("rotational_diffusion", diffusions),
-        tumble_duration=1 / _lasting(1 / every(p["tumble_duration"]), step),
+        tumble_duration=every(p["tumble_duration"]),
     )
-
-
-def _lasting(rate: Array, step: float) -> Array:
-    """The rate that makes runs, or tumbles, last 1 / rate in the mean, as they take a whole number of steps."""
-    chance = jnp.minimum(rate * step, 0.999)
-    return -jnp.log1p(-chance) / step
 
 
 def simulated_tracks(

@@ -142,7 +142,8 @@ class Agents(AbstractFixedStep):
 
     def stable_dt(self, problem, state):
         """As `events` advises, and where fields are on a grid no more than that agents cross half a cell of it."""
-        longest = self.events.longest(state.moment(problem).rate)
+        now = state.moment(problem)
+        longest = self.events.longest(now.rate, end_rate(problem, now))
         shortest = min(box(problem).spacing) if state.surroundings.fields else math.inf
         return jnp.minimum(longest, 0.5 * shortest / jnp.max(state.speed(problem)))
 

@@ -104,6 +104,24 @@ class TestFreeCells:
             float(cells.to_keller_segel(3).species["rho"].mobility), rel=0.05
         )
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("dt, allowed", [(0.1, 0.02), (0.05, 0.01)])
+    def test_runs_and_tumbles_last_as_long_as_they_should_in_coarse_steps_too(self, dt, allowed):
+        """A first-order error would be of 9 and 4% in the turns, and of 4 and 2% in the share of time that they run."""
+        cells, count, t1 = RunAndTumble(20.0, 1.0, tumble_duration=0.15), 10_000, 10.0
+        problem, saveat = jc.Problem(cells, jc.FreeSpace(3), at_origin(count, 3)), jc.SaveAt(every=1)
+        run = jc.solve(problem, jc.Agents(count), t1=t1, dt=dt, key=KEY, saveat=saveat, adjoint=jc.Forward())
+        x, p = np.asarray(run.ys.positions), np.asarray(run.ys.headings)
+        turns = np.sum(np.sum(p[1:] * p[:-1], axis=-1) < 1 - 1e-4)
+        assert turns / count == pytest.approx(t1 / 1.15, rel=allowed)
+        path = np.sum(np.linalg.norm(np.diff(x, axis=0), axis=-1))
+        assert path / count == pytest.approx(20 * t1 / 1.15, rel=0.5 * allowed)
+
+    def test_steps_that_are_advised_are_shorter_than_tumbles(self):
+        problem = jc.Problem(RunAndTumble(20.0, 1.0, tumble_duration=0.05), jc.FreeSpace(2), at_origin(100, 2))
+        agents = jc.Agents(100)
+        assert float(agents.stable_dt(problem, agents.init(problem, key=KEY))) == pytest.approx(0.025)
+
     def test_speeds_that_differ(self):
         cells = RunAndTumble(20.0, 1.0, speed_spread=0.3)
         problem = jc.Problem(cells, jc.FreeSpace(2), at_origin(20_000, 2))
