@@ -101,6 +101,7 @@ def test_recovery():
         "value": 1.1,
         "interval": [1.0, 1.2],
         "corrected": 1.05,
+        "particles": {"value": 0.98, "interval": [0.9, 1.06]},
         "truth": 1.0,
         "guess": 2.0,
         "unit": "length² / time",
