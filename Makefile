@@ -9,14 +9,15 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
 WORKERS := -n 2 --dist worksteal
 NETWORKS := phks-3d phks-3d-cnn phks-2d
-# Most tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones of the rooms below
+# Most tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones of the pages below
 # run code as users do. Compiled programs are kept for the next run, by their content, flags and versions; `make clean`
 # removes them.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
   --xla_cpu_parallel_codegen_split_count=1"
 KEPT := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
   JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
-COMPUTING := $(addprefix tests/,fields methods/grids methods/particles nn particles test_notebooks.py)
+COMPUTING := $(addprefix tests/,experiments/identify experiments/test_lagrangian.py fields methods/flows methods/grids \
+  methods/particles nn particles test_notebooks.py)
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
 .PHONY: help install demo train test test-slow test-all lint format tables bench docs notebooks clean
