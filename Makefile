@@ -9,7 +9,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Two workers, as each compiles most of the time; one that has run out of tests takes some from the other.
 WORKERS := -n 2 --dist worksteal
 NETWORKS := phks-3d phks-3d-cnn phks-2d
-# Most tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones of the pages below
+# Most tests compile much and compute little: nothing is optimised, nor fused by MLIR. The slow ones of `COMPUTING`
 # run code as users do. Compiled programs are kept for the next run, by their content, flags and versions; `make clean`
 # removes them.
 QUICK := XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \

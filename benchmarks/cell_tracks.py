@@ -25,6 +25,7 @@ import numpy as np
 
 from jaxchemo.inference import TrackCheck, TrackMatch, Tracks, check_tracks, match_tracks, read_tracks
 from jaxchemo.inference.track_matches import UNITS
+from jaxchemo.reports.tracks import distribution, warnings_of
 
 THINNED = 1, 2, 3, 4
 TURN = 35.0  # degrees from frame to frame: more is a tumble by the threshold rule
@@ -102,9 +103,7 @@ def figure(
         panel.set(xlabel="every so many frames", ylabel=f"{name.replace('_', ' ')} [{UNITS[name]}]", xticks=list(fits))
         panel.set_ylim(bottom=0)
     for panel, check in zip(panels[1], checks, strict=True):
-        panel.stairs(check.upper, check.edges, baseline=check.lower, fill=True, alpha=0.4, label="simulated, 90%")
-        panel.stairs(check.measured, check.edges, color="k", label="measured")
-        panel.set(title=check.name, xlabel=check.label, ylabel="share")
+        distribution(panel, check)
         if check.edges[0] < 0:  # of cosines nearly all are near 1
             panel.set_yscale("log")
     panels[1, 0].legend(fontsize="small")
@@ -149,15 +148,8 @@ def study(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     out |= recovered(fits[1], 1 if options.quick else options.recoveries, n, 50 if options.quick else options.sets)
     for note in fits[1].notes:
         print(note)
-    found = fits[1].found
-    if found.widened > 1:
-        print(
-            f"Run and tumble swimmers of these kinds do not describe these tracks (misfit {found.chi_square:.1f} times "
-            f"the expected one, p = {found.p_value:.1g}): error bars are {found.widened:.1f} times as wide as of the "
-            "noise alone, and numbers are those of the swimmers that look most like them."
-        )
-    if not found.settled:
-        print(f"The search has not settled: {found.reason}.")
+    for sentence in warnings_of(fits[1]):
+        print(sentence)
     return out
 
 

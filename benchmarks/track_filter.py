@@ -19,7 +19,8 @@ from jax.scipy.special import ndtri
 
 import jaxchemo as jc
 from jaxchemo.inference import LogNormal, TrackPosterior, Tracks, fit_tracks
-from jaxchemo.inference.track_fits import estimated
+from jaxchemo.inference.track_fits import Estimate, estimated, newton
+from jaxchemo.inference.unknowns import known
 
 NOISE = 0.5  # um
 
@@ -55,8 +56,7 @@ def fitted(name, truth, tracks, substeps, particles, seed):
     fit = fit_tracks(posterior, start, key=jax.random.key(seed), progress=False)
     row = {"tracks": name, "particles": particles, "substeps": substeps, "converged": fit.converged}
     if fit.converged:
-        precision = np.eye(len(truth)) + fit.jacobian.T @ fit.jacobian
-        std = np.sqrt(np.diag(np.linalg.inv(precision))) * math.log(2.0)
+        std = np.sqrt(np.diag(known(fit.jacobian))) * math.log(2.0)
         for n, (key, value) in enumerate(truth.items()):
             at = float(fit.parameters[key])
             row |= {
@@ -93,11 +93,6 @@ def calibrated(sets, particles, substeps, tell, batch=20):
 
         return jax.lax.map(lambda each: one(*each), (x, z, keys), batch_size=10)
 
-    def newton(z, information, scores):
-        values, vectors = np.linalg.eigh(information)
-        covariance = np.linalg.inv(np.eye(k) + vectors @ np.diag(np.maximum(values, 0)) @ vectors.T)
-        return z + covariance @ (scores - z), covariance
-
     ranks = []
     for first in range(0, sets, batch):
         keys = jax.random.split(jax.random.key(first), batch)
@@ -110,9 +105,8 @@ def calibrated(sets, particles, substeps, tell, batch=20):
             here = jax.tree.map(np.asarray, estimates(x, jnp.asarray(z, jnp.float32), draws))
             ends = [here, *ends] if n == 2 else [here]
             if n != 1:
-                information = np.mean([each.information for each in ends], axis=0)
-                scores = np.mean([each.scores.mean(axis=1) for each in ends], axis=0)
-                moves = [newton(*args) for args in zip(z, information, scores, strict=True)]
+                of_each = [[Estimate(*(part[i] for part in each)) for each in ends] for i in range(batch)]
+                moves = [newton(*args)[:2] for args in zip(z, of_each, strict=True)]
                 last = np.array([to for to, _ in moves]) - z
                 z = z + last
         std = np.sqrt(np.array([np.diag(covariance) for _, covariance in moves]))

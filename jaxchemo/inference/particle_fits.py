@@ -7,12 +7,12 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from jaxchemo import _checks
 from jaxchemo.inference.fitting import Fit, fitted
 from jaxchemo.inference.particles import Corrected, ParticleSimulation, SamplingNoise, noise_of, warn_if_loud
 from jaxchemo.inference.posterior import Posterior
+from jaxchemo.inference.unknowns import known
 
 SETTLED = 0.1  # standard deviations of the posterior
 
@@ -60,7 +60,7 @@ def fit_particles(
         last, found = found, fitted(_predicting(posterior, corrected), found.z, max_steps, tolerance, progress)
         found = dataclasses.replace(found, steps=_after(last, found, predict.num_runs))
         noise = noise_of(found.posterior, found.z, found.jacobian)
-        moved = float(np.max(np.abs(found.z - last.z) / _std(found)))
+        moved = float(np.max(np.abs(found.z - last.z) / np.sqrt(np.diag(known(found.jacobian)))))
         if not found.converged or moved < max(SETTLED, noise.worst if noise else 0.0):
             break
     else:
@@ -107,8 +107,3 @@ def _after(last: Fit, found: Fit, runs: int) -> tuple[Any, ...]:
         *last.steps,
         *(dataclasses.replace(step, simulations=step.simulations + before) for step in found.steps),
     )
-
-
-def _std(found: Fit) -> Float[np.ndarray, " p"]:
-    precision = found.jacobian.T @ found.jacobian + np.eye(found.z.size)
-    return np.sqrt(np.diag(np.linalg.inv(precision)))

@@ -16,6 +16,7 @@ from jaxchemo import _checks
 from jaxchemo._show import Shown
 from jaxchemo.inference.posterior import Posterior
 from jaxchemo.inference.simulation import Parameters, Simulation
+from jaxchemo.inference.unknowns import known
 from jaxchemo.integrate import SaveAt, solve
 from jaxchemo.integrate.adjoint import AbstractAdjoint
 from jaxchemo.methods.base import AbstractFixedStep
@@ -225,7 +226,7 @@ def noise_of(posterior: Posterior, z: Float[Array, " p"], jacobian: Float[np.nda
     turns = np.asarray(_turns(posterior, z), float)
     runs = len(turns)
     ratio = float(np.sqrt(np.sum(np.var(turns, axis=0, ddof=1)) / runs / posterior.count))
-    covariance = np.linalg.inv(jacobian.T @ jacobian + np.eye(z.size))
+    covariance = known(jacobian)
     shifts = np.std(turns @ jacobian @ covariance, axis=0, ddof=1) / math.sqrt(runs)
     relative = shifts / np.sqrt(np.diag(covariance))
     return SamplingNoise(ratio, dict(zip(posterior.labels, relative.tolist(), strict=True)), runs)

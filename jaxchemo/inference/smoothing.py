@@ -115,10 +115,10 @@ class MovingAverage(AbstractSmoothing):
     def smoothed(self, positions, joined):
         width = jnp.maximum(self.width, 1e-3).astype(positions.dtype)
         total, weights = positions, jnp.ones_like(positions)
-        together = jnp.ones_like(joined[:, ...])
+        together = joined
         for lag in range(1, min(self.reach, len(positions) - 1) + 1):
             # Frames so far apart are of one track if all between them are joined.
-            together = joined if lag == 1 else together[:-1] & joined[lag - 1 :]
+            together = together if lag == 1 else together[:-1] & joined[lag - 1 :]
             weight = jnp.exp(-0.5 * (lag / width) ** 2) * together.astype(positions.dtype)
             total = total.at[lag:].add(weight * positions[:-lag]).at[:-lag].add(weight * positions[lag:])
             weights = weights.at[lag:].add(weight).at[:-lag].add(weight)
@@ -137,7 +137,7 @@ def _factorised(coupling: Array):
     end = jnp.zeros_like(coupling[:2])
     diagonal, first = 1 + _spread(coupling, (1, 4, 1)), _spread(coupling, (-2, -2, 0))
     second = jnp.concatenate([coupling, end])
-    nought, one = end[0], jnp.ones_like(end[0])
+    zero, one = end[0], jnp.ones_like(end[0])
 
     def factor(before, now):
         (d1, l1, d2, m1, m2), (a0, a1, a2) = before, now
@@ -145,7 +145,7 @@ def _factorised(coupling: Array):
         lower = (a1 - m1 * l1 * d1) / d
         return (d, lower, d1, a2 / d, m1), (d, lower, a2 / d)
 
-    _, (d, lower, lowest) = jax.lax.scan(factor, (one, nought, one, nought, nought), (diagonal, first, second))
+    _, (d, lower, lowest) = jax.lax.scan(factor, (one, zero, one, zero, zero), (diagonal, first, second))
     after = jnp.concatenate([end[:1], lower[:-1]]), jnp.concatenate([end, lowest[:-2]])
 
     def substitute(before, now):

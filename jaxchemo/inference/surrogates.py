@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from jaxchemo._progress import Show
 from jaxchemo.inference.priors import AbstractPrior
+from jaxchemo.inference.unknowns import known
 from jaxchemo.results import RESULTS
 
 WIDTH = 2.0  # of a cloud of simulations, in standard deviations of what is known
@@ -162,11 +163,6 @@ def capped_root(covariance: np.ndarray) -> np.ndarray:
     """Of a covariance in which no direction is wider than the prior."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(np.minimum(values, 1.0))
-
-
-def known(jacobian: np.ndarray) -> np.ndarray:
-    """Covariance of z where residuals of variance 1 have this Jacobian, and z had variance 1 before them."""
-    return np.linalg.inv(np.eye(jacobian.shape[-1]) + np.swapaxes(jacobian, -1, -2) @ jacobian)
 
 
 def sandwich(jacobian: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from jaxchemo._show import number
 from jaxchemo.inference.filtering import increments
 from jaxchemo.inference.priors import AbstractPrior
 from jaxchemo.inference.track_data import Tracks
-from jaxchemo.inference.unknowns import AbstractUnknowns, named
+from jaxchemo.inference.unknowns import AbstractUnknowns, known, named
 from jaxchemo.models import RunAndTumble
 from jaxchemo.problem import Problem
 
@@ -253,7 +253,7 @@ def filter_shift(fit: TrackFit, *, key: PRNGKeyArray) -> FilterShift:
         substeps=2 * coarse.substeps,
     )
     each = [_estimate(finer, fit.z, draw) for draw in jax.random.split(_checks.random_key("key", key), FRESH)]
-    z, covariance, _, noise = _newton(fit.z, each)
+    z, covariance, _, noise = newton(fit.z, each)
     std = np.sqrt(np.diag(covariance))
     relative = (np.asarray(fit.z, float) - z) / std
     named_shift, error = (dict(zip(coarse.labels, x.tolist(), strict=True)) for x in (relative, noise / std))
@@ -270,9 +270,9 @@ def filter_shift(fit: TrackFit, *, key: PRNGKeyArray) -> FilterShift:
 class Estimate(NamedTuple):
     """What two sets of random numbers say at one point: log likelihoods `(2,)`, scores `(2, k)` and information."""
 
-    value: Float[np.ndarray, "2"]
-    scores: Float[np.ndarray, "2 k"]
-    information: Float[np.ndarray, "k k"]
+    value: Float[Array | np.ndarray, "2"]
+    scores: Float[Array | np.ndarray, "2 k"]
+    information: Float[Array | np.ndarray, "k k"]
 
     @property
     def finite(self) -> bool:
@@ -280,7 +280,7 @@ class Estimate(NamedTuple):
 
     def step(self, z: Float[Array, " k"]) -> tuple[np.ndarray, float]:
         """To the maximum, by one standard deviation of the prior at most; and how far in those of the posterior."""
-        new, covariance, _, _ = _newton(z, [self])
+        new, covariance, _, _ = newton(z, [self])
         step = new - np.asarray(z, float)
         length = float(np.max(np.abs(step) / np.sqrt(np.diag(covariance))))
         return step / max(1.0, float(np.linalg.norm(step))), length
@@ -291,27 +291,27 @@ def estimated(posterior: TrackPosterior, z: Float[Array, " k"], key: PRNGKeyArra
     """Scores and information, of arrays: for many posteriors at once under `jax.vmap`."""
     values, scores = jax.lax.map(lambda draw: posterior.scores(z, draw), jax.random.split(key))
     product = jnp.einsum("pti,ptj->ij", scores[0], scores[1])
-    return Estimate(jnp.sum(values, (1, 2)), jnp.sum(scores, (1, 2)), 0.5 * (product + product.T))  # type: ignore
+    return Estimate(jnp.sum(values, (1, 2)), jnp.sum(scores, (1, 2)), 0.5 * (product + product.T))
 
 
 def _estimate(posterior: TrackPosterior, z: Array, key: PRNGKeyArray) -> Estimate:
     return Estimate(*(np.asarray(part, float) for part in estimated(posterior, z, key)))
 
 
-def _newton(z: ArrayLike, each: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def newton(z: ArrayLike, each: Sequence[Estimate]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """By estimates at z: the maximum, the covariance about it, a root of the information, the noise of the maximum."""
     z = np.asarray(z, float)
     values, vectors = np.linalg.eigh(np.mean([part.information for part in each], axis=0))
     # Products of two noisy scores may be negative along what tracks do not tell.
     root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
-    covariance = np.linalg.inv(np.eye(z.size) + root.T @ root)
+    covariance = known(root)
     scores = np.concatenate([part.scores for part in each])
     noise = np.std(scores @ covariance, axis=0, ddof=1) / math.sqrt(len(scores))
     return z + covariance @ (scores.mean(axis=0) - z), covariance, root, noise
 
 
 def _fitted(posterior: TrackPosterior, z: Array, each: Sequence[Estimate], steps: tuple[float, ...]) -> TrackFit:
-    best, covariance, root, noise = _newton(z, each)
+    best, covariance, root, noise = newton(z, each)
     error = dict(zip(posterior.labels, (noise / np.sqrt(np.diag(covariance))).tolist(), strict=True))
     value = float(np.mean([part.value for part in each]))
     # Where scores of a few tracks happen to be small, so is the information by their products, and steps are too long.

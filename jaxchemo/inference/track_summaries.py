@@ -5,8 +5,6 @@ are, how they turn from one to another, how often swimmers rest, and how much tr
 they say what the errors and the smoothing are.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,15 +21,8 @@ SLOW = 0.25, 0.5, 0.75  # of the mean speed of a track
 FEWEST = 100  # pairs of which a number is made
 
 
-class Sums(NamedTuple):
-    """By name, sums over each track `(p,)` of what is averaged, and how many pairs it has.
-
-    >>> from jaxchemo.inference.track_summaries import Sums
-    >>> Sums({"speed": (jnp.array([30.0]), jnp.array([2.0]))}).made["speed"][0].tolist()
-    [30.0]
-    """
-
-    made: dict[str, tuple[Array, Array]]
+# By name, sums over each track `(p,)` of what is averaged, and how many pairs it has.
+Sums = dict[str, tuple[Array, Array]]
 
 
 class TrackSummaries:
@@ -94,7 +85,7 @@ class TrackSummaries:
     def sums(self, x: Float[Array, "t r d"]) -> Sums:
         """Of each track, from positions in rows [length]."""
         track, count = jnp.maximum(self.rows.track, 0), self.rows.num_tracks
-        made: dict[str, tuple[Array, Array]] = {}
+        made: Sums = {}
 
         def add(name: str, values: Array, where: np.ndarray) -> None:
             """`values` (t', r) of pairs, each for the track where it begins."""
@@ -140,19 +131,19 @@ class TrackSummaries:
             if one == 1 and label == "xy":
                 size = jnp.sqrt(jnp.sum(jnp.where(near[..., None], part**2, 0)) / (near.sum() * part.shape[-1]))
                 add(f"straight {label}", jnp.mean(1.0 * (jnp.abs(part) < 0.1 * size), axis=-1), near)
-        return Sums(made)
+        return made
 
     def combined(self, parts: Sums, weight: Float[Array, " p"] | None = None) -> dict[str, Array]:
         """The numbers, by name; `weight` says how often each track counts. Default: once."""
         w = jnp.ones(self.rows.num_tracks) if weight is None else weight
 
         def mean(name: str) -> Array:
-            total, number = parts.made[name]
+            total, number = parts[name]
             return jnp.sum(w * total) / jnp.sum(w * number)
 
         def spread(name: str) -> Array:
             """Variance of the means of tracks, those of many pairs counting more."""
-            total, number = parts.made[name]
+            total, number = parts[name]
             each, share = total / jnp.maximum(number, 1), w * number / jnp.sum(w * number)
             return jnp.sum(share * (each - jnp.sum(share * each)) ** 2)
 
@@ -163,7 +154,7 @@ class TrackSummaries:
             "log spread of speed": jnp.log(spread("speed") / speed**2),
             "log spread of turns": jnp.log(spread("cosine 1")),
         }
-        for name in parts.made:
+        for name in parts:
             if name.startswith("product"):
                 out[name] = mean(name) / square
             elif name.startswith(("slower", "cosine", "squared", "turn", "straight")):

@@ -65,6 +65,11 @@ class AbstractUnknowns(eqx.Module):
         return [part.reshape(shape) for part, shape in zip(jnp.split(z, ends), shapes, strict=True)]
 
 
+def known(jacobian: Float[np.ndarray, "*n m p"]) -> Float[np.ndarray, "*n p p"]:
+    """Covariance of z where residuals of variance 1 have this Jacobian, and z had variance 1 before them."""
+    return np.linalg.inv(np.eye(jacobian.shape[-1]) + np.swapaxes(jacobian, -1, -2) @ jacobian)
+
+
 def named(priors: Mapping[str, AbstractPrior]) -> tuple[tuple[str, ...], tuple[AbstractPrior, ...]]:
     """The names and the priors of a dict, which is not empty. **Raises:** `ValueError` or `TypeError` for others."""
     names = tuple(_checks.mapping("priors", priors, "priors"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxchemo import _checks
@@ -70,13 +71,18 @@ def drawn(checks: Sequence[TrackCheck]) -> Figure:
     """A panel for each distribution."""
     made = Figure(figsize=(4 * len(checks), 3.2), layout="constrained")
     for panel, check in zip(np.ravel(made.subplots(1, len(checks))), checks, strict=True):
-        panel.stairs(check.upper, check.edges, baseline=check.lower, fill=True, alpha=0.4, label="simulated, 90%")
-        panel.stairs(check.measured, check.edges, color="k", label="measured")
-        panel.set(title=check.name, xlabel=check.label, ylabel="share")
+        distribution(panel, check)
         if check.edges[0] < 0:  # of cosines nearly all are near 1
             panel.set_yscale("log")
         panel.legend(fontsize="small")
     return made
+
+
+def distribution(axes: Axes, check: TrackCheck) -> None:
+    """What was measured, and the band of what is simulated."""
+    axes.stairs(check.upper, check.edges, baseline=check.lower, fill=True, alpha=0.4, label="simulated, 90%")
+    axes.stairs(check.measured, check.edges, color="k", label="measured")
+    axes.set(title=check.name, xlabel=check.label, ylabel="share")
 
 
 def _numbers(fit: TrackMatch) -> str:

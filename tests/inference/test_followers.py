@@ -109,7 +109,10 @@ def test_directions_drawn_towards_targets_weigh_as_the_law_has_them(ndim, mean):
     new, log_weights = drawn_directions(law, old, x, targets, jax.random.key(0))
     np.testing.assert_allclose(dot(new, new), 1, rtol=1e-5)
     weights, cosine = jnp.exp(log_weights), dot(new, old)
-    error = lambda values: 4 * float(jnp.std(values)) / n**0.5 + 1e-6  # noqa: E731
+
+    def error(values):
+        return 4 * float(jnp.std(values)) / n**0.5 + 1e-6
+
     assert float(jnp.mean(weights)) == pytest.approx(1, abs=error(weights))
     assert float(jnp.mean(weights * cosine)) == pytest.approx(mean, abs=error(weights * cosine))
 
